@@ -7,8 +7,8 @@ export function exampleConf(title: string, rows: readonly KeyRow[]): string {
   const lines = [
     `# ${title}`,
     "#",
-    "# Every key there is. A line that begins with # is a comment, and each key below is shown with",
-    "# its default: remove the # and change the value. What is not set has its default.",
+    "# All keys. A line that begins with # is a comment. Each key is shown with its default: to change",
+    "# it, remove the # and edit the value. A key that is not set has its default.",
   ];
   for (const [group, keys] of byGroup(rows)) {
     lines.push("", `# ---- ${group}`);

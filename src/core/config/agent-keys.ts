@@ -13,16 +13,16 @@ export const AGENT_KEYS = {
   port: { group: NETWORK, text: "Port for the control host's calls; a change needs a restart." },
   bind: {
     group: NETWORK,
-    text: "Address to listen on; :: is every address, IPv4 included. A change needs a restart.",
+    text: "Address to listen on; :: means every address, IPv4 included. A change needs a restart.",
   },
   allowed_ips: {
     group: NETWORK,
-    text: "Addresses and prefixes that may connect; others are dropped before TLS. If it is not set, everyone may try; if it lacks 127.0.0.1, self-ping may not. If none of its entries is valid, the agent does not start.",
+    text: "Addresses and prefixes that may connect; others are dropped before TLS. If it is not set, any address may connect; if it lacks 127.0.0.1, self-ping cannot. If it has no valid entry, the agent does not start.",
     example: "127.0.0.1, 192.168.1.0/24, 10.0.0.1",
   },
   max_connections: {
     group: NETWORK,
-    text: "Most connections at once; beyond it, the oldest that has not shown the control host's serial is closed.",
+    text: "Most connections at the same time; beyond it, the oldest that has not shown the control host's serial is closed.",
   },
   cert: { group: IDENTITY, text: "This agent's certificate; pairing and renewal write it." },
   key: {
@@ -47,7 +47,7 @@ export const AGENT_KEYS = {
   },
   script_dirs: {
     group: SCRIPTS,
-    text: "Folders, separated by colons, in one of which a script must be once all symbolic links are resolved; checked again at each run. Does not apply to update-ctrl-exec-serial, which the agent does itself.",
+    text: "Folders, separated by colons. A script must be in one of them once all symbolic links are resolved, which is checked at each run. This does not apply to update-ctrl-exec-serial, which the agent does itself.",
     example: "/opt/ctrl-exec-scripts:/usr/local/lib/ctrl-exec-scripts",
   },
   auth_hook: {
@@ -61,7 +61,7 @@ export const AGENT_KEYS = {
   },
   auth_hook_json: {
     group: SCRIPTS,
-    text: "yes says that the hook reads the JSON on its standard input. Then a variable that would be longer than 128 KiB is left out of its environment; otherwise such a request is refused.",
+    text: "yes if the hook reads the JSON on its standard input. A variable that would be longer than 128 KiB is then left out of its environment; otherwise such a request is refused.",
     example: "yes",
   },
   stdin_timeout: {
@@ -74,15 +74,15 @@ export const AGENT_KEYS = {
   },
   run_spool: {
     group: SCRIPTS,
-    text: "Most bytes of the disk that runs and their output take on this host. The oldest that have ended go first, a running one never: beyond that, what it prints is dropped and counted.",
+    text: "Most bytes of disk that runs and their output may take on this host. Beyond it, the oldest runs that have ended are removed. A run that goes on is never removed: if there is no room, its further output is dropped and counted.",
   },
   run_retention: {
     group: SCRIPTS,
-    text: "Seconds that a run and its output are kept on this host after it has ended, for whoever asks again.",
+    text: "Seconds that a run and its output are kept on this host after it has ended, so that the control host can ask again.",
   },
   rate_limit_volume: {
     group: LIMITS,
-    text: "limit/window/block: an address, or an IPv6 network of 64 bits, that opens more than limit connections within window seconds is blocked for block seconds. Connections that show the control host's serial do not count, and even if others get their address blocked, it keeps one handshake at a time.",
+    text: "limit/window/block: an address, or an IPv6 network of 64 bits, that opens more than limit connections within window seconds is blocked for block seconds. Connections that show the control host's serial do not count, and even if others get the control host's address blocked, it may still make one handshake at a time.",
   },
   rate_limit_probe: {
     group: LIMITS,

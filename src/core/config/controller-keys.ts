@@ -27,7 +27,7 @@ export const CONTROLLER_KEYS = {
   run_retention: { group: IDENTITY, text: "Seconds that run records are kept." },
   run_records_max: {
     group: IDENTITY,
-    text: "Most disk space that run records and the outputs beside them may take; beyond it, the oldest are removed early. One run may take half of it: what its scripts print beyond that is not recorded. The old name max_records still works.",
+    text: "Most disk space that run records and the outputs beside them may take; beyond it, the oldest are removed early. One run may take half of it; output beyond that is not recorded. The old name max_records still works.",
   },
   key_type: {
     group: IDENTITY,
@@ -50,7 +50,7 @@ export const CONTROLLER_KEYS = {
     group: CALLS,
     text: "Seconds that ctrl-exec-api keeps a connection to an agent open for the next request; 0 makes a new one for each.",
   },
-  max_parallel: { group: CALLS, text: "Hosts worked on at once." },
+  max_parallel: { group: CALLS, text: "Most hosts that are called at the same time." },
   max_hosts: { group: CALLS, text: "Most hosts in one request." },
   group_command: {
     group: CALLS,
@@ -63,24 +63,24 @@ export const CONTROLLER_KEYS = {
   },
   group_command_cache: {
     group: CALLS,
-    text: "Seconds for which its answer is used again, by ctrl-exec and ctrl-exec-api alike; it is started at most once in this time.",
+    text: "Seconds for which the answer of group_command is reused, by ctrl-exec and ctrl-exec-api alike; it is started at most once in this time.",
   },
   agent_tags: {
     group: CALLS,
-    text: "Whether an expression such as @role=db may mean the tags that agents claim (use), or only those that this host itself has given them (ignore); @version is refused then, since it is a claim as well.",
+    text: "Whether an expression such as @role=db matches the tags that agents claim (use), or only those that this host has given them (ignore). With ignore, @version is refused, since it is a claim as well.",
     example: "ignore",
   },
   max_reply: {
     group: CALLS,
-    text: "Most memory that one host's answer to a run may hold; a larger one is dropped and the host's result says so. Output that is shown as it comes is kept on disk, and does not count. Seven times an agent's max_output is enough for whatever it sends. A number of bytes, or 512M, 2G.",
+    text: "Most memory that one host's answer to a run may take; a larger one is dropped and the host's result says so. Output that is shown as it comes is kept on disk, and does not count. Seven times an agent's max_output is enough for anything that it sends. A number of bytes, or 512M, 2G.",
   },
   max_replies: {
     group: CALLS,
-    text: "The same for all hosts of a run together, and for all requests of ctrl-exec-api. No answer takes more than three quarters of it, or less while others hold theirs: hosts that flood leave room for the rest.",
+    text: "The same for all hosts of a run together, and for all requests of ctrl-exec-api. No answer takes more than three quarters of it, or less while others hold theirs, so hosts that flood leave room for the rest.",
   },
   auth_hook: {
     group: AUTH,
-    text: "Program that decides on every run, ping, API request and question about runs that were recorded; docs/SECURITY.md says what it is told.",
+    text: "Program that decides on every run, ping, API request and question about recorded runs; docs/SECURITY.md says what it is told.",
     example: "/etc/ctrl-exec/auth-hook",
   },
   auth_hook_timeout: {
@@ -89,14 +89,14 @@ export const CONTROLLER_KEYS = {
   },
   auth_hook_json: {
     group: AUTH,
-    text: "yes says that the hook reads the JSON on its standard input. Then a variable that would be longer than 128 KiB, such as that of several thousand hosts, is left out of its environment; otherwise such a request is refused.",
+    text: "yes if the hook reads the JSON on its standard input. A variable that would be longer than 128 KiB, such as that of several thousand hosts, is then left out of its environment; otherwise such a request is refused.",
     example: "yes",
   },
   pairing_port: { group: PAIRING, text: "Port that pairing-mode listens on." },
   pairing_bind: { group: PAIRING, text: "Address that pairing-mode listens on." },
   pairing_max_queue: {
     group: PAIRING,
-    text: "Most pairing requests that wait at once. A further one pushes out the oldest of the network with the most requests (IPv4 /24, IPv6 /48), or is refused if that one came from its own address.",
+    text: "Most pairing requests that may wait at the same time. A further one pushes out the oldest of the network with the most requests (IPv4 /24, IPv6 /48), or is refused if that oldest one came from the same address.",
   },
   cert_days: {
     group: ROTATION,
@@ -104,11 +104,11 @@ export const CONTROLLER_KEYS = {
   },
   cert_renewal_days: {
     group: ROTATION,
-    text: "This host's own certificate is renewed this many days before it expires; a value that is not below cert_days becomes a third of it. An agent's is renewed when a third of its lifetime or less is left, on a day that depends on its name.",
+    text: "This host's own certificate is renewed this many days before it expires; a value that is not below cert_days becomes a third of it. An agent's certificate is renewed when a third of its lifetime or less is left, on a day that depends on its name.",
   },
   cert_overlap_days: {
     group: ROTATION,
-    text: "Days after a rotation during which hosts that missed the new serial are still told; after that they are stale.",
+    text: "Days after a rotation during which hosts that missed the new serial are still told it; after that they are stale.",
     example: "60",
   },
   cert_check_interval: {
@@ -138,11 +138,11 @@ export const CONTROLLER_KEYS = {
   api_key: { group: API, text: "Private key of api_cert.", example: "/etc/ctrl-exec/api.key" },
   api_max_requests: {
     group: API,
-    text: "Requests in flight at once; further ones are refused as busy. GET /health has its own slots.",
+    text: "Most requests in flight at the same time; further ones are refused as busy. GET /health has its own slots.",
   },
   api_auth_default: {
     group: API,
-    text: "What the API does when there is no auth_hook: deny or allow every request.",
+    text: "What the API does if there is no auth_hook: deny or allow every request.",
     example: "allow",
   },
 } as const satisfies KeyDescriptions<ControllerKey>;

@@ -24,6 +24,8 @@ Options:
                          script
   --pair <control-host>  with --agent: pair with it, and start the agent
   --ca-fingerprint <fp>  with --pair: accept only the CA with this fingerprint
+  --join-token-file <f>  with --pair: join with the token in this file, without
+                         an operator; the file is removed when that is done
   --prefix <dir>         where bin and share are (default /usr/local)
   --root <dir>           install into an image in this folder; start nothing
   --run-tests            before installing, run the new binary's demo here
@@ -60,7 +62,7 @@ has() { command -v "$1" >/dev/null 2>&1; }
 
 read_options() {
   agent=0 control=0 api=0 uninstall=0 purge=0 dry_run=0 run_tests=0
-  from=${CTRL_EXEC_RELEASE-} prefix=/usr/local root='' controller='' fingerprint=''
+  from=${CTRL_EXEC_RELEASE-} prefix=/usr/local root='' controller='' fingerprint='' join_token=''
   while [ $# -gt 0 ]; do
     case $1 in
       --agent) agent=1 ;;
@@ -74,12 +76,12 @@ read_options() {
         usage
         exit 0
         ;;
-      --from | --prefix | --root | --pair | --ca-fingerprint)
+      --from | --prefix | --root | --pair | --ca-fingerprint | --join-token-file)
         [ $# -ge 2 ] || bad_usage "$1 needs a value"
         set_option "$1" "$2"
         shift
         ;;
-      --from=* | --prefix=* | --root=* | --pair=* | --ca-fingerprint=*)
+      --from=* | --prefix=* | --root=* | --pair=* | --ca-fingerprint=* | --join-token-file=*)
         set_option "${1%%=*}" "${1#*=}"
         ;;
       *) bad_usage "Unknown option $1" ;;
@@ -97,6 +99,7 @@ set_option() {
     --root) root=${2%/} ;;
     --pair) controller=$2 ;;
     --ca-fingerprint) fingerprint=$2 ;;
+    --join-token-file) join_token=$2 ;;
   esac
 }
 
@@ -116,6 +119,8 @@ check_options() {
   [ -z "$controller" ] || [ "$agent" = 1 ] || bad_usage '--pair goes with --agent'
   [ -z "$controller" ] || [ -z "$root" ] || bad_usage '--pair works on a running host, not with --root'
   [ -z "$fingerprint" ] || [ -n "$controller" ] || bad_usage '--ca-fingerprint goes with --pair'
+  [ -z "$join_token" ] || [ -n "$controller" ] || bad_usage '--join-token-file goes with --pair'
+  [ -z "$join_token" ] || [ -z "$fingerprint" ] || bad_usage '--ca-fingerprint is in the join token already'
   case $prefix in
     /*[!A-Za-z0-9_./-]*) bad_usage '--prefix takes letters, digits, _ . - and / only' ;;
     /*) ;;
@@ -877,7 +882,10 @@ pair_agent() {
     say 'This agent is paired already.'
     return 0
   fi
-  if [ -n "$fingerprint" ]; then
+  if [ -n "$join_token" ]; then
+    # An image may boot before its control host does.
+    step "join $controller" "$program" join --dispatcher "$controller" --token-file "$join_token" --consume --timeout 600
+  elif [ -n "$fingerprint" ]; then
     step "pair with $controller" "$program" request-pairing --dispatcher "$controller" --ca-fingerprint "$fingerprint"
   else
     step "pair with $controller" "$program" request-pairing --dispatcher "$controller"

@@ -3,7 +3,7 @@
 _ctrl_exec_table() {
   modes='' options='--help --version' kinds=''
   case $1 in
-    'ctrl-exec ') modes='run ping discovery list-scripts status wait logs cancel pause continue list-runs list-agents list-groups pairing-mode list-requests approve deny edit-agent tag unpair rotate-cert serial-status maintain list-locks setup-ca setup-ctrl-exec asset demo help' ;;
+    'ctrl-exec ') modes='run ping discovery list-scripts status wait logs cancel pause continue list-runs list-agents list-groups pairing-mode list-requests token approve deny edit-agent tag unpair rotate-cert serial-status maintain list-locks setup-ca setup-ctrl-exec asset demo help' ;;
     'ctrl-exec run') options='--hosts-from --except --limit --port --live --no-live --fold --no-fold --diff --only --quiet --output --json --json-stream --dry-run --batch --max-failures --per-tag --check --pause --confirm --resume --detach --async --timeout --username --token --token-file --config --log --help' kinds='hosts scripts' ;;
     'ctrl-exec ping') options='--hosts-from --except --limit --port --json --username --token --token-file --config --log --help' kinds='hosts' ;;
     'ctrl-exec discovery') options='--hosts-from --except --limit --port --json --wide --username --token --token-file --config --log --help' kinds='hosts' ;;
@@ -19,6 +19,7 @@ _ctrl_exec_table() {
     'ctrl-exec list-groups') options='--config --log --json --wide --help' kinds='groups' ;;
     'ctrl-exec pairing-mode') options='--config --log --help' kinds='' ;;
     'ctrl-exec list-requests') options='--config --log --json --help' kinds='' ;;
+    'ctrl-exec token') options='--ttl --uses --name --tag --from --replace --json --config --log --help' kinds='' ;;
     'ctrl-exec approve') options='--code --ip --agent-port --lookup-by --force --config --log --help' kinds='requests' ;;
     'ctrl-exec deny') options='--config --log --help' kinds='requests' ;;
     'ctrl-exec edit-agent') options='--ip --agent-port --lookup-by --config --log --help' kinds='hosts' ;;
@@ -33,12 +34,13 @@ _ctrl_exec_table() {
     'ctrl-exec asset') options='--help' kinds='assets' ;;
     'ctrl-exec demo') options='--keep --help' kinds='' ;;
     'ctrl-exec help') options='--help' kinds='' ;;
-    'ctrl-exec-agent ') modes='serve reload self-check self-ping request-pairing pairing-status help' ;;
+    'ctrl-exec-agent ') modes='serve reload self-check self-ping request-pairing join pairing-status help' ;;
     'ctrl-exec-agent serve') options='--config --allowlist --log --help' kinds='' ;;
     'ctrl-exec-agent reload') options='--help' kinds='' ;;
     'ctrl-exec-agent self-check') options='--config --allowlist --json --help' kinds='' ;;
     'ctrl-exec-agent self-ping') options='--config --help' kinds='' ;;
     'ctrl-exec-agent request-pairing') options='--dispatcher --ctrl-exec --port --hostname --ca-fingerprint --background --timeout --config --log --help' kinds='' ;;
+    'ctrl-exec-agent join') options='--dispatcher --ctrl-exec --port --hostname --token-file --timeout --consume --config --log --help' kinds='' ;;
     'ctrl-exec-agent pairing-status') options='--config --json --help' kinds='' ;;
     'ctrl-exec-agent help') options='--help' kinds='' ;;
     'ctrl-exec-api ') options='--config --log --help --version' ;;
@@ -76,6 +78,11 @@ _ctrl_exec_value() {
     --agent-port) value='none' ;;
     --lookup-by) value='words:hostname ip' ;;
     --code) value='none' ;;
+    --ttl) value='none' ;;
+    --uses) value='none' ;;
+    --name) value='none' ;;
+    --tag) value='none' ;;
+    --from) value='none' ;;
     --allowlist) value='file' ;;
     --dispatcher) value='none' ;;
     --ctrl-exec) value='none' ;;

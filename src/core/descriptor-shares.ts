@@ -66,7 +66,10 @@ export function apiShares(limit: number, maxRequests: number): ApiShares {
   };
 }
 
-/** How many connections beyond the pairing queue may be waiting for a refusal at once. */
+/** How many connections beyond the pairing queue there may be at once: hosts that join with tokens, above all. */
+const MAX_JOINS = 256;
+
+/** How many of those are kept from the queue where there are few. */
 const MAX_SPARE = 32;
 
 export interface PairingShares {
@@ -74,17 +77,21 @@ export interface PairingShares {
   readonly connections: number;
   /** How many requests may wait. */
   readonly queue: number;
+  /** How many confirmation codes may be agreed on at once. */
+  readonly exchanges: number;
   /** For connections to agents: pairing-mode renews their certificates. */
   readonly work: number;
 }
 
 export function pairingShares(limit: number, maxQueue: number): PairingShares {
   const usable = usableDescriptors(limit);
-  const connections = atLeastOne(Math.min(maxQueue + MAX_SPARE, usable / 2));
+  const connections = atLeastOne(Math.min(maxQueue + MAX_JOINS, usable / 2));
   const spare = Math.min(MAX_SPARE, Math.floor(connections / 2));
+  const queue = atLeastOne(Math.min(maxQueue, connections - spare));
   return {
     connections,
-    queue: atLeastOne(Math.min(maxQueue, connections - spare)),
+    queue,
+    exchanges: queue + spare,
     work: atLeastOne(usable - connections),
   };
 }

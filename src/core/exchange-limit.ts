@@ -12,7 +12,7 @@ const WINDOW_MS = 600_000;
 const MAX_PER_HOST = 10;
 
 /**
- * Abandoned exchanges: by one caller, and by all. Those under way do not count, since a fleet may pair at once.
+ * Abandoned exchanges: by one caller, and by all. Those under way have a limit of their own, since a fleet may pair at once.
  */
 const MAX_PER_CALLER = 25;
 const MAX_GIVEN_UP = 100;
@@ -26,6 +26,12 @@ interface Exchange {
 
 export class ExchangeLimit {
   readonly #exchanges = new Map<string, Exchange>();
+  readonly #maxUnderWay: number;
+
+  /** @param maxUnderWay at once, by all callers together: each is another try */
+  constructor(maxUnderWay: number) {
+    this.#maxUnderWay = maxUnderWay;
+  }
 
   /**
    * @param now milliseconds of a clock that never goes back
@@ -40,6 +46,7 @@ export class ExchangeLimit {
     if (all.filter((other) => other.host === host).length >= MAX_PER_HOST) return false;
     if (givenUp.filter((other) => other.caller === caller).length >= MAX_PER_CALLER) return false;
     if (givenUp.length >= MAX_GIVEN_UP) return false;
+    if (all.length - givenUp.length >= this.#maxUnderWay) return false;
     this.#exchanges.set(id, { host, caller, begun: now, underWay: true });
     return true;
   }

@@ -31,11 +31,12 @@ function jsonTexts(text: string): string[] {
   return lines.length > 1 && lines.every((line) => /^\{.*\}$/.test(line)) ? lines : [text];
 }
 
-/** Blocks that are neither commands nor configuration. `console` and `dockerfile` are held by test/end-to-end. */
+/** Blocks that are neither commands nor configuration. `console`, `dockerfile` and `yaml` are held by test/end-to-end. */
 const OTHER = [
   "sh",
   "console",
   "dockerfile",
+  "yaml",
   "text",
   "mermaid",
   "http",

@@ -126,8 +126,8 @@ export class ControlHost implements AsyncDisposable {
     return { session, port: Number(match[1]) };
   }
 
-  async stopPairing(): Promise<number> {
-    const status = await this.#pairing?.stop();
+  async stopPairing(signal: NodeJS.Signals = "SIGTERM"): Promise<number> {
+    const status = await this.#pairing?.stop(signal);
     this.#pairing = undefined;
     return status ?? 0;
   }
@@ -229,7 +229,7 @@ export class TestAgent {
 
   /** The mode with this agent's `--config`, and `--log` if the mode has it. */
   withSetting(mode: string, args: readonly string[] = []): string[] {
-    const takesLog = mode === "serve" || mode === "request-pairing";
+    const takesLog = ["serve", "request-pairing", "join"].includes(mode);
     const log = takesLog ? ["--log", this.#host.log.path] : [];
     return [mode, ...args, "--config", this.config, ...log];
   }

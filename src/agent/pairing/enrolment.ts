@@ -3,31 +3,14 @@
  * an answer that is accepted only if everything in it fits (T07).
  */
 
-import { CtrlExecError } from "../../core/errors.ts";
+import type { CtrlExecError } from "../../core/errors.ts";
 import { formatHostPort } from "../../core/net/host-name.ts";
-import { readSerialLine, type Serial } from "../../core/serial.ts";
-import { forOneLine } from "../../core/text.ts";
-import { validityProblem } from "../../core/validity.ts";
 import type { Confirmation } from "../../core/wire/confirmation-code.ts";
 import { formatHttpRequest } from "../../core/wire/http-message.ts";
-import {
-  type PairingAnswer,
-  pairingAnswer,
-  pairingPending,
-} from "../../core/wire/messages/pairing.ts";
-import {
-  type CertificateFacts,
-  factsOf,
-  isSignedBy,
-  readCertificate,
-  readDerCertificate,
-  speaksFor,
-} from "../../pki/certificate.ts";
-import { fitsKey } from "../../pki/keys.ts";
-import { formOf } from "../../pki/whose-certificate.ts";
-import type { Connection } from "../../system/net/connection.ts";
-import { dial, unreachable } from "../../system/net/dial.ts";
+import { pairingAnswer, pairingPending } from "../../core/wire/messages/pairing.ts";
+import { checkApproval, type Enrolled } from "./approval.ts";
 import { CodeAgreement } from "./code-agreement.ts";
+import { type ControlHost, connectTo } from "./control-host.ts";
 import { cannotPair, MessageReader, readAs } from "./messages.ts";
 
 const CONNECT_MS = 10_000;
@@ -58,12 +41,6 @@ export interface Pending extends Confirmation {
   readonly caFingerprint: string | undefined;
 }
 
-export interface Enrolled {
-  readonly certPem: string;
-  readonly ca: CertificateFacts;
-  readonly controllerSerial: Serial;
-}
-
 export type PairingOutcome =
   | { readonly kind: "approved"; readonly enrolled: Enrolled; readonly reqid: string }
   | { readonly kind: "denied"; readonly reason: string; readonly reqid: string }
@@ -80,87 +57,8 @@ export async function pair(options: PairingOptions): Promise<PairingOutcome> {
   }
 }
 
-interface Controller {
-  readonly connection: Connection;
-  readonly certificate: CertificateFacts;
-  /** The CA that the control host shows; undefined if it shows none that signed its certificate. */
-  readonly ca: CertificateFacts | undefined;
-}
-
-async function connectTo(options: PairingOptions, address: string): Promise<Controller> {
-  const { controller: host, port } = options;
-  try {
-    // The chain cannot be verified yet: the CA arrives with the answer. Instead there is the fingerprint, or
-    // the operator's comparison of codes.
-    const way = { host, port, credential: {}, timeoutMs: CONNECT_MS, mayBeAnybody: true };
-    const { connection, peer } = await dial(way);
-    const certificate = factsOf(peer);
-    const ca = caInHandshake(connection, certificate);
-    try {
-      checkControlHost(certificate, address);
-      if (options.caFingerprint !== undefined) checkExpectedCa(ca, options.caFingerprint, address);
-    } catch (thrown) {
-      connection.close();
-      throw thrown;
-    }
-    return { connection, certificate, ca };
-  } catch (thrown) {
-    throw unreachable(thrown, { listener: "controller", address, attempt: "Cannot pair" });
-  }
-}
-
-/** The controller sends its CA along; one that did not sign its certificate proves nothing. */
-function caInHandshake(
-  connection: Connection,
-  leaf: CertificateFacts,
-): CertificateFacts | undefined {
-  const issuer = connection.issuerShown();
-  if (issuer === undefined) return undefined;
-  let ca: CertificateFacts;
-  try {
-    ca = readDerCertificate(issuer, "the CA in the handshake");
-  } catch {
-    return undefined;
-  }
-  return ca.fingerprint !== leaf.fingerprint && isSignedBy(leaf, ca) ? ca : undefined;
-}
-
-/**
- * The CA signs agents too, and an agent must not pose as the control host: it would show the right CA to anyone
- * who compares fingerprints (T07). Certificates of 0.8 have no name that could tell.
- *
- * @throws CtrlExecError `untrusted`, before anything is sent
- */
-function checkControlHost(certificate: CertificateFacts, address: string): void {
-  if (formOf(certificate) !== "agent") return;
-  throw new CtrlExecError("untrusted", `Cannot pair: ${address} is not a control host`, {
-    hint: `It shows the certificate of ${forOneLine(certificate.commonName)}. Nothing was sent to it.`,
-  });
-}
-
-/** @throws CtrlExecError `untrusted`, before anything is sent */
-function checkExpectedCa(
-  ca: CertificateFacts | undefined,
-  fingerprint: string,
-  address: string,
-): void {
-  if (ca === undefined) {
-    throw new CtrlExecError("untrusted", `Cannot pair: ${address} does not send its CA`, {
-      hint: "A control host of 0.8 does not. Without --ca-fingerprint, this agent shows the CA when it is paired: compare it then.",
-    });
-  }
-  if (ca.fingerprint === fingerprint) return;
-  throw new CtrlExecError(
-    "untrusted",
-    `Cannot pair: the CA of ${address} is not the expected one`,
-    {
-      hint: `Expected ${fingerprint}\nFound    ${ca.fingerprint}\nNothing was sent to it.`,
-    },
-  );
-}
-
 async function exchange(
-  controller: Controller,
+  controller: ControlHost,
   options: PairingOptions,
   address: string,
 ): Promise<PairingOutcome> {
@@ -200,49 +98,11 @@ async function exchange(
     throw cannotPair(address, "its answer is not for this request: another nonce");
   }
   if (answer.status === "denied") return { kind: "denied", reason: answer.reason, reqid };
-  return { kind: "approved", enrolled: checkAnswer(answer, controller, options, address), reqid };
-}
-
-const NOTHING_CHANGED =
-  "Nothing was stored: if this host was paired before, it still is. Set the clock right and pair again.";
-
-/** Every part of an approval must fit the others and what we asked for (T07). */
-function checkAnswer(
-  answer: Extract<PairingAnswer, { status: "approved" }>,
-  controller: Controller,
-  options: PairingOptions,
-  address: string,
-): Enrolled {
-  const wrong = (what: string) =>
-    cannotPair(address, `its answer is not for this request: ${what}`);
-  const read = (pem: string, name: string) => {
-    try {
-      return readCertificate(pem, name);
-    } catch {
-      throw wrong(`its ${name} cannot be read`);
-    }
+  return {
+    kind: "approved",
+    enrolled: checkApproval(answer, controller.certificate, options, address),
+    reqid,
   };
-  const ca = read(answer.ca, "CA certificate");
-  const certificate = read(answer.cert, "certificate");
-  if (!fitsKey(certificate, options.keyPem, "the new key")) {
-    throw wrong("a certificate for another key");
-  }
-  if (!isSignedBy(certificate, ca)) throw wrong("a certificate that its CA did not sign");
-  if (!speaksFor(certificate, options.hostname)) throw wrong("a certificate for another host");
-  // It would replace one that works (T68).
-  const invalid = validityProblem(certificate, options.now()) ?? validityProblem(ca, options.now());
-  if (invalid !== undefined) {
-    throw cannotPair(address, `the certificate that it sends ${invalid}`, NOTHING_CHANGED);
-  }
-  if (!isSignedBy(controller.certificate, ca)) {
-    throw wrong("a CA that did not sign the control host's own certificate");
-  }
-  if (options.caFingerprint !== undefined && ca.fingerprint !== options.caFingerprint) {
-    throw wrong("a CA with another fingerprint");
-  }
-  const controllerSerial = readSerialLine(answer.dispatcher_serial);
-  if (controllerSerial === undefined) throw wrong("no serial of the control host");
-  return { certPem: answer.cert, ca, controllerSerial };
 }
 
 /**

@@ -19,7 +19,7 @@ import {
   writeWhole,
 } from "../../system/files/files.ts";
 import { fileToReplace, REPLACED_FILE } from "../../system/files/linked-file.ts";
-import type { Enrolled } from "../pairing/enrolment.ts";
+import type { Enrolled } from "../pairing/approval.ts";
 import { forgetPreviousSerial, storeControllerSerial } from "./controller-serials.ts";
 
 export interface AgentIdentity {

@@ -44,6 +44,15 @@ export const agentOptions = {
     valueHint: "n",
     description: "Seconds for --background to wait (30; max 600)",
   },
+  "token-file": {
+    type: "string",
+    valueHint: "path",
+    description: "File with the join token, or - for standard input",
+  },
+  consume: {
+    type: "boolean",
+    description: "Remove the token's file when this host has joined",
+  },
   "background-child": {
     type: "boolean",
     description: "This is the process that --background leaves behind",

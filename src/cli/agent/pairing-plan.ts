@@ -46,9 +46,38 @@ export interface PairingPlan {
 
 /** @throws CtrlExecError `usage`, before anything is done */
 export function readPairingPlan(given: PairingInput["options"]): PairingPlan {
+  const controller = controlHostOption(given, "request-pairing");
+  const hostname = hostnameOption(given);
+  const inBackground = given.background || given["background-child"];
+  if (given.timeout !== undefined && !inBackground) {
+    throw new CtrlExecError("usage", "--timeout goes with --background");
+  }
+  const waitSeconds =
+    given.timeout === undefined
+      ? inBackground
+        ? BACKGROUND_WAIT_SECONDS
+        : INTERACTIVE_WAIT_SECONDS
+      : numberOption("timeout", given.timeout, 1, MAX_BACKGROUND_WAIT_SECONDS);
+  return {
+    controller,
+    port: portOption(given.port),
+    hostname,
+    caFingerprint: readFingerprint(given["ca-fingerprint"]),
+    waitSeconds,
+    childArgs: childArgs(given),
+  };
+}
+
+interface ControlHostGiven {
+  readonly dispatcher: string | undefined;
+  readonly "ctrl-exec": string | undefined;
+}
+
+/** @param mode for the error @throws CtrlExecError `usage` */
+export function controlHostOption(given: ControlHostGiven, mode: string): string {
   const controller = given["ctrl-exec"] ?? given.dispatcher;
   if (controller === undefined || (given["ctrl-exec"] && given.dispatcher)) {
-    throw new CtrlExecError("usage", "request-pairing needs one --dispatcher <host>");
+    throw new CtrlExecError("usage", `${mode} needs one --dispatcher <host>`);
   }
   if (!isIp(controller) && !isResolvableName(controller)) {
     throw new CtrlExecError(
@@ -70,6 +99,11 @@ export function readPairingPlan(given: PairingInput["options"]): PairingPlan {
       },
     );
   }
+  return controller;
+}
+
+/** The name under which this host is to be known. @throws CtrlExecError `usage` */
+export function hostnameOption(given: { readonly hostname: string | undefined }): string {
   const hostname = given.hostname ?? systemHostname();
   const problem = pairedNameProblem(hostname);
   if (problem !== undefined) {
@@ -77,24 +111,7 @@ export function readPairingPlan(given: PairingInput["options"]): PairingPlan {
       hint: "Give one with --hostname <name>: letters, digits, hyphens and dots.",
     });
   }
-  const inBackground = given.background || given["background-child"];
-  if (given.timeout !== undefined && !inBackground) {
-    throw new CtrlExecError("usage", "--timeout goes with --background");
-  }
-  const waitSeconds =
-    given.timeout === undefined
-      ? inBackground
-        ? BACKGROUND_WAIT_SECONDS
-        : INTERACTIVE_WAIT_SECONDS
-      : numberOption("timeout", given.timeout, 1, MAX_BACKGROUND_WAIT_SECONDS);
-  return {
-    controller,
-    port: portOption(given.port),
-    hostname,
-    caFingerprint: readFingerprint(given["ca-fingerprint"]),
-    waitSeconds,
-    childArgs: childArgs(given),
-  };
+  return hostname;
 }
 
 function readFingerprint(text: string | undefined): string | undefined {

@@ -28,6 +28,10 @@ export const agentProgram: Program = {
       summary: "Ask a control host for a certificate",
       load: async () => (await import("./request-pairing.ts")).requestPairing,
     },
+    join: {
+      summary: "Join a control host with a token, without an operator",
+      load: async () => (await import("./join.ts")).join,
+    },
     "pairing-status": {
       summary: "Say whether this agent is paired, and until when",
       load: async () => (await import("./pairing-status.ts")).pairingStatus,

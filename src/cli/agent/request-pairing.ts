@@ -1,7 +1,5 @@
 import { type PairingOutcome, type Pending, pair } from "../../agent/pairing/enrolment.ts";
-import { proveStorable, storeWithPatience } from "../../agent/pairing/storing.ts";
-import { storeIdentity } from "../../agent/trust/identity-files.ts";
-import { type AgentConfig, agentConfigArgument } from "../../core/config/agent-config.ts";
+import { proveStorable } from "../../agent/pairing/storing.ts";
 import { messageOf } from "../../core/errors.ts";
 import { forOneLine } from "../../core/text.ts";
 import { PUSHED_OUT } from "../../core/wire/messages/pairing.ts";
@@ -19,10 +17,7 @@ import {
   readPairingPlan,
 } from "./pairing-plan.ts";
 import { type AgentSetting, openAgentSetting } from "./setting.ts";
-
-/** How long to keep trying to store an approval. */
-const STORE_SECONDS = 600;
-const STORE_AGAIN_MS = 2_000;
+import { startStep, storeEnrolled } from "./store-enrolled.ts";
 
 /** Exit status by outcome (docs/OPERATIONS.md, "Pairing many hosts"). */
 const EXIT_TIMEOUT = 2;
@@ -131,14 +126,6 @@ function describePending(hostname: string, pending: Pending): string {
   return `${lines.join("\n")}\n${shown}`;
 }
 
-/** The service uses the usual file. */
-function startStep({ file }: AgentConfig): string {
-  const option = agentConfigArgument(file);
-  return option === ""
-    ? "; with systemd: systemctl enable --now ctrl-exec-agent"
-    : `: ctrl-exec-agent serve${option}`;
-}
-
 async function conclude(
   { io }: PairingInput,
   plan: PairingPlan,
@@ -148,16 +135,7 @@ async function conclude(
 ): Promise<number> {
   const { reqid } = outcome;
   if (outcome.kind === "approved") {
-    await storeWithPatience(() => storeIdentity(config, keyPem, outcome.enrolled), {
-      forMs: STORE_SECONDS * 1000,
-      everyMs: STORE_AGAIN_MS,
-      onFailure: ({ message }) => {
-        log({ event: "pair-store-fail", error: message, reqid });
-        io.err(
-          `${message}\nTrying again for ${STORE_SECONDS} s; what was approved is lost if this ends.\n`,
-        );
-      },
-    });
+    await storeEnrolled(io, { config, log }, keyPem, outcome.enrolled, reqid);
     log({ event: "pair-complete", dispatcher: plan.controller, status: "approved" });
     io.err(`Paired. Certificate: ${config.cert}\n`);
     io.err(`Next, unless the agent runs already, start it${startStep(config)}\n`);

@@ -16,6 +16,8 @@ export interface OptionDef {
   readonly description: string;
   /** Left out of help and completions: for the program's own use. */
   readonly hidden?: boolean;
+  /** May be given several times: then its value is the list of all. */
+  readonly repeats?: true;
 }
 
 export type OptionDefs = Readonly<Record<string, OptionDef>>;
@@ -30,9 +32,11 @@ export interface VerbInput<Options extends OptionDefs> {
 }
 
 type ParsedOptions<Options extends OptionDefs> = {
-  readonly [Name in keyof Options]: Options[Name]["type"] extends "boolean"
-    ? boolean
-    : string | undefined;
+  readonly [Name in keyof Options]: Options[Name] extends { readonly repeats: true }
+    ? readonly string[]
+    : Options[Name]["type"] extends "boolean"
+      ? boolean
+      : string | undefined;
 };
 
 export interface Verb<Options extends OptionDefs = OptionDefs> {
@@ -121,7 +125,8 @@ export function splitCommandLine(program: Program, args: readonly string[]): Com
     else {
       const option = readOption(program, args, index);
       if (option.tookNext) index += 1;
-      if (given.some(({ name }) => name === option.name)) {
+      const mayRepeat = program.options[option.name]?.repeats === true;
+      if (!mayRepeat && given.some(({ name }) => name === option.name)) {
         throw usageError(helpFor(program, args), `--${option.name} is given more than once`);
       }
       given.push(option);
@@ -232,10 +237,11 @@ async function parseOptions(
   const parsed: Record<string, unknown> = parseArgs(normalised, definitions);
   // Only the table's own names: citty adds each option again in camel case.
   return Object.fromEntries(
-    Object.entries(options).map(([name, { type }]) => [
-      name,
-      type === "boolean" ? given.some((option) => option.name === name) : parsed[name],
-    ]),
+    Object.entries(options).map(([name, { type, repeats }]) => {
+      const all = given.filter((option) => option.name === name);
+      if (repeats === true) return [name, all.map(({ value }) => value)];
+      return [name, type === "boolean" ? all.length > 0 : parsed[name]];
+    }),
   );
 }
 

@@ -9,8 +9,14 @@ import { parseSampleSize } from "../../core/hosts/sample-size.ts";
 import { decodeText, screenLine } from "../../core/text.ts";
 import { callers } from "../command/callers.ts";
 import type { Io } from "../command/io.ts";
+import {
+  INPUT,
+  readInput,
+  readTypedFile,
+  type TypedFile,
+  unusable,
+} from "../command/typed-file.ts";
 import { cliCaller } from "./setting.ts";
-import { INPUT, readInput, readTypedFile, type TypedFile, unusable } from "./typed-file.ts";
 
 export interface HostOptions {
   readonly except: string | undefined;

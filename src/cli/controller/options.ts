@@ -135,6 +135,24 @@ export const controllerOptions = {
     type: "boolean",
     description: "Go on although other hosts' clocks disagree",
   },
+  ttl: { type: "string", valueHint: "time", description: "How long it can be used (default 1h)" },
+  uses: { type: "string", valueHint: "n", description: "How many hosts may join (default 1)" },
+  name: { type: "string", valueHint: "pattern", description: "Only hosts of such names: web-*" },
+  tag: {
+    type: "string",
+    valueHint: "key=value",
+    description: "Tag each host that joins; may be repeated",
+    repeats: true,
+  },
+  from: {
+    type: "string",
+    valueHint: "networks",
+    description: "Only from these networks: 10.0.0.0/8,2001:db8::/32",
+  },
+  replace: {
+    type: "boolean",
+    description: "Let it take over a registered name, and revoke that host",
+  },
   word: {
     type: "string",
     hidden: true,

@@ -1,6 +1,6 @@
 /** What pairing-mode and approve say to the operator. */
 
-import type { Approval } from "../../controller/pairing/desk.ts";
+import type { Approval } from "../../controller/pairing/register-host.ts";
 import type { PendingRequest } from "../../controller/store/ports/pairing.ts";
 import type { Registered } from "../../controller/store/ports/registry.ts";
 import { screenLine } from "../../core/text.ts";

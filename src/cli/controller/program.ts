@@ -69,6 +69,10 @@ export const controllerProgram: Program = {
       summary: "List the pairing requests that wait",
       load: async () => (await import("./list-requests.ts")).listRequests,
     },
+    token: {
+      summary: "Create, list and revoke tokens with which hosts join",
+      load: async () => (await import("./join-token.ts")).joinToken,
+    },
     approve: {
       summary: "Approve a pairing request",
       load: async () => (await import("./approve.ts")).approve,

@@ -2,7 +2,13 @@
 import { CtrlExecError } from "../../core/errors.ts";
 import { callers } from "../command/callers.ts";
 import type { Io } from "../command/io.ts";
-import { INPUT, readInput, readTypedFile, type TypedFile, unusable } from "./typed-file.ts";
+import {
+  INPUT,
+  readInput,
+  readTypedFile,
+  type TypedFile,
+  unusable,
+} from "../command/typed-file.ts";
 
 export interface TokenOptions {
   readonly token: string | undefined;

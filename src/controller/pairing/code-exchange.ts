@@ -29,11 +29,12 @@ export type Exchanged =
 export class CodeExchange {
   readonly #log: HostContext["log"];
   readonly #certificate: Uint8Array;
-  readonly #limit = new ExchangeLimit();
+  readonly #limit: ExchangeLimit;
 
-  /** @param certificate the one that the port shows, DER */
-  constructor(log: HostContext["log"], certificate: Uint8Array) {
+  /** @param certificate the one that the port shows, DER @param atOnce how many exchanges may be under way */
+  constructor(log: HostContext["log"], certificate: Uint8Array, atOnce: number) {
     this.#log = log;
+    this.#limit = new ExchangeLimit(atOnce);
     this.#certificate = certificate;
   }
 

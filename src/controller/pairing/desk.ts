@@ -1,21 +1,11 @@
 /** Decides on pairing requests: signs and registers what the operator approves. */
-import { configArgument } from "../../core/config/controller-config.ts";
 import { CtrlExecError } from "../../core/errors.ts";
-import type { Serial } from "../../core/serial.ts";
-import { isoSeconds, opensslTime } from "../../core/time.ts";
-import { readCertificate } from "../../pki/certificate.ts";
-import { judgeCsr } from "../../pki/csr.ts";
-import { readText } from "../../system/files/files.ts";
 import type { Controller } from "../control-host.ts";
-import type { AgentRecord } from "../store/agent-record.ts";
-import { paths } from "../store/paths.ts";
 import type { PendingRequest } from "../store/ports/pairing.ts";
-import type { Registered } from "../store/ports/registry.ts";
 import type { Writer } from "../store/ports.ts";
-import { signHost } from "../trust/ca.ts";
-import { loadCredential } from "../trust/credential.ts";
 import { requireRightClock } from "../upkeep/clock-check.ts";
 import { leaveDenial, requirePending } from "./queue.ts";
+import { type Approval, registerHost } from "./register-host.ts";
 
 /** What the operator may set at approval; undefined means what the request or the connection says. */
 export interface ApprovalOptions {
@@ -50,12 +40,6 @@ function codeProvesNothing({ hostname }: PendingRequest): CtrlExecError {
       ].join("\n"),
     },
   );
-}
-
-export interface Approval {
-  readonly record: AgentRecord;
-  /** What this record replaces; the operator is told (T06). */
-  readonly replaced: Registered | undefined;
 }
 
 /**
@@ -94,57 +78,20 @@ async function admit(
   request: PendingRequest,
   options: ApprovalOptions,
 ): Promise<Approval> {
-  const { config, log, now, store } = controller;
-  const { publicKey } = judgeCsr(request.csr, request.hostname);
-  const controllerSerial = serialToKnow(controller);
-  const certificate = await signHost(controller, request.hostname, publicKey);
-  const replaced = await store.registry.find(request.hostname);
-  const paired = isoSeconds(now());
-  const record: AgentRecord = {
+  const host = {
     hostname: request.hostname,
     ip: options.ip ?? request.ip,
-    paired,
-    expiry: opensslTime(certificate.notAfter),
-    reqid: request.id,
-    dispatcher_serial: controllerSerial,
-    serial_status: "current",
-    serial_broadcast: "",
-    serial_confirmed: paired,
-    serial: certificate.serial,
-    renewed: "",
     port: options.port ?? request.port,
-    lookup_by: options.lookupBy,
-    // They are the operator's word about the name, and the operator has just given it to this host.
-    tags: replaced?.kind === "agent" ? replaced.record.tags : undefined,
-  };
-  const { caCert } = paths(config);
-  const ca = readCertificate(readText(caCert), caCert);
-  await writer.putAgent(record);
-  // What a host told that had the name before is not this one's.
-  await store.learned.forget(request.hostname);
-  await store.learned.learn(new Map([[request.hostname, {}]]));
-  await writer.answerRequest(request.id, {
-    status: "approved",
-    cert: certificate.pem,
-    ca: ca.pem,
+    lookupBy: options.lookupBy,
+    csr: request.csr,
     nonce: request.nonce,
-    dispatcher_serial: controllerSerial,
-  });
-  log({ event: "pair-approve", agent: request.hostname, reqid: request.id });
-  return { record, replaced };
-}
-
-/**
- * The serial of the certificate by which the agent will know this host. One that is not valid yet would shut
- * this host out (T68).
- */
-function serialToKnow({ config, now }: Controller): Serial {
-  const { serial, notBefore } = loadCredential(config, now()).certificate;
-  if (notBefore <= now()) return serial;
-  const state = `${config.cert} is not valid before ${opensslTime(notBefore)}`;
-  throw new CtrlExecError("config", `Cannot approve it: ${state}`, {
-    hint: `It was made while this host's clock was wrong. Check the clock, then: ctrl-exec maintain${configArgument(config.file)}`,
-  });
+    reqid: request.id,
+  };
+  // Tags are the operator's word about the name, and the operator has just given it to this host.
+  const { answer, ...approval } = await registerHost(controller, writer, host, (tags) => tags);
+  await writer.answerRequest(request.id, answer);
+  controller.log({ event: "pair-approve", agent: request.hostname, reqid: request.id });
+  return approval;
 }
 
 /** @throws CtrlExecError `not-found` if no such request waits */

@@ -9,7 +9,7 @@ import { Deadline } from "../../system/deadline.ts";
 /** From accept, or from the last answer, to the last byte of a request (T19). */
 const REQUEST_MS = 10_000;
 
-/** An agent sends two requests, the second one short. */
+/** An agent sends two requests, one of them short. */
 const MAX_SENT_BYTES = 2 * (MAX_PAIRING_HEAD_BYTES + MAX_PAIRING_BYTES);
 
 /** Limits all bytes that are sent: a peer that waits for an answer could send for minutes (T21). */
@@ -24,16 +24,27 @@ export function watchSentBytes(socket: TLSSocket, onTooMany: () => void): void {
   socket.on("data", onData);
 }
 
-/**
- * The body of one `POST <path>`, within the deadline; undefined for anything else. Closes the socket when the
- * deadline has passed.
- */
+/** The body of one `POST <path>`, within the deadline; undefined for anything else. */
 export async function readPost<Schema extends z.ZodMiniType>(
   socket: TLSSocket,
   path: string,
   schema: Schema,
 ): Promise<z.output<Schema> | undefined> {
-  const { promise, resolve } = Promise.withResolvers<z.output<Schema> | undefined>();
+  const posted = await readPosted(socket);
+  return posted?.path === path ? readJsonAs(schema, posted.body) : undefined;
+}
+
+export interface Posted {
+  readonly path: string;
+  readonly body: string;
+}
+
+/**
+ * One POST, whatever its path, within the deadline; undefined for anything else. Closes the socket when the deadline
+ * has passed.
+ */
+export async function readPosted(socket: TLSSocket): Promise<Posted | undefined> {
+  const { promise, resolve } = Promise.withResolvers<Posted | undefined>();
   using _deadline = new Deadline(REQUEST_MS, () => socket.destroy());
   const messages = new HttpMessageReader(MAX_PAIRING_BYTES);
   const onData = (chunk: Buffer) => {
@@ -41,8 +52,8 @@ export async function readPost<Schema extends z.ZodMiniType>(
     try {
       const message = messages.next();
       if (message === undefined) return;
-      const isAsked = /^POST (\S+) HTTP\/1\.[01]$/.exec(message.startLine)?.[1] === path;
-      resolve(isAsked ? readJsonAs(schema, message.body) : undefined);
+      const path = /^POST (\S+) HTTP\/1\.[01]$/.exec(message.startLine)?.[1];
+      resolve(path === undefined ? undefined : { path, body: message.body });
     } catch {
       resolve(undefined);
     }

@@ -3,11 +3,12 @@
 import { createServer, type Socket } from "node:net";
 import { TLSSocket } from "node:tls";
 import { configArgument } from "../../core/config/controller-config.ts";
-import { pairingShares } from "../../core/descriptor-shares.ts";
+import { type PairingShares, pairingShares } from "../../core/descriptor-shares.ts";
 import { CtrlExecError } from "../../core/errors.ts";
 import { readJsonAs } from "../../core/json.ts";
 import { newRequestId } from "../../core/request-id.ts";
 import { formatHttpResponse } from "../../core/wire/http-message.ts";
+import { joinProof, joinRequest } from "../../core/wire/messages/join.ts";
 import { pairingAnswer, pairingRequest } from "../../core/wire/messages/pairing.ts";
 import { within } from "../../system/deadline.ts";
 import { hangUp } from "../../system/net/hang-up.ts";
@@ -16,13 +17,14 @@ import { OpenConnections } from "../../system/net/open-connections.ts";
 import { peerAddress } from "../../system/net/peer-address.ts";
 import { tlsContext } from "../../system/net/tls.ts";
 import { descriptorLimit, workDescriptors } from "../../system/process/descriptors.ts";
-import type { HostContext } from "../store/host.ts";
+import type { Controller } from "../control-host.ts";
 import type { PendingRequest } from "../store/ports/pairing.ts";
 import { loadCredential, pairingCredential } from "../trust/credential.ts";
 import { PairingAnswers } from "./answers.ts";
 import { type Caller, CodeExchange } from "./code-exchange.ts";
+import { JoinDesk } from "./join-desk.ts";
 import { REQUEST_LIFETIME_MS, submitRequest } from "./queue.ts";
-import { readPost, watchSentBytes } from "./reading.ts";
+import { readPost, readPosted, watchSentBytes } from "./reading.ts";
 
 /** How long an agent has to read its answer: one that does not would keep its slot. */
 const ANSWER_MS = 5_000;
@@ -47,10 +49,10 @@ export interface PairingEvents {
 
 /** @throws CtrlExecError `busy` if another pairing-mode runs on this state folder, `config` for a bad port */
 export async function startPairingServer(
-  given: HostContext,
+  given: Controller,
   events: PairingEvents,
 ): Promise<PairingServer> {
-  const { controller, connections } = withinDescriptors(given);
+  const { controller, connections, exchanges } = withinDescriptors(given);
   const { config, log, now, store } = controller;
   const credential = loadCredential(config, now());
   const context = tlsContext(pairingCredential(credential));
@@ -70,7 +72,8 @@ export async function startPairingServer(
     controller,
     events,
     answers: new PairingAnswers(controller),
-    codes: new CodeExchange(log, credential.certificate.x509.raw),
+    codes: new CodeExchange(log, credential.certificate.x509.raw, exchanges),
+    joins: new JoinDesk(controller, credential),
   };
   const open = new OpenConnections<Socket>(connections);
   const server = createServer({ noDelay: true }, (raw) => {
@@ -117,10 +120,12 @@ export async function startPairingServer(
 }
 
 /** Limits the queue to the descriptors that there are (T65). */
-function withinDescriptors(given: HostContext): { controller: HostContext; connections: number } {
+function withinDescriptors(given: Controller): Pick<PairingShares, "connections" | "exchanges"> & {
+  controller: Controller;
+} {
   const { config, log } = given;
   const limit = descriptorLimit();
-  const { connections, queue, work } = pairingShares(limit, config.pairing_max_queue);
+  const { connections, exchanges, queue, work } = pairingShares(limit, config.pairing_max_queue);
   workDescriptors().resize(work);
   if (queue < config.pairing_max_queue) {
     log({
@@ -130,18 +135,19 @@ function withinDescriptors(given: HostContext): { controller: HostContext; conne
     });
   }
   const controller = { ...given, config: { ...config, pairing_max_queue: queue } };
-  return { controller, connections };
+  return { controller, connections, exchanges };
 }
 
 interface Desk {
-  readonly controller: HostContext;
+  readonly controller: Controller;
   readonly events: PairingEvents;
   readonly answers: PairingAnswers;
   readonly codes: CodeExchange;
+  readonly joins: JoinDesk;
 }
 
 interface Call extends Caller {
-  /** Its request is in the queue. */
+  /** Its request is in the queue, or its join is being judged. */
   waits: boolean;
 }
 
@@ -159,7 +165,10 @@ async function attend(desk: Desk, socket: TLSSocket, call: Call): Promise<boolea
   const { controller, events } = desk;
   const { log } = controller;
   const { id, ip } = call;
-  const asked = await readPost(socket, "/pair", pairingRequest);
+  const posted = await readPosted(socket);
+  const joining = posted?.path === "/join" ? readJsonAs(joinRequest, posted.body) : undefined;
+  if (joining !== undefined) return await joinAt(desk, socket, call);
+  const asked = posted?.path === "/pair" ? readJsonAs(pairingRequest, posted.body) : undefined;
   if (asked === undefined) {
     // A peer that only checked whether the port is open has already left without a request.
     if (!socket.destroyed) log({ event: "pair-reject", ip, reason: "not a pairing request" });
@@ -194,6 +203,26 @@ async function attend(desk: Desk, socket: TLSSocket, call: Call): Promise<boolea
   if (outcome === "withdrawn") events.onWithdrawn(request);
   else events.onDecided(request);
   return outcome === "approved";
+}
+
+/** Asks for a signature over a value that is new, and lets the host join or refuses it. Waits for no operator. */
+async function joinAt(desk: Desk, socket: TLSSocket, call: Call): Promise<boolean> {
+  const { id, ip } = call;
+  const value = crypto.getRandomValues(new Uint8Array(32)).toHex();
+  socket.write(formatHttpResponse(JSON.stringify({ status: "challenge", value })));
+  const proof = await readPost(socket, "/join-proof", joinProof);
+  if (proof === undefined) {
+    if (!socket.destroyed) {
+      desk.controller.log({ event: "join-refuse", ip, reason: "not the proof of a token" });
+    }
+    endWith(socket, { status: "error", reason: "invalid request" });
+    return false;
+  }
+  // Nobody's newcomer pushes it out while it is judged, which takes no longer than this host needs.
+  call.waits = true;
+  const answer = await desk.joins.admit({ id, ip, value, proof });
+  endWith(socket, answer);
+  return answer.status === "approved";
 }
 
 /** Delivers the decision, once there is one. */

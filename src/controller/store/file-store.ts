@@ -5,6 +5,7 @@ import { FileRegistry } from "./file-registry.ts";
 import { FileGroupAnswer } from "./group-answer-file.ts";
 import type { StoreContext } from "./host.ts";
 import { hasExpired, issuedTo, noteIssued, pruneIssued } from "./issued.ts";
+import { dropUse, FileJoinTokens, putToken, putUse } from "./join-token-files.ts";
 import { forgetClock, knownClocks, rememberClocks } from "./known-clocks.ts";
 import { removeLeftovers } from "./leftovers.ts";
 import { lockMaintenance, tryLockMaintenance } from "./maintenance-lock.ts";
@@ -45,6 +46,7 @@ export function openFileStore(context: StoreContext): Store {
       commit: async (current, previous, now) => writeRotation(config, current, previous, now),
     },
     pairing: new FilePairing(config),
+    joinTokens: new FileJoinTokens(config),
     locks: new FileLocks(context),
     runs: {
       // Loaded when needed: `ping` starts without records, and `run` without what reads them, SQLite above all.
@@ -83,6 +85,9 @@ export function openFileStore(context: StoreContext): Store {
         addRequest: async (request) => addRequest(config, request),
         answerRequest: async (id, answer) => leaveAnswer(config, id, answer.status, answer),
         rememberPushedOut: async (id) => rememberPushedOut(config, id),
+        putToken: async (token) => putToken(config, token),
+        putUse: async (token, use) => putUse(config, token, use),
+        dropUse: async (token, key) => dropUse(config, token, key),
         revoke: async (serials, comment) => addRevoked(config, serials, comment),
       });
     },

@@ -9,7 +9,7 @@ import { paths } from "./paths.ts";
 
 /** For folders that may not be written to for a long time: some leftovers contain keys. Never throws. */
 export function removeLeftovers(config: ControllerConfig): void {
-  const { agents, pairing, locks, rollouts, credentials } = paths(config);
+  const { agents, pairing, joinTokens, locks, rollouts, credentials } = paths(config);
   const beside = [config.cert, config.key].map((path) => dirname(path));
   const { ca_dir, state_dir } = config;
   const folders = new Set([
@@ -19,6 +19,7 @@ export function removeLeftovers(config: ControllerConfig): void {
     state_dir,
     agents,
     pairing,
+    joinTokens,
     locks,
     rollouts,
   ]);

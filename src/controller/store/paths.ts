@@ -10,6 +10,8 @@ export function paths({ ca_dir, state_dir, key }: ControllerConfig) {
     caCert: join(ca_dir, "ca.crt"),
     agents: join(state_dir, "agents"),
     pairing: join(state_dir, "pairing"),
+    /** New: join tokens, without their secrets, and their uses. */
+    joinTokens: join(state_dir, "join-tokens"),
     locks: join(state_dir, "locks"),
     runs: join(state_dir, "runs"),
     /** New: rollouts under way. */

@@ -10,6 +10,7 @@ import type { AgentRecord } from "./agent-record.ts";
 import type { CertificateStore, RotationStore } from "./ports/certificates.ts";
 import type { ClockStore } from "./ports/clocks.ts";
 import type { GroupStore } from "./ports/groups.ts";
+import type { JoinTokenStore, StoredToken, TokenUse } from "./ports/join-tokens.ts";
 import type { LearnedStore } from "./ports/learned.ts";
 import type { LockStore } from "./ports/locks.ts";
 import type { PairingStore, PendingRequest } from "./ports/pairing.ts";
@@ -25,11 +26,12 @@ export interface Store {
   readonly certificates: CertificateStore;
   readonly rotation: RotationStore;
   readonly pairing: PairingStore;
+  readonly joinTokens: JoinTokenStore;
   readonly locks: LockStore;
   readonly runs: RunStore;
   readonly rollouts: RolloutStore;
   /**
-   * One writer at a time, across processes, for the registry, the pairing queue and the revocations (T30). If a
+   * One writer at a time, across processes, for the registry, the pairing queue, the join tokens and the revocations (T30). If a
    * `change` rejects, what it has written may or may not last.
    *
    * @throws CtrlExecError `busy` if another one does not finish
@@ -60,6 +62,12 @@ export interface Writer {
   answerRequest(id: string, answer: PairingAnswer): Promise<void>;
   /** For whoever decides on the request too late. */
   rememberPushedOut(id: string): Promise<void>;
+  /** Stores the token, or replaces it. */
+  putToken(token: StoredToken): Promise<void>;
+  /** The use counts from now on; one of the same key is replaced. */
+  putUse(token: string, use: TokenUse): Promise<void>;
+  /** The use counts no more. */
+  dropUse(token: string, key: string): Promise<void>;
   /** Certificates with these serials are not accepted from now on. */
   revoke(serials: readonly Serial[], comment: string): Promise<void>;
 }

@@ -2,6 +2,7 @@
 import { CtrlExecError, inOneLine, messageOf } from "../../core/errors.ts";
 import type { Controller } from "../control-host.ts";
 import type { HostProblem } from "../fleet/fan-out.ts";
+import { dropOldTokens } from "../pairing/join-tokens.ts";
 import { dropExpiredRequests } from "../pairing/queue.ts";
 import { restoreCredential } from "../trust/replaced-credential.ts";
 import { broadcastSerial } from "./broadcast.ts";
@@ -109,6 +110,7 @@ export async function maintainOnce(
       return await renewAgents(controller, dueForRenewal(controller, agents.values()), force);
     });
     const expiredRequests = await attempt("requests", () => dropExpiredRequests(controller));
+    await attempt("join-tokens", () => dropOldTokens(controller));
     const expiredRuns = await attempt("runs", () => store.runs.purge());
     await attempt("locks", () => store.locks.dropUnused());
     await attempt("locks", () => store.rollouts.dropUnused());

@@ -119,8 +119,11 @@ export function configArgument(file: string): string {
 }
 
 /** What is run on a host that is to be paired with this control host. */
-export function pairingCommand({ pairing_port: port }: OwnSetting): string {
-  // With 0, pairing-mode says which port it has.
-  const option = port === DEFAULT_PAIRING_PORT ? "" : ` --port ${port === 0 ? "<port>" : port}`;
-  return `ctrl-exec-agent request-pairing --dispatcher <this host>${option}`;
+export function pairingCommand(own: OwnSetting): string {
+  return `ctrl-exec-agent request-pairing --dispatcher <this host>${pairingPortOption(own)}`;
+}
+
+/** ` --port <n>`, or nothing for the usual one. With 0, pairing-mode says which port it has. */
+export function pairingPortOption({ pairing_port: port }: OwnSetting): string {
+  return port === DEFAULT_PAIRING_PORT ? "" : ` --port ${port === 0 ? "<port>" : port}`;
 }

@@ -156,6 +156,21 @@ export const AGENT_EVENTS = {
     when: "what arrived is not a readable request: too long, too many headers, no length, cut or empty, a body that is not UTF-8",
   },
   "pair-complete": { level: "info", fields: ["dispatcher", "status"], when: "paired" },
+  "join-complete": {
+    level: "info",
+    fields: ["dispatcher", "token"],
+    when: "this host has joined with a token",
+  },
+  "join-denied": {
+    level: "warning",
+    fields: ["dispatcher", "reason", "token"],
+    when: "the control host does not let this host join",
+  },
+  "join-fail": {
+    level: "err",
+    fields: ["error"],
+    when: "this host could not join, or not store what it was given",
+  },
   "pair-denied": { level: "warning", fields: ["reason", "reqid"], when: "not paired" },
   "pair-timeout": {
     level: "warning",

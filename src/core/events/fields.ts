@@ -84,6 +84,7 @@ export const FIELDS = {
   task: field("text", "what was to be done"),
   threshold: field("number", "days before its end when the certificate is renewed"),
   tls: field("text", "whether it speaks TLS: `yes` or `no`"),
+  token: field("text", "the id of a join token; it is not a secret"),
   user: field("text", "what `--username` or the request says; nobody verified it"),
 } as const;
 

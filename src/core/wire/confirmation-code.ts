@@ -2,6 +2,7 @@
  * The six digits that both screens show during pairing (docs/PROTOCOL.md, section 1). There are two kinds: one
  * covers both hosts; the other, from 0.8 and 1.0, the request alone.
  */
+import { laidOut } from "./laid-out.ts";
 
 /** What a code covers. Someone who can choose the request can find one with a given code of the second kind within seconds. */
 export type CodeCovers = "both" | "request";
@@ -54,19 +55,8 @@ export function commitmentTo(agentValue: string, csr: string): string {
   return digest("ctrl-exec pairing commitment 1", csr, value).toString("hex");
 }
 
-/**
- * SHA-256 over the fields, each preceded by its length in four bytes, so that no two lists of fields give the
- * same bytes.
- */
 function digest(...fields: readonly (string | Uint8Array)[]): Buffer {
-  const hasher = new Bun.CryptoHasher("sha256");
-  for (const field of fields) {
-    const bytes = Buffer.from(field);
-    const length = Buffer.alloc(4);
-    length.writeUInt32BE(bytes.length);
-    hasher.update(length).update(bytes);
-  }
-  return hasher.digest();
+  return new Bun.CryptoHasher("sha256").update(laidOut(fields)).digest();
 }
 
 /** The first four bytes as a big-endian number, modulo one million. */

@@ -161,13 +161,13 @@ test("T19 refused callers who never hang up, and silent ones, keep no place from
     }
     return new Promise((resolve) => raw.once("connect", resolve));
   };
-  const places = 3 + 32;
+  const places = 3 + 256;
   await Promise.all(Array.from({ length: places }, () => hold("127.0.0.2", "")));
   using honest = new Stranger(await asked("web-01"));
   expect((await honest.answered()).status).toBe("pending");
   for (const raw of held) raw.destroy();
   await Promise.all(
-    Array.from({ length: 2 * places }, () => hold("127.0.0.1", "GET / HTTP/1.0\r\n\r\n")),
+    Array.from({ length: places + 20 }, () => hold("127.0.0.1", "GET / HTTP/1.0\r\n\r\n")),
   );
   await until("a caller of the same address is heard again", async () => {
     using late = new Stranger(await asked("web-01"));

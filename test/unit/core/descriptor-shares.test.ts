@@ -24,11 +24,11 @@ test.each([
 });
 
 test.each([
-  [20_000, 10, { connections: 42, queue: 10, work: 19_934 }],
-  [1024, 10_000, { connections: 500, queue: 468, work: 500 }],
-  [64, 10, { connections: 20, queue: 10, work: 20 }],
-  [64, 100, { connections: 20, queue: 10, work: 20 }],
-  [16, 10, { connections: 1, queue: 1, work: 1 }],
+  [20_000, 10, { connections: 266, queue: 10, exchanges: 42, work: 19_710 }],
+  [1024, 10_000, { connections: 500, queue: 468, exchanges: 500, work: 500 }],
+  [64, 10, { connections: 20, queue: 10, exchanges: 20, work: 20 }],
+  [64, 100, { connections: 20, queue: 10, exchanges: 20, work: 20 }],
+  [16, 10, { connections: 1, queue: 1, exchanges: 1, work: 1 }],
 ])("T65 pairing-mode, %d descriptors and pairing_max_queue %d", (descriptors, max, expected) => {
   expect(pairingShares(descriptors, max)).toEqual(expected);
 });

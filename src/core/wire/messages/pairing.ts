@@ -32,14 +32,17 @@ export const pairingPending = z.discriminatedUnion("status", [
   z.object({ status: z.literal("error"), reason: text }),
 ]);
 
+export const approval = z.object({
+  status: z.literal("approved"),
+  cert: text,
+  ca: text,
+  nonce: text,
+  dispatcher_serial: text,
+});
+export type ApprovalAnswer = z.infer<typeof approval>;
+
 export const pairingAnswer = z.discriminatedUnion("status", [
-  z.object({
-    status: z.literal("approved"),
-    cert: text,
-    ca: text,
-    nonce: text,
-    dispatcher_serial: text,
-  }),
+  approval,
   // 0.8 does not repeat the nonce in a denial.
   z.object({ status: z.literal("denied"), reason: text, nonce: z.optional(text) }),
 ]);

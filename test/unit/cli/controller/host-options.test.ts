@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
+import { readTypedFile } from "../../../../src/cli/command/typed-file.ts";
 import { hostChoice, hostsIn, listedHosts } from "../../../../src/cli/controller/host-options.ts";
-import { readTypedFile } from "../../../../src/cli/controller/typed-file.ts";
 import type { CtrlExecError } from "../../../../src/core/errors.ts";
 import { TestFolder } from "../../../support/folder.ts";
 import { KeptIo } from "../../../support/kept-io.ts";

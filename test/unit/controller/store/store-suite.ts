@@ -7,6 +7,7 @@ import type { MakeStore } from "../../../support/store-under-test.ts";
 import { certificatesSuite } from "./suite/certificates.ts";
 import { clocksSuite } from "./suite/clocks.ts";
 import { groupsSuite } from "./suite/groups.ts";
+import { joinTokensSuite } from "./suite/join-tokens.ts";
 import { learnedSuite } from "./suite/learned.ts";
 import { listedSuite } from "./suite/listed.ts";
 import { locksSuite } from "./suite/locks.ts";
@@ -28,6 +29,7 @@ export function storeSuite(name: string, make: MakeStore): void {
   describe(`${name}: the certificates`, () => certificatesSuite(make));
   describe(`${name}: rotation and upkeep`, () => rotationSuite(make));
   describe(`${name}: the pairing queue`, () => pairingSuite(make));
+  describe(`${name}: join tokens`, () => joinTokensSuite(make));
   describe(`${name}: the locks of runs`, () => locksSuite(make));
   describe(`${name}: runs under way and over`, () => runsSuite(make));
   describe(`${name}: rollouts`, () => rolloutsSuite(make));

@@ -4,7 +4,7 @@ import { CtrlExecError } from "../../core/errors.ts";
 import { formatBytes } from "../../core/units.ts";
 import { fileProblem } from "../../system/files/files.ts";
 import { readPlainFile } from "../../system/files/plain-file.ts";
-import { directPath } from "../command/direct-path.ts";
+import { directPath } from "./direct-path.ts";
 
 /** What such an option takes. */
 export interface TypedFile {

@@ -1,0 +1,47 @@
+/** Tries to join until it is decided: an image may boot before its control host, and a hundred others with it. */
+import { CtrlExecError } from "../../core/errors.ts";
+import type { JoinOutcome } from "./join.ts";
+
+export interface JoinPatience {
+  /** How long from the first try; 0 tries once. */
+  readonly forMs: number;
+  /** The wait after the first failure; it doubles with each. */
+  readonly firstMs: number;
+  readonly longestMs: number;
+  /** From 0 to 1. */
+  random(): number;
+  /** Milliseconds of a clock that never goes back. */
+  clock(): number;
+  pause(ms: number): Promise<void>;
+  /** Called with each failure after which it is tried again. */
+  onFailure(why: string, waitMs: number): void;
+}
+
+/**
+ * Tried again: whoever does not answer, and a control host that says "later". A refusal, and a control host that is
+ * another one, are the end.
+ *
+ * @throws CtrlExecError the last failure
+ */
+export async function joinWithPatience(
+  attempt: () => Promise<JoinOutcome>,
+  patience: JoinPatience,
+): Promise<JoinOutcome> {
+  const end = patience.clock() + patience.forMs;
+  for (let wait = patience.firstMs; ; wait = Math.min(wait * 2, patience.longestMs)) {
+    const outcome = await attempt().catch((thrown) => {
+      if (thrown instanceof CtrlExecError && thrown.code === "unreachable") return thrown;
+      throw thrown;
+    });
+    const isFailure = outcome instanceof CtrlExecError;
+    if (!isFailure && (outcome.kind === "joined" || !outcome.again)) return outcome;
+    // From half of it to one and a half: those that were refused together do not come back together.
+    const ms = Math.round(wait * (0.5 + patience.random()));
+    if (patience.clock() + ms > end) {
+      if (isFailure) throw outcome;
+      return outcome;
+    }
+    patience.onFailure(isFailure ? outcome.message : outcome.reason, ms);
+    await patience.pause(ms);
+  }
+}

@@ -1,0 +1,163 @@
+import {
+  type CreatedToken,
+  createToken,
+  type ListedToken,
+  listTokens,
+  MAX_TOKEN_USES,
+  revokeToken,
+} from "../../controller/pairing/join-tokens.ts";
+import type { StoredToken } from "../../controller/store/ports/join-tokens.ts";
+import { type ControllerConfig, pairingPortOption } from "../../core/config/controller-config.ts";
+import { CtrlExecError } from "../../core/errors.ts";
+import { durationSeconds } from "../../core/since.ts";
+import { readTagChanges, tagText } from "../../core/tags.ts";
+import { screenLine } from "../../core/text.ts";
+import { defineVerb, type VerbInput } from "../command/command.ts";
+import type { Io } from "../command/io.ts";
+import { numberOption } from "../command/numbers.ts";
+import { writeJson } from "../render/json.ts";
+import { tableFor } from "../render/table.ts";
+import { commonOptions, controllerOptions } from "./options.ts";
+import { openController } from "./setting.ts";
+
+const createOptions = {
+  ttl: controllerOptions.ttl,
+  uses: controllerOptions.uses,
+  name: controllerOptions.name,
+  tag: controllerOptions.tag,
+  from: controllerOptions.from,
+  replace: controllerOptions.replace,
+} as const;
+
+const options = { ...createOptions, json: controllerOptions.json, ...commonOptions } as const;
+
+type TokenInput = VerbInput<typeof options>;
+
+export const joinToken = defineVerb({
+  positionals: "create | list | revoke <id>",
+  arity: [1, 2],
+  options,
+  details: [
+    "create prints a token with which hosts join without an operator: new machines of",
+    "a golden image, an autoscaling group, cloud-init. Whoever has it can join as any",
+    "host that it is good for, so bound it: by its time, its uses, names and networks.",
+    "It is shown once; this host keeps only what it needs to check it.",
+    "",
+    "The new host runs ctrl-exec-agent join while pairing-mode runs here. A name that",
+    "is registered already is refused, unless that host itself joins again, with the",
+    "key that it has, or the token was made with --replace.",
+    "",
+    "list shows every token, without secrets, and how often it was used. After revoke",
+    "no further host joins with it; those that have stay.",
+  ].join("\n"),
+  examples: [
+    "ctrl-exec token create",
+    "ctrl-exec token create --ttl 30m --uses 20 --name 'web-*' --tag role=web --tag env=test",
+    "ctrl-exec token create --from 10.0.0.0/8 --json",
+    "ctrl-exec token list",
+    "ctrl-exec token revoke a1b2c3d4e5f60718",
+  ],
+  async run(input) {
+    const [word, id, ...more] = input.positionals;
+    if (word === "create" && id === undefined) return await create(input);
+    const stray = Object.keys(createOptions).find((name) => isGiven(input, name));
+    if (stray !== undefined) {
+      throw new CtrlExecError("usage", `--${stray} goes with token create`);
+    }
+    if (word === "list" && id === undefined) return await list(input);
+    if (word === "revoke" && id !== undefined && more.length === 0) return await revoke(input, id);
+    throw new CtrlExecError("usage", "token needs create, list or revoke <id>", {
+      hint: "See: ctrl-exec token --help",
+    });
+  },
+});
+
+function isGiven({ options: given }: TokenInput, name: string): boolean {
+  const value = given[name as keyof typeof given];
+  return Array.isArray(value) ? value.length > 0 : value !== undefined && value !== false;
+}
+
+async function create({ options: given, io }: TokenInput): Promise<number> {
+  const seconds = durationSeconds(given.ttl ?? "1h");
+  if (seconds === undefined) {
+    throw new CtrlExecError(
+      "usage",
+      `--ttl takes a time such as 30m, 1h or 7d, not "${given.ttl}"`,
+    );
+  }
+  const { set: tags, remove } = readTagChanges(given.tag);
+  if (remove.length > 0) {
+    throw new CtrlExecError("usage", `--tag takes key=value, not "${remove[0]}-"`);
+  }
+  const uses = given.uses === undefined ? 1 : numberOption("uses", given.uses, 1, MAX_TOKEN_USES);
+  const { name, replace } = given;
+  const from = given.from?.split(",").map((network) => network.trim());
+  const controller = await openController(given);
+  const created = await createToken(controller, { seconds, uses, name, tags, from, replace });
+  if (given.json) writeJson(io, { token: created.text, ...tokenJson(created.token) });
+  else show(io, controller.config, created);
+  return 0;
+}
+
+/** The token alone is on stdout, for a pipe. */
+function show(io: Io, config: ControllerConfig, { text, token }: CreatedToken): void {
+  io.out(`${text}\n`);
+  const port = pairingPortOption(config);
+  const hosts = token.uses === 1 ? "One host may join" : `${token.uses} hosts may join`;
+  io.err(
+    [
+      screenLine`Token ${token.id}. ${hosts} with it until ${token.expires}. It is not shown again.`,
+      "Put it into a file on the new host, readable by root alone, and install the agent there:",
+      "  ./install.sh --agent --pair <this host> --join-token-file <file>",
+      "Where the agent is installed:",
+      `  ctrl-exec-agent join --ctrl-exec <this host>${port} --token-file <file>`,
+      "",
+    ].join("\n"),
+  );
+}
+
+async function list({ options: given, io }: TokenInput): Promise<number> {
+  const listed = await listTokens(await openController(given));
+  if (given.json) {
+    writeJson(
+      io,
+      listed.map(({ token, used, state }) => ({ ...tokenJson(token), used, state })),
+    );
+    return 0;
+  }
+  io.out(tableFor(io, ["ID", "STATE", "USED", "EXPIRES", "FOR"], listed.map(row)));
+  if (listed.length === 0) io.err("There are no join tokens.\n");
+  return 0;
+}
+
+function row({ token, used, state }: ListedToken): string[] {
+  const { id, uses, expires, name, from, tags = {}, replace } = token;
+  const bounds = [
+    ...(name === undefined ? [] : [name]),
+    ...(from === undefined ? [] : [`from ${from.join(",")}`]),
+    ...Object.entries(tags).map(([key, value]) => `${key}=${tagText(value)}`),
+    ...(replace === true ? ["replace"] : []),
+  ];
+  return [id, state, `${used}/${uses}`, expires, bounds.join(" ")];
+}
+
+async function revoke({ options: given, io }: TokenInput, id: string): Promise<number> {
+  const token = await revokeToken(await openController(given), id);
+  if (given.json) writeJson(io, tokenJson(token));
+  else io.out(screenLine`Revoked ${token.id}. Hosts that have joined with it stay.\n`);
+  return 0;
+}
+
+function tokenJson({
+  id,
+  created,
+  expires,
+  uses,
+  name,
+  tags,
+  from,
+  replace,
+  revoked,
+}: StoredToken) {
+  return { id, created, expires, uses, name, tags, from, replace, revoked };
+}

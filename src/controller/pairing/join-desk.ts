@@ -1,0 +1,227 @@
+/**
+ * Lets hosts join with tokens. Of each join, in this order: the token is known and its key has signed; it is in force, and
+ * for this network and name; this host's clock is right; then, while nobody else changes anything, its use is stored,
+ * the certificate signed and the host registered. A crash in between leaves the use, which the same host gets back (T10).
+ */
+import { CtrlExecError, messageOf } from "../../core/errors.ts";
+import { AddressList, parseAddressPrefix } from "../../core/net/address-list.ts";
+import { pairedNameProblem } from "../../core/net/host-name.ts";
+import { Semaphore } from "../../core/semaphore.ts";
+import { readSerialLine, type Serial } from "../../core/serial.ts";
+import { changedTags, MAX_OWN_TAGS, type Tags } from "../../core/tags.ts";
+import { isoSeconds } from "../../core/time.ts";
+import { joinStatement } from "../../core/wire/join-statement.ts";
+import type { JoinAnswer, JoinProof } from "../../core/wire/messages/join.ts";
+import { type JudgedCsr, judgeCsr } from "../../pki/csr.ts";
+import { isSignedByToken } from "../../pki/join-key.ts";
+import type { Controller } from "../control-host.ts";
+import type { StoredToken, TokenUse } from "../store/ports/join-tokens.ts";
+import type { Registered } from "../store/ports/registry.ts";
+import type { Writer } from "../store/ports.ts";
+import type { ControllerCredential } from "../trust/credential.ts";
+import { requireRightClock } from "../upkeep/clock-check.ts";
+import { decideJoin, type JoinRefusal, NOT_ACCEPTED, refusalOf } from "./judge-join.ts";
+import { registerHost } from "./register-host.ts";
+import { isSameHost } from "./same-host.ts";
+
+/** How long a clock that was found right counts as right: other hosts are asked for the time, but not for every join. */
+const CLOCK_MS = 60_000;
+
+export interface JoinCall {
+  readonly id: string;
+  readonly ip: string;
+  /** What this host has asked the agent to sign. */
+  readonly value: string;
+  readonly proof: JoinProof;
+}
+
+export class JoinDesk {
+  readonly #controller: Controller;
+  readonly #credential: ControllerCredential;
+  /** The file lock makes no queue, and would let one of many wait for ever. */
+  readonly #turns = new Semaphore(1);
+  #clockIsRight: Promise<void> | undefined;
+  #clockSeen = Number.NEGATIVE_INFINITY;
+
+  /** @param credential the one that the port shows */
+  constructor(controller: Controller, credential: ControllerCredential) {
+    this.#controller = controller;
+    this.#credential = credential;
+  }
+
+  /** Never rejects for what the agent has sent. */
+  async admit(call: JoinCall): Promise<JoinAnswer> {
+    const { log } = this.#controller;
+    const { ip, proof } = call;
+    try {
+      const answer = await this.#judge(call);
+      if ("status" in answer) return answer;
+      const agent = pairedNameProblem(proof.hostname) === undefined ? proof.hostname : undefined;
+      log({ event: "join-refuse", agent, ip, reason: answer.why, token: proof.token });
+      return denial(proof, answer);
+    } catch (thrown) {
+      log({ event: "join-refuse", ip, reason: messageOf(thrown), token: proof.token });
+      // What is wrong on this host is for its log.
+      return denial(proof, { why: "", told: LATER, again: true });
+    }
+  }
+
+  async #judge(call: JoinCall): Promise<JoinAnswer | JoinRefusal> {
+    const { now, store } = this.#controller;
+    const { proof, ip } = call;
+    const { hostname } = proof;
+    const token = await store.joinTokens.find(proof.token);
+    const refuse = (why: string) => ({ why, told: NOT_ACCEPTED });
+    if (token === undefined) return refuse("there is no such token");
+    const statement = this.#statement(call, "join");
+    if (!isSignedByToken(statement, proof.signature, token.public_key)) {
+      return refuse("the token's key has not signed this");
+    }
+    const fromNetwork = await isFrom(token, ip);
+    const refusal = refusalOf(token, hostname, fromNetwork, now());
+    if (refusal !== undefined) return refusal;
+    const problem = pairedNameProblem(hostname);
+    if (problem !== undefined) return { why: problem, told: INVALID };
+    const csr = judged(proof);
+    if (csr instanceof CtrlExecError) return { why: csr.message, told: INVALID };
+    await this.#requireRightClock();
+    const giveBack = await this.#turns.acquire();
+    try {
+      return await store.exclusively((writer) => this.#join(writer, call, csr));
+    } finally {
+      giveBack();
+    }
+  }
+
+  async #join(
+    writer: Writer,
+    call: JoinCall,
+    { publicKey }: JudgedCsr,
+  ): Promise<JoinAnswer | JoinRefusal> {
+    const { log, now, store } = this.#controller;
+    const { proof, ip, id } = call;
+    const { hostname, nonce } = proof;
+    const key = new Bun.CryptoHasher("sha256").update(publicKey).digest("hex");
+    // Again: it may have been revoked while this one waited for its turn.
+    const token = await store.joinTokens.find(proof.token);
+    if (token === undefined) return { why: "there is no such token", told: NOT_ACCEPTED };
+    const refusal = refusalOf(token, hostname, true, now());
+    if (refusal !== undefined) return refusal;
+    const known = await store.registry.find(hostname);
+    const decision = decideJoin(token, {
+      used: await store.joinTokens.used(token.id),
+      earlier: await store.joinTokens.useBy(token.id, key),
+      hostname,
+      nonce,
+      registered: known && { reqid: known.kind === "agent" ? known.record.reqid : "" },
+      isSameHost: await this.#isSameHost(call, known),
+    });
+    if (decision.kind === "refused") return decision.refusal;
+    const tags = joinedTags(known, token.tags);
+    if (tags instanceof CtrlExecError) return { why: tags.message, told: LATER };
+    const use = { key, nonce, hostname, ip, reqid: id, at: isoSeconds(now()) };
+    // Before it is signed: a crash from here on costs this use at most, and never gives one more (T31).
+    await writer.putUse(token.id, { ...use, registered: false });
+    try {
+      if (decision.replaces) await this.#revoke(writer, hostname, known);
+      const host = { hostname, ip, port: proof.port, lookupBy: undefined, csr: proof.csr, nonce };
+      const { answer } = await registerHost(
+        this.#controller,
+        writer,
+        { ...host, reqid: id },
+        () => tags,
+      );
+      await writer.putUse(token.id, { ...use, registered: true });
+      const { reason } = decision;
+      log({ event: "join", agent: hostname, ip, reqid: id, token: token.id, reason });
+      return answer;
+    } catch (thrown) {
+      if (!decision.counted) await this.#takeBack(writer, token.id, use);
+      throw thrown;
+    }
+  }
+
+  /** A join that failed on this host is none. If this fails too, the use stays, for the same host alone. */
+  async #takeBack(
+    writer: Writer,
+    token: string,
+    { key, reqid, hostname }: Omit<TokenUse, "registered">,
+  ) {
+    const { store } = this.#controller;
+    const found = await store.registry.find(hostname);
+    if (found?.kind === "agent" && found.record.reqid === reqid) return;
+    await writer.dropUse(token, key);
+  }
+
+  async #revoke(writer: Writer, hostname: string, known: Registered | undefined): Promise<void> {
+    const { log, now, store } = this.#controller;
+    const { certificates } = await store.certificates.issuedTo(hostname, now());
+    const noted = known?.kind === "agent" ? readSerialLine(known.record.serial) : undefined;
+    const serials = [...certificates.map(({ serial }) => serial), noted].filter(
+      (serial): serial is Serial => serial !== undefined,
+    );
+    const unique = [...new Set(serials)];
+    if (unique.length === 0) return;
+    await writer.revoke(unique, `${hostname}, replaced by a join ${isoSeconds(now())}`);
+    log({ event: "revoke", agent: hostname, serials: unique });
+  }
+
+  async #isSameHost(call: JoinCall, known: Registered | undefined): Promise<boolean> {
+    const statement = this.#statement(call, "same-host");
+    return await isSameHost(this.#controller, call.proof, statement, this.#credential.ca, known);
+  }
+
+  #statement({ proof, value }: JoinCall, purpose: "join" | "same-host"): Buffer {
+    const { ca, certificate } = this.#credential;
+    const shown = { caFingerprint: ca.fingerprint, certificate: certificate.x509.raw };
+    return joinStatement({ ...proof, ...shown, port: proof.port, value }, purpose);
+  }
+
+  /** One question to the fleet for all joins that come meanwhile. A failure is not kept. */
+  async #requireRightClock(): Promise<void> {
+    const now = performance.now();
+    if (this.#clockIsRight === undefined || now - this.#clockSeen > CLOCK_MS) {
+      this.#clockSeen = now;
+      this.#clockIsRight = requireRightClock(this.#controller, "let a host join", false);
+      this.#clockIsRight.catch(() => {
+        this.#clockIsRight = undefined;
+      });
+    }
+    await this.#clockIsRight;
+  }
+}
+
+const INVALID = "invalid request";
+const LATER = "the control host cannot let hosts join now";
+
+function denial({ nonce }: JoinProof, { told, again }: JoinRefusal): JoinAnswer {
+  return { status: "denied", reason: told, nonce, ...(again === true ? { again } : {}) };
+}
+
+/** A network that cannot be read lets nobody in. */
+async function isFrom({ from }: StoredToken, ip: string): Promise<boolean> {
+  if (from === undefined) return true;
+  const networks = from.flatMap((text) => parseAddressPrefix(text) ?? []);
+  return (await AddressList.of(networks)).has(ip);
+}
+
+function judged({ csr, hostname }: JoinProof): JudgedCsr | CtrlExecError {
+  try {
+    return judgeCsr(csr, hostname);
+  } catch (thrown) {
+    if (thrown instanceof CtrlExecError) return thrown;
+    throw thrown;
+  }
+}
+
+/** The name's own tags stay; those of the token win. */
+function joinedTags(
+  known: Registered | undefined,
+  given: Tags = {},
+): Tags | undefined | CtrlExecError {
+  const before = known?.kind === "agent" ? known.record.tags : undefined;
+  const tags = changedTags(before ?? {}, { set: given, remove: [] });
+  if (tags === undefined) return before;
+  if (Object.keys(tags).length <= MAX_OWN_TAGS) return tags;
+  return new CtrlExecError("bad-request", `the host would have more than ${MAX_OWN_TAGS} tags`);
+}

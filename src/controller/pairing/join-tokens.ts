@@ -1,0 +1,143 @@
+/** Join tokens: made, listed and revoked. What a host does with one is in join-desk.ts. */
+import { configArgument } from "../../core/config/controller-config.ts";
+import { CtrlExecError } from "../../core/errors.ts";
+import { formatJoinToken } from "../../core/join-token.ts";
+import { parseAddressPrefix } from "../../core/net/address-list.ts";
+import { lowerAscii } from "../../core/net/host-name.ts";
+import { MAX_OWN_TAGS, type Tags, tagText } from "../../core/tags.ts";
+import { isoSeconds } from "../../core/time.ts";
+import { readCertificate } from "../../pki/certificate.ts";
+import { keyFromSeed, publicHalf } from "../../pki/join-key.ts";
+import { readText } from "../../system/files/files.ts";
+import type { HostContext } from "../store/host.ts";
+import { paths } from "../store/paths.ts";
+import type { StoredToken } from "../store/ports/join-tokens.ts";
+import { type TokenState, tokenState } from "./judge-join.ts";
+
+export const MAX_TOKEN_SECONDS = 366 * 86_400;
+export const MAX_TOKEN_USES = 10_000;
+
+/** How long a token that is over stays in the list: who wonders why a host cannot join finds it there. */
+const KEPT_MS = 7 * 86_400_000;
+
+export interface TokenWish {
+  readonly seconds: number;
+  readonly uses: number;
+  readonly name?: string | undefined;
+  readonly tags?: Tags | undefined;
+  readonly from?: readonly string[] | undefined;
+  readonly replace?: boolean | undefined;
+  /** Set by the API: who asked. */
+  readonly user?: string | undefined;
+}
+
+export interface CreatedToken {
+  /** The secret is in it: it is shown once, and is nowhere afterwards. */
+  readonly text: string;
+  readonly token: StoredToken;
+}
+
+export interface ListedToken {
+  readonly token: StoredToken;
+  readonly used: number;
+  readonly state: TokenState;
+}
+
+/** @throws CtrlExecError `bad-request` for a wish that cannot be had, `config` if there is no CA */
+export async function createToken(controller: HostContext, wish: TokenWish): Promise<CreatedToken> {
+  const { config, log, now, store } = controller;
+  requireSound(wish);
+  const { caCert } = paths(config);
+  const { fingerprint } = readCertificate(readText(caCert), caCert);
+  const seed = crypto.getRandomValues(new Uint8Array(32));
+  const id = crypto.getRandomValues(new Uint8Array(8)).toHex();
+  const tags = Object.keys(wish.tags ?? {}).length === 0 ? undefined : wish.tags;
+  const token: StoredToken = {
+    id,
+    public_key: publicHalf(keyFromSeed(seed)),
+    created: isoSeconds(now()),
+    expires: isoSeconds(new Date(now().getTime() + wish.seconds * 1000)),
+    uses: wish.uses,
+    name: wish.name === undefined ? undefined : lowerAscii(wish.name),
+    tags,
+    from: wish.from,
+    replace: wish.replace === true ? true : undefined,
+  };
+  await store.exclusively((writer) => writer.putToken(token));
+  log({
+    event: "token-create",
+    count: token.uses,
+    expiry: token.expires,
+    token: id,
+    tags: tags && Object.entries(tags).map(([key, value]) => `${key}=${tagText(value)}`),
+    user: wish.user,
+  });
+  return { text: formatJoinToken({ caFingerprint: fingerprint, id, seed }), token };
+}
+
+/** The newest first. */
+export async function listTokens({ now, store }: HostContext): Promise<readonly ListedToken[]> {
+  const tokens = [...(await store.joinTokens.all())];
+  tokens.sort((a, b) => b.created.localeCompare(a.created) || a.id.localeCompare(b.id));
+  return await Promise.all(
+    tokens.map(async (token) => {
+      const used = await store.joinTokens.used(token.id);
+      return { token, used, state: tokenState(token, used, now()) };
+    }),
+  );
+}
+
+/** Hosts that have joined with it stay. @throws CtrlExecError `not-found` */
+export async function revokeToken(
+  { config, log, now, store }: HostContext,
+  id: string,
+  user?: string,
+): Promise<StoredToken> {
+  return await store.exclusively(async (writer) => {
+    const token = await store.joinTokens.find(id);
+    if (token === undefined) {
+      throw new CtrlExecError(
+        "not-found",
+        `Cannot revoke the token ${id}: there is none of that id`,
+        {
+          hint: `See: ctrl-exec token list${configArgument(config.file)}`,
+          remoteHint: "GET /tokens lists them.",
+        },
+      );
+    }
+    if (token.revoked !== undefined) return token;
+    const revoked = { ...token, revoked: isoSeconds(now()) };
+    await writer.putToken(revoked);
+    log({ event: "token-revoke", token: id, user });
+    return revoked;
+  });
+}
+
+/** Forgets tokens that have been over for a week. Returns how many. */
+export async function dropOldTokens({ now, store }: HostContext): Promise<number> {
+  const before = now().getTime() - KEPT_MS;
+  return await store.joinTokens.drop(({ expires }) => Date.parse(expires) < before);
+}
+
+function requireSound({ seconds, uses, name, tags = {}, from = [] }: TokenWish): void {
+  const refuse = (why: string, hint: string) => {
+    throw new CtrlExecError("bad-request", `Cannot make a join token: ${why}`, { hint });
+  };
+  if (!(seconds >= 1 && seconds <= MAX_TOKEN_SECONDS)) {
+    refuse("it would last longer than a year, or no time at all", "Such as 1h, 30m or 7d.");
+  }
+  if (!(Number.isInteger(uses) && uses >= 1 && uses <= MAX_TOKEN_USES)) {
+    refuse(`its uses are not 1 to ${MAX_TOKEN_USES}`, "One use is one host.");
+  }
+  if (name !== undefined && !/^[A-Za-z0-9.*?-]{1,253}$/.test(name)) {
+    refuse(
+      "a pattern for names has letters, digits, hyphens and dots, * for any and ? for one",
+      "Such as web-*.",
+    );
+  }
+  const other = from.find((text) => parseAddressPrefix(text) === undefined);
+  if (other !== undefined) refuse(`"${other}" is not a network`, "Such as 10.0.0.0/8.");
+  if (Object.keys(tags).length > MAX_OWN_TAGS) {
+    refuse(`it has more than ${MAX_OWN_TAGS} tags`, "A host has no more.");
+  }
+}

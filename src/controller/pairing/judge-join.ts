@@ -1,0 +1,98 @@
+/** Whether a host may join with a token. Pure: the time, the counts and what is registered are arguments. */
+import { lowerAscii } from "../../core/net/host-name.ts";
+import type { StoredToken, TokenUse } from "../store/ports/join-tokens.ts";
+
+export type TokenState = "open" | "revoked" | "expired" | "used-up";
+
+/** By this host's clock alone: a token holds no time, so that a host whose clock is wrong can join (T31). */
+export function tokenState(token: StoredToken, used: number, now: Date): TokenState {
+  if (token.revoked !== undefined) return "revoked";
+  // A time that cannot be read is over.
+  if (!(now.getTime() < Date.parse(token.expires))) return "expired";
+  return used >= token.uses ? "used-up" : "open";
+}
+
+/** Why a host may not join: what the log says, and what the host is told. */
+export interface JoinRefusal {
+  readonly why: string;
+  readonly told: string;
+  /** The same may be asked again later. */
+  readonly again?: boolean;
+}
+
+/** To whoever has not proved to have the token: a stranger does not learn which tokens there are. */
+export const NOT_ACCEPTED = "this token is not accepted";
+/** To whoever has it, from the wrong network or under a wrong name: a thief does not learn which would be right. */
+const NOT_FOR_THIS_HOST = "this token is not for this host";
+
+/** Everything that can be told before the count is looked at. @param fromNetwork whether it calls from one of `from` */
+export function refusalOf(
+  token: StoredToken,
+  hostname: string,
+  fromNetwork: boolean,
+  now: Date,
+): JoinRefusal | undefined {
+  const state = tokenState(token, 0, now);
+  if (state === "revoked") return { why: "the token is revoked", told: "this token is revoked" };
+  if (state === "expired") return { why: "the token has expired", told: "this token has expired" };
+  if (!fromNetwork) return { why: "the token is for other networks", told: NOT_FOR_THIS_HOST };
+  if (token.name !== undefined && !new Bun.Glob(token.name).match(lowerAscii(hostname))) {
+    return { why: "the token is for other names", told: NOT_FOR_THIS_HOST };
+  }
+  return undefined;
+}
+
+export interface Occasion {
+  readonly used: number;
+  /** The use that this host's key has taken. */
+  readonly earlier: TokenUse | undefined;
+  readonly hostname: string;
+  readonly nonce: string;
+  /** Whether the name is registered, and by which request. */
+  readonly registered: { readonly reqid: string } | undefined;
+  /** Whether the host has proved that it is the one that is registered. */
+  readonly isSameHost: boolean;
+}
+
+export type JoinDecision =
+  | { readonly kind: "refused"; readonly refusal: JoinRefusal }
+  | {
+      readonly kind: "admitted";
+      /** Whether the registered host's certificates are revoked. */
+      readonly replaces: boolean;
+      /** For the log. */
+      readonly reason: string | undefined;
+      /** The use was counted before. */
+      readonly counted: boolean;
+    };
+
+/** Looked at while nobody else changes tokens or hosts. */
+export function decideJoin(token: StoredToken, occasion: Occasion): JoinDecision {
+  const { used, earlier, hostname, nonce, registered, isSameHost } = occasion;
+  if (earlier !== undefined) {
+    const isSame = earlier.nonce === nonce && lowerAscii(earlier.hostname) === lowerAscii(hostname);
+    if (!isSame) return refused("the key has joined already", "this token is used up");
+    // The answer was lost, or the join was cut off: it is finished, and counts once.
+    if (registered?.reqid === earlier.reqid || (registered === undefined && !earlier.registered)) {
+      return { kind: "admitted", replaces: false, reason: "repeated", counted: true };
+    }
+    if (earlier.registered) {
+      return refused("the host was unpaired or replaced since it joined", "this token is used up");
+    }
+  } else if (used >= token.uses) return refused("the token is used up", "this token is used up");
+  const counted = earlier !== undefined;
+  if (registered === undefined) {
+    return { kind: "admitted", replaces: false, reason: undefined, counted };
+  }
+  if (isSameHost) return { kind: "admitted", replaces: false, reason: "same host", counted };
+  if (token.replace === true)
+    return { kind: "admitted", replaces: true, reason: "replace", counted };
+  return refused(
+    "the name is registered, and the host has not proved to be that one",
+    "a host of this name is registered already",
+  );
+}
+
+function refused(why: string, told: string): JoinDecision {
+  return { kind: "refused", refusal: { why, told } };
+}

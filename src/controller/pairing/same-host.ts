@@ -1,0 +1,48 @@
+/** Whether a host that joins is the one that is registered under its name already: it signs with that one's key, too. */
+import { readSerialLine } from "../../core/serial.ts";
+import { validityProblem } from "../../core/validity.ts";
+import type { JoinProof } from "../../core/wire/messages/join.ts";
+import {
+  type CertificateFacts,
+  isSignedBy,
+  readCertificate,
+  speaksFor,
+} from "../../pki/certificate.ts";
+import { isSignedByKey } from "../../pki/join-key.ts";
+import type { HostContext } from "../store/host.ts";
+import type { Registered } from "../store/ports/registry.ts";
+
+/**
+ * The certificate may have expired: a host that was off for long has nothing else to show. But it is the one that the
+ * registry has, or, where a record of 0.8 has none, one that is valid.
+ *
+ * @param statement what the key has signed
+ */
+export async function isSameHost(
+  { now, store }: HostContext,
+  proof: Pick<JoinProof, "hostname" | "certificate" | "own_signature">,
+  statement: Uint8Array,
+  ca: CertificateFacts,
+  registered: Registered | undefined,
+): Promise<boolean> {
+  const { hostname, certificate: pem, own_signature: signature } = proof;
+  if (pem === undefined || signature === undefined || registered?.kind !== "agent") return false;
+  const certificate = readOr(pem);
+  if (certificate === undefined || certificate.isCa) return false;
+  if (!isSignedBy(certificate, ca) || !speaksFor(certificate, hostname)) return false;
+  const serial = readSerialLine(registered.record.serial);
+  const isKnown =
+    serial === undefined
+      ? validityProblem(certificate, now()) === undefined
+      : certificate.serial === serial;
+  if (!isKnown || (await store.certificates.revoked()).has(certificate.serial)) return false;
+  return isSignedByKey(statement, signature, certificate.publicKey);
+}
+
+function readOr(pem: string): CertificateFacts | undefined {
+  try {
+    return readCertificate(pem, "the host's certificate");
+  } catch {
+    return undefined;
+  }
+}

@@ -302,6 +302,18 @@ describe("refuses, and changes nothing", () => {
     ["an unknown option", ["--agnet"], 2, "Unknown option --agnet"],
     ["a value left out", ["--agent", "--from"], 2, "--from needs a value"],
     ["--purge alone", ["--agent", "--purge"], 2, "--purge goes with --uninstall"],
+    [
+      "--join-token-file without --pair",
+      ["--agent", "--join-token-file", "t"],
+      2,
+      "--join-token-file goes with --pair",
+    ],
+    [
+      "--join-token-file with --ca-fingerprint",
+      ["--agent", "--pair", "c", "--join-token-file", "t", "--ca-fingerprint", "f"],
+      2,
+      "--ca-fingerprint is in the join token already",
+    ],
     ["--pair without --agent", ["--ctrl-exec", "--pair", "c"], 2, "--pair goes with --agent"],
     ["a part with --uninstall", ["--uninstall", "--agent"], 2, "--uninstall takes everything"],
     ["a prefix with a shell's characters", ["--agent", "--prefix", "/a;b"], 2, "--prefix takes"],

@@ -3,6 +3,7 @@ import { readdirSync, readFileSync, rmSync, statSync, utimesSync } from "node:fs
 import { runResult } from "../../../../src/api/schemas.ts";
 import { ReplyBudget } from "../../../../src/controller/fleet/reply-budget.ts";
 import type { StoreContext } from "../../../../src/controller/store/host.ts";
+import { OutputFile } from "../../../../src/controller/store/output-file.ts";
 import { isInUse } from "../../../../src/controller/store/output-folder-lock.ts";
 import { purgeRunRecords } from "../../../../src/controller/store/record-space.ts";
 import { FileRunRecord } from "../../../../src/controller/store/run-record.ts";
@@ -313,6 +314,21 @@ describe("a run's record", () => {
     expect(await readRunRecord(controller, REQID)).toMatchObject({ complete: true, pending: [] });
   });
 
+  test("T22 has the end of a host whose output is gone, and the log says so", async () => {
+    using stage = new Stage();
+    const controller = await stage.controller();
+    const record = new FileRunRecord(controller, { ...facts, hosts: ["a"] });
+    const gone = new OutputFile(stage.folder.join("gone"), 70_000);
+    record.add({ ...resultOf("a"), exit: 3, stdout: gone });
+    expect(await record.close()).toBe(false);
+    expect((await readRunRecord(controller, REQID))?.results).toMatchObject([
+      { host: "a", state: "ended", exit: 3, stdout: "" },
+    ]);
+    expect(stage.log.events).toMatchObject([
+      { action: "run-store-fail", fields: { ERROR: expect.stringContaining("Cannot read") } },
+    ]);
+  });
+
   test("T22 says whether it could be written, at the beginning and at the end", async () => {
     using stage = new Stage();
     const controller = await stage.controller();
@@ -394,6 +410,33 @@ describe("T69 a record without room for what it has", () => {
 });
 
 describe("a run's record on the disk", () => {
+  test("T69 counts when it is written at the end, and older ones go for it", async () => {
+    using stage = new Stage();
+    const controller = await stage.controller("run_records_max = 1M");
+    const hosts = ["a", "b", "c", "d", "e", "f"];
+    const ids = [1, 2, 3, 4].map((number) => `00000000000000a${number}`);
+    for (const reqid of ids) {
+      const record = new FileRunRecord(controller, { ...facts, reqid, hosts });
+      for (const host of hosts) record.add({ ...resultOf(host), stdout: "x".repeat(50_000) });
+      expect(await record.close()).toBe(true);
+    }
+    const left = readdirSync(stage.folder.join("state", "runs"));
+    expect([0, 3].map((at) => left.includes(`${ids[at]}.json`))).toEqual([false, true]);
+  });
+
+  test("says when scripts have started as long as its process lives, and no longer", async () => {
+    using stage = new Stage();
+    const controller = await stage.controller();
+    const record = new FileRunRecord(controller, facts);
+    const begun = () => JSON.parse(readFileSync(stage.record(), "utf8")).begun;
+    record.begun("b", "2026-01-15T12:00:00Z");
+    await record.step({});
+    expect(begun()).toEqual([null, "2026-01-15T12:00:00Z"]);
+    record.add(resultOf("a"));
+    await record.close();
+    expect(begun()).toBeUndefined();
+  });
+
   test("has room for its end from the beginning on", async () => {
     using stage = new Stage();
     const controller = await stage.controller();

@@ -76,16 +76,54 @@ async function goneOnWith(reqid: string, isAsked?: () => boolean) {
   return await showRun(fleet.controller, CALLER, { reqid, live: false });
 }
 
-test("a check that an earlier process has begun is not waited for on a host that is away", async () => {
-  answer = (call) => call.hangUp();
-  const checking = newRequestId();
+const knowsNone = (call: StreamedCall) => {
+  if (call.what === "POST /withdraw") call.json({ status: "withdrawn", known_for: 10 ** 9 });
+  else call.json({ error: "no such run", known_for: 10 ** 9 }, "404 Not Found");
+};
+
+/** What its record has told of it. */
+async function told(reqid: string) {
+  const account = openReplies(fleet.controller);
+  const found = await fleet.controller.store.runs.readOpen(reqid, account);
+  account.close();
+  return found?.rollout?.told ?? [];
+}
+
+const stopped = async (reqid: string) =>
+  (await told(reqid)).flatMap((each) => (each.event === "stopped" ? each.reason : []))[0];
+
+const WELL = { host: HOST, script: "deploy", exit: 0, stdout: "", stderr: "", rtt: "1ms" };
+
+/** The same, after its batch has gone well and its check was recorded. */
+async function leftWithCheck(checking: string): Promise<string> {
   const run = { ...RUN, hosts: [HOST], ports: [peer.port], reqid: checking, script: "health" };
   const check = await fleet.controller.store.runs.begin(run, true);
   await check.leave();
-  const result = { host: HOST, script: "deploy", exit: 0, stdout: "", stderr: "", rtt: "1ms" };
-  const reqid = await left({ check: "health", checking }, { ...result, state: "ended" });
+  return await left({ check: "health", checking }, { ...WELL, state: "ended" });
+}
+
+test("a check that an earlier process has begun is not waited for on a host that is away", async () => {
+  answer = (call) => call.hangUp();
+  const checking = newRequestId();
   const isAsked = () => asked(`GET /result/${checking}`).length > 0;
-  expect(await goneOnWith(reqid, isAsked)).toMatchObject({ complete: true });
+  const report = await goneOnWith(await leftWithCheck(checking), isAsked);
+  expect(report).toMatchObject({ complete: true });
+});
+
+test("a check that an earlier process had not sent yet is sent now, as another run", async () => {
+  answer = (call) => {
+    if (call.what !== "POST /run") return knowsNone(call);
+    call.begin();
+    call.end({ exit: 1 });
+  };
+  const checking = newRequestId();
+  const reqid = await leftWithCheck(checking);
+  await goneOnWith(reqid);
+  const [sent, ...more] = asked("POST /run");
+  expect([sent?.body.script, more, sent?.reqid === checking]).toEqual(["health", [], false]);
+  const check = { event: "check", batch: 1, script: "health", check: sent?.reqid, failed: [HOST] };
+  expect(await told(reqid)).toContainEqual(check as never);
+  expect(await stopped(reqid)).toBe("after batch 1 of 1: its check failed on web-01");
 });
 
 test("what an earlier process has sent to a host that is away now may have run there", async () => {
@@ -97,34 +135,19 @@ test("what an earlier process has sent to a host that is away now may have run t
 const BEGINS = { event: "batch", batch: 1, of: 1, hosts: [HOST] } as const;
 const ENDS = { event: "batch-end", batch: 1, of: 1, failed: 0 } as const;
 
-test.each([{ told: [BEGINS] }, { told: [BEGINS, ENDS] }])(
+test.each([{ before: [BEGINS] }, { before: [BEGINS, ENDS] }])(
   "of one that has ended meanwhile it is recorded how long the script took; each is told once: %j",
-  async ({ told }) => {
+  async ({ before }) => {
     answer = (call) => {
       call.begin();
       call.end();
     };
-    const reqid = await left({ told });
+    const reqid = await left({ told: before });
     const { results } = await goneOnWith(reqid);
     expect(results).toMatchObject([{ host: HOST, state: "ended", rtt: "1000ms" }]);
-    const account = openReplies(fleet.controller);
-    const found = await fleet.controller.store.runs.readOpen(reqid, account);
-    account.close();
-    expect(found?.rollout?.told).toEqual([BEGINS, ENDS]);
+    expect(await told(reqid)).toEqual([BEGINS, ENDS]);
   },
 );
-
-const knowsNone = (call: StreamedCall) => {
-  if (call.what === "POST /withdraw") call.json({ status: "withdrawn", known_for: 10 ** 9 });
-  else call.json({ error: "no such run", known_for: 10 ** 9 }, "404 Not Found");
-};
-
-async function stopped(reqid: string): Promise<string | undefined> {
-  const account = openReplies(fleet.controller);
-  const found = await fleet.controller.store.runs.readOpen(reqid, account);
-  account.close();
-  return found?.rollout?.told?.flatMap((each) => (each.event === "stopped" ? each.reason : []))[0];
-}
 
 test("T76 one that has never had it is not sent it if the hook refuses that now: it has not run, and nothing follows", async () => {
   answer = knowsNone;

@@ -9,6 +9,7 @@ import type { RolloutNews } from "../../../../src/controller/runs/rollout-news.t
 import { type RolloutOrder, startRollout } from "../../../../src/controller/runs/start-rollout.ts";
 import { startRun } from "../../../../src/controller/runs/start-run.ts";
 import { showRun } from "../../../../src/controller/runs/status.ts";
+import type { RolloutStep } from "../../../../src/controller/store/ports/runs.ts";
 import { newRequestId } from "../../../../src/core/request-id.ts";
 import type { RunResult } from "../../../../src/core/run-result.ts";
 import { until } from "../../../support/folder.ts";
@@ -160,7 +161,8 @@ describe("cancelled by somebody else", () => {
     expect(deployed()).toEqual(["web-01"]);
   });
 
-  test("between the record of a batch and its first host, that is not asked", async () => {
+  /** Right after that step of it has been recorded. */
+  async function cancelledAfter(isIt: (step: RolloutStep) => boolean, order = {}) {
     const { runs } = fleet.controller.store;
     const { begin } = runs;
     Object.assign(runs, {
@@ -169,20 +171,31 @@ describe("cancelled by somebody else", () => {
         const step = record.step.bind(record);
         record.step = async (what) => {
           const noted = await step(what);
-          if (what.begun === 2) await cancel(facts[0].reqid).catch(() => []);
+          if (isIt(what)) await cancel(facts[0].reqid).catch(() => []);
           return noted;
         };
         return record;
       },
     });
     try {
-      const { results, rollout } = await run();
-      expect(rollout?.stopped).toContain("it was cancelled by bob");
-      expect(deployed()).toEqual(["web-01"]);
-      expect(results.map(({ state }) => state === "ended")).toEqual([true, false, false, false]);
+      return await run(order);
     } finally {
       Object.assign(runs, { begin });
     }
+  }
+
+  test("between the record of a batch and its first host, that is not asked", async () => {
+    const { results, rollout } = await cancelledAfter(({ begun }) => begun === 2);
+    expect(rollout?.stopped).toContain("it was cancelled by bob");
+    expect(deployed()).toEqual(["web-01"]);
+    expect(results.map(({ state }) => state === "ended")).toEqual([true, false, false, false]);
+  });
+
+  test("between the record of a check and its start, nobody is asked for that", async () => {
+    const order = { rollout: { ...ONE, check: "health" } };
+    const { rollout } = await cancelledAfter(({ checking }) => checking !== undefined, order);
+    expect(rollout?.stopped).toContain("it was cancelled by bob");
+    expect(fleet.log.of("dispatch").map(({ fields }) => fields.SCRIPT)).toEqual(["deploy"]);
   });
 
   test("a host alone is asked, and not said to be free of it", async () => {

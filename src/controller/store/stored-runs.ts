@@ -90,28 +90,25 @@ export async function readOpenRun(
 ): Promise<RecordedRun | undefined> {
   const found = await readStoredRun(context, reqid, account);
   if (found === undefined) return undefined;
-  const report = await withPause(context, reportOf(context.config, found), found);
+  const detached = found.detached === "waits";
+  const alive = found.alive || detached;
+  const told = reportOf(context.config, found);
+  // What was wished of one with which nobody goes on is over.
+  const report = alive ? await withPause(context, told) : told;
   const asked = askedHosts(found.run);
   const begun = begunOn(found);
   const waiting = new Set(waitingHosts(found.run));
   const open = openHosts(asked, report).filter(({ host }) => !waiting.has(host));
   const { rollout } = found.run;
-  const detached = found.detached === "waits";
-  const alive = found.alive || detached;
   const closed = found.run.complete;
   return { report, alive, detached, closed, begun, asked, open, ...(rollout && { rollout }) };
 }
 
 export function recordVersion({ config }: StoreContext, reqid: string): string {
-  return isRequestId(reqid) ? fileVersion(recordFile(config, reqid)) : "";
+  return fileVersion(recordFile(config, reqid));
 }
 
-async function withPause(
-  context: StoreContext,
-  report: RunReportSoFar,
-  { run, alive, detached }: FoundRun,
-): Promise<RunReportSoFar> {
-  if (run.rollout === undefined || report.complete || !(alive || detached)) return report;
+async function withPause(context: StoreContext, report: RunReportSoFar): Promise<RunReportSoFar> {
   const { pause: paused } = await new FileRollouts(context).wishes(report.reqid);
   return paused === undefined ? report : { ...report, paused };
 }

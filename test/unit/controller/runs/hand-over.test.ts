@@ -1,6 +1,6 @@
 /** A signal may come while a rollout is handed over: then it is taken back, or somebody has it. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { readdirSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { handOver } from "../../../../src/controller/runs/hand-over.ts";
 import { showRun } from "../../../../src/controller/runs/status.ts";
 import type { OwnedRollout } from "../../../../src/controller/store/ports/rollouts.ts";
@@ -18,6 +18,15 @@ const ORDER = { hosts: ["web-01"], script: "deploy", args: [], rollout: {}, port
 
 const left = () =>
   readdirSync(fleet.folder.join("control/state/rollouts")).filter((name) => /^[0-9a-f]/.test(name));
+
+test("where nobody takes it nothing of it is left, and the hint says what to start", async () => {
+  await expect(handOver(fleet.controller, CALLER, ORDER)).rejects.toMatchObject({
+    code: "unreachable",
+    message: "Cannot detach a rollout: ctrl-exec-api is not running",
+    hint: expect.stringContaining(`the state_dir of ${fleet.controller.config.file}`),
+  });
+  expect(existsSync(fleet.folder.join("control/state/runs"))).toBe(false);
+});
 
 test("before it is taken it is taken back, and nothing of it is left but its record", async () => {
   const { rollouts } = fleet.controller.store;

@@ -116,6 +116,15 @@ test("those hosts are open whose end is not recorded, each at the port at which 
   expect((await read())?.open).toEqual([{ host: "a", port: undefined }]);
 });
 
+test("a run is paused as long as somebody goes on with it", async () => {
+  const wish = { by: "bob", since: "2026-01-15T12:00:00Z" };
+  folder.write(`rollouts/${REQID}.pause`, JSON.stringify(wish));
+  write({ writer: identify(process.pid) });
+  expect((await read())?.report.paused).toEqual(wish);
+  write({ writer: null });
+  expect((await read())?.report.paused).toBeUndefined();
+});
+
 test("a run is known up to the last moment of run_retention", async () => {
   write({ complete: true }, 1_000_000);
   expect(await readRunRecord(context, REQID, account())).toMatchObject({ reqid: REQID });

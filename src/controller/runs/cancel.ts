@@ -161,8 +161,7 @@ async function endOn(
     told.push(result);
     onResult(result);
   });
-  const isOver = ({ host, status }: CancelResult) =>
-    (status === "ended" || status === "not-running") && open.has(host);
+  const isOver = ({ status }: CancelResult) => status === "ended" || status === "not-running";
   const over = told.filter(isOver).map(({ host }) => host);
   await noteNothingLeft(controller, reqid, over);
   if (!alive && told.some(({ status }) => status !== "failed"))

@@ -143,8 +143,7 @@ export async function readStoredRun(
   const { complete, writer } = run;
   const silent = age > LOST_AFTER_MS || writer === null;
   const alive = !complete && !silent && (!writer || isRunning(writer));
-  const detached =
-    complete || alive || run.rollout === undefined ? undefined : await waitsFor(context, reqid);
+  const detached = complete || alive ? undefined : await waitsFor(context, reqid);
   const touched = new Date(time.getTime() - age);
   return { run, silent: silent && detached !== "waits", alive, touched, detached };
 }

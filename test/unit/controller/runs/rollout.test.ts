@@ -198,6 +198,13 @@ describe("cancelled by somebody else", () => {
     expect(fleet.log.of("dispatch").map(({ fields }) => fields.SCRIPT)).toEqual(["deploy"]);
   });
 
+  test("after its end, no host of it waits any more", async () => {
+    mark("web-01", "bad");
+    const { reqid } = await run();
+    expect(await cancel(reqid)).toEqual(HOSTS.map((host) => `${host} not-running`));
+    expect(said.toSorted()).toEqual(HOSTS.map((host) => `${host} was asked`));
+  });
+
   test("a host alone is asked, and not said to be free of it", async () => {
     const reqid = newRequestId();
     const statuses: string[][] = [];

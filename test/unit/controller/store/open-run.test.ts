@@ -4,6 +4,7 @@ import { utimesSync } from "node:fs";
 import { ReplyBudget } from "../../../../src/controller/fleet/reply-budget.ts";
 import { amendRun } from "../../../../src/controller/store/amend-run.ts";
 import type { StoreContext } from "../../../../src/controller/store/host.ts";
+import { FileRollouts } from "../../../../src/controller/store/rollout-files.ts";
 import {
   readOpenRun,
   readRunRecord,
@@ -114,6 +115,36 @@ test("those hosts are open whose end is not recorded, each at the port at which 
   expect(found?.asked.map(({ host }) => host)).toEqual(hosts);
   write({ hosts: ["a"] });
   expect((await read())?.open).toEqual([{ host: "a", port: undefined }]);
+});
+
+test("where the script has begun counts as long as somebody waits for it", async () => {
+  const begun = [null, "2026-01-15T12:00:00Z"];
+  write({ writer: identify(process.pid), begun });
+  expect((await read())?.begun).toEqual(new Map([["b", "2026-01-15T12:00:00Z"]]));
+  write({ writer: null, begun });
+  expect((await read())?.begun).toEqual(new Map());
+});
+
+test("a rollout waits for whoever goes on with it until it is complete, or somebody does", async () => {
+  const owned = await new FileRollouts(context).own(REQID);
+  await owned?.keep({
+    ...{ args: [], face: "api", username: "alice", sourceIp: "127.0.0.1", hasToken: false },
+    ...{ registered: [], mayFail: 0 },
+  });
+  await owned?.leave();
+  const facts = { batch: [{ hosts: 1 }], max_failures: { hosts: 0 }, pause: 0, per_tag: {} };
+  const rollout = { ...facts, check: "", batches: [[0], [1]], begun: 1, waiting: ["b"] };
+  const states: unknown[] = [];
+  for (const how of [{}, { writer: identify(process.pid) }, { complete: true }]) {
+    write({ rollout, writer: null, ...how });
+    const found = await read();
+    states.push([found?.detached, found?.alive]);
+  }
+  expect(states).toEqual([
+    [true, true],
+    [false, true],
+    [false, false],
+  ]);
 });
 
 test("a run is paused as long as somebody goes on with it", async () => {

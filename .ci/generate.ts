@@ -1,7 +1,7 @@
 /**
  * Writes every file that is made from the command tables, the schemas and the catalogue of events: example
  * configurations, completions, man pages, the key tables of docs/CONFIGURATION.md and the event tables of
- * docs/LOGGING.md. A test holds that the files in the checkout are what this writes.
+ * docs/LOGGING.md and the tables of docs/METRICS.md. A test holds that the files in the checkout are what this writes.
  *
  *   bun .ci/generate.ts      (make generate)
  */
@@ -22,6 +22,7 @@ import {
   CONTROLLER_PAGE,
   SCRIPTS_CONF_PAGE,
 } from "./generate/man-texts.ts";
+import { metricTables } from "./generate/metrics-doc.ts";
 import { fillTests, threatTests } from "./generate/threat-tests.ts";
 
 const ROOT = join(import.meta.dir, "..");
@@ -41,7 +42,8 @@ export async function generatedFiles(): Promise<Map<string, string>> {
     ["src/assets/ctrl-exec.conf", exampleConf("ctrl-exec.conf: the control host", controller)],
     ["src/assets/agent.conf", exampleConf("agent.conf: the agent of a managed host", agent)],
     [doc, configuration],
-    ["docs/LOGGING.md", loggingDoc()],
+    ["docs/LOGGING.md", filled("docs/LOGGING.md", eventTables())],
+    ["docs/METRICS.md", filled("docs/METRICS.md", metricTables())],
     ["completions/ctrl-exec.bash", bashCompletion(programs)],
     ["completions/_ctrl-exec", zshCompletion(programs)],
     ["completions/ctrl-exec.fish", fishCompletion(programs)],
@@ -49,9 +51,9 @@ export async function generatedFiles(): Promise<Map<string, string>> {
   ]);
 }
 
-function loggingDoc(): string {
-  let text = readFileSync(join(ROOT, "docs/LOGGING.md"), "utf8");
-  for (const [name, table] of eventTables()) text = replaceSection(text, name, table);
+function filled(document: string, tables: readonly [name: string, table: string][]): string {
+  let text = readFileSync(join(ROOT, document), "utf8");
+  for (const [name, table] of tables) text = replaceSection(text, name, table);
   return text;
 }
 

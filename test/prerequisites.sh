@@ -19,6 +19,7 @@ needed="
   visudo:sudo
   ip:iproute2
   nodeset:clustershell
+  promtool:prometheus
 "
 
 programs=

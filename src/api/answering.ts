@@ -1,10 +1,12 @@
 /** From a request to its answer: what every request passes, whatever its route. */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Controller } from "../controller/control-host.ts";
+import { MetricsPage } from "../controller/metrics/metrics-page.ts";
 import { DetachedRollouts } from "../controller/runs/detached-rollouts.ts";
 import type { RunUnderWay } from "../controller/runs/run.ts";
 import type { ApiShares } from "../core/descriptor-shares.ts";
 import { asCtrlExecError, CtrlExecError, ERROR_FACTS, messageOf } from "../core/errors.ts";
+import type { Format } from "../core/metrics/exposition.ts";
 import { newRequestId } from "../core/request-id.ts";
 import type { RefusalStatus } from "../system/net/http-connection.ts";
 import { type Answer, errorAnswer, RETRY_AFTER, Refused, refusal } from "./answer.ts";
@@ -12,6 +14,7 @@ import { callerOf } from "./caller.ts";
 import { shareDescriptors } from "./capacity.ts";
 import { type Due, InFlight } from "./in-flight.ts";
 import { LargeBodies } from "./large-bodies.ts";
+import { loadSeries } from "./load.ts";
 import { parseBody, parseQuery } from "./parse-body.ts";
 import { Bodies, ClientGone } from "./read-body.ts";
 import { expectsContinue, namesOneHost, pathOf, soleHeader } from "./request.ts";
@@ -67,6 +70,7 @@ export class Answering {
   readonly #bodies = new Bodies();
   readonly #large = new LargeBodies();
   readonly #inFlight = new InFlight();
+  readonly #metrics = new MetricsPage();
   readonly detached = new DetachedRollouts(() => this.#controller);
   readonly #drainMs: number;
   #stopping = false;
@@ -146,6 +150,16 @@ export class Answering {
     }
   }
 
+  async metrics(format: Format): Promise<string> {
+    const controller = this.#controller;
+    const load = loadSeries(controller, {
+      requests: this.#slots.taken,
+      streams: this.#places.taken,
+      runs: this.#inFlight.runs,
+    });
+    return await this.#metrics.text(controller, load, format);
+  }
+
   /** A stream has a place of its own, so that it takes no slot while it lasts. @returns the refusal, if there is none */
   #takePlace({ peer, closed }: Due): Answer | undefined {
     const full = this.#places.enter(peer, this.#streamLimits, false);
@@ -177,6 +191,7 @@ export class Answering {
         );
       },
       answered: due.closed,
+      metrics: (format: Format) => this.metrics(format),
       followedHosts: this.#streamLimits.hosts,
     };
     const query = parseQuery(route, request.url ?? "");

@@ -40,6 +40,11 @@ export class InFlight {
     return [...this.#due.keys()];
   }
 
+  /** How many runs have not ended. */
+  get runs(): number {
+    return this.#runs.size;
+  }
+
   enter(
     request: IncomingMessage,
     response: ServerResponse,

@@ -4,6 +4,7 @@ import type { Caller } from "../controller/access/authorize.ts";
 import type { Controller } from "../controller/control-host.ts";
 import type { DetachedRollouts } from "../controller/runs/detached-rollouts.ts";
 import type { RunUnderWay } from "../controller/runs/run.ts";
+import type { Format } from "../core/metrics/exposition.ts";
 import type { Answer } from "./answer.ts";
 
 export interface Route<Request extends z.ZodObject = z.ZodObject> {
@@ -97,6 +98,8 @@ export interface Api {
   readonly detached: DetachedRollouts;
   /** Resolves when the answer is out, or its client has gone: what it was made of is needed no more. */
   readonly answered: Promise<void>;
+  /** The text of all metrics. */
+  metrics(format: Format): Promise<string>;
   /** How many hosts a stream may follow at once. */
   readonly followedHosts: number;
 }

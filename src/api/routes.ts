@@ -4,6 +4,7 @@ import { cancel } from "./routes/cancel.ts";
 import { discoveryGet, discoveryPost } from "./routes/discovery.ts";
 import { events, runEvents } from "./routes/events.ts";
 import { health } from "./routes/health.ts";
+import { metrics } from "./routes/metrics.ts";
 import { openapi } from "./routes/openapi.ts";
 import { openapiLive } from "./routes/openapi-live.ts";
 import { output } from "./routes/output.ts";
@@ -18,6 +19,7 @@ import { oneRun, status } from "./routes/status.ts";
 export const ROUTES: readonly Route[] = [
   index,
   health,
+  metrics,
   ping,
   run,
   discoveryGet,

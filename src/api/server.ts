@@ -41,6 +41,8 @@ export async function startApi(first: Controller, drainMs?: number): Promise<Api
   const { port } = server;
   const usesTls = api.tls !== undefined;
   await api.detached.start();
+  // From now on, commands add what they count.
+  void first.counts.all();
   log({ event: "api-start", bind: config.api_bind, port, tls: usesTls ? "yes" : "no" });
   return {
     port,

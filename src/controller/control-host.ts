@@ -4,6 +4,7 @@ import { dialSetting } from "./fleet/dial-setting.ts";
 import type { FleetDialler } from "./fleet/fan-out.ts";
 import type { KeptDialler } from "./fleet/kept-dialler.ts";
 import { type ReplyAccount, ReplyBudget } from "./fleet/reply-budget.ts";
+import type { LiveCounts } from "./metrics/live-counts.ts";
 import type { HostContext } from "./store/host.ts";
 import { loadCredentials } from "./trust/credential.ts";
 
@@ -12,6 +13,8 @@ export interface Controller extends HostContext {
   readonly dialler: KeptDialler | undefined;
   /** `--port` (docs/OPERATIONS.md, "For every mode"), for every agent; undefined means as recorded. */
   readonly agentPort: number | undefined;
+  /** What its events count as: its log counts them. */
+  readonly counts: LiveCounts;
 }
 
 /** @throws CtrlExecError `config` if this host's own credential cannot be used */

@@ -26,6 +26,11 @@ export class Pool {
     return Math.max(0, this.#size - this.#taken);
   }
 
+  /** How many wait for one. */
+  get waiting(): number {
+    return this.#waiting.length;
+  }
+
   /** Whether somebody is waiting for one. */
   get isShort(): boolean {
     return this.#waiting.length > 0;

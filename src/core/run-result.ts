@@ -68,6 +68,14 @@ export function runFailed({ exit, error }: Pick<RunResult, "exit" | "error">): b
   return exit !== 0 || error !== undefined;
 }
 
+/** Of what the script has printed, bytes that are missing; undefined if none are. */
+export function droppedBytes({
+  stdout_dropped = 0,
+  stderr_dropped = 0,
+}: Pick<RunResult, "stdout_dropped" | "stderr_dropped">): number | undefined {
+  return stdout_dropped + stderr_dropped || undefined;
+}
+
 /** For a host that gave no result. @param rtt empty if unknown */
 export function withoutResult(
   { script, reqid }: { readonly script: string; readonly reqid: string },

@@ -76,8 +76,11 @@ export class LocalFleet implements AsyncDisposable {
       fleet.folder.join("control", "ctrl-exec.conf"),
       [...text, ...lines, ""].join("\n"),
     );
-    const context = { config, log: fleet.log.log, now: () => fleet.now };
-    Object.assign(controller, { ...context, store: openFileStore(context) });
+    const log = controller.counts.counting(fleet.log.log);
+    const context = { config, log, now: () => fleet.now };
+    const store = openFileStore(context);
+    controller.counts.keepIn(store.counts);
+    Object.assign(controller, { ...context, store });
     return fleet;
   }
 

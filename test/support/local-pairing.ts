@@ -4,6 +4,7 @@
  */
 import { storeIdentity } from "../../src/agent/trust/identity-files.ts";
 import type { Controller } from "../../src/controller/control-host.ts";
+import { LiveCounts } from "../../src/controller/metrics/live-counts.ts";
 import { type ApprovalOptions, approveRequest } from "../../src/controller/pairing/desk.ts";
 import { submitRequest } from "../../src/controller/pairing/queue.ts";
 import { openFileStore } from "../../src/controller/store/file-store.ts";
@@ -23,6 +24,7 @@ export async function localController(file: string, text: string): Promise<Contr
   return {
     ...context,
     store: openFileStore(context),
+    counts: new LiveCounts(),
     dialler: undefined,
     agentPort: undefined,
   };

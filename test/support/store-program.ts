@@ -37,6 +37,12 @@ const verbs: Readonly<Record<string, () => Promise<void>>> = {
       });
     }
   },
+  async count() {
+    await say("ready");
+    for (let time = 0; time < Number(hostname); time++) {
+      await store.counts.readAll(new Map([["ctrl_exec_dry_runs", [1]]]));
+    }
+  },
   async find() {
     await say((await store.registry.find(hostname)) ?? null);
   },

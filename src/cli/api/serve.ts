@@ -47,7 +47,7 @@ export const serve = defineVerb({
       return { ...opened, dialler };
     };
     const controller = keeping(await openController(options));
-    const { log } = controller;
+    const { log, counts } = controller;
     for (const { key, message } of await groupWarnings(controller)) {
       log({ event: "config-warn", key, msg: message });
     }
@@ -55,7 +55,7 @@ export const serve = defineVerb({
     let checks = startCheckLoop(controller);
     started.resolve(async () => {
       try {
-        const reloaded = keeping({ ...(await openController(options)), log });
+        const reloaded = keeping({ ...(await openController(options)), log, counts });
         server.reload(reloaded);
         const fixed = (["api_bind", "api_port"] as const)
           .filter((key) => reloaded.config[key] !== controller.config[key])

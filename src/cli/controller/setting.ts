@@ -2,11 +2,13 @@
 import type { Caller } from "../../controller/access/authorize.ts";
 import { refuseOpenFiles } from "../../controller/access/open-files.ts";
 import type { Controller } from "../../controller/control-host.ts";
+import { LiveCounts } from "../../controller/metrics/live-counts.ts";
 import { openFileStore } from "../../controller/store/file-store.ts";
 import {
   DEFAULT_CONTROLLER_CONFIG,
   parseControllerConfig,
 } from "../../core/config/controller-config.ts";
+import { beforeEnd } from "../../system/process/ending.ts";
 import { currentUser } from "../../system/process/user.ts";
 import { readConfig } from "../command/config-option.ts";
 import { tellWarnings } from "../command/config-warnings.ts";
@@ -35,11 +37,14 @@ export async function openController(options: SettingOptions): Promise<Controlle
   const { config, warnings } = await parseControllerConfig(file, text);
   refuseOpenFiles(config);
   tellWarnings(file, warnings, options.log);
-  const log = openChosenLog("ctrl-exec", options.log);
+  const counts = new LiveCounts();
+  const log = counts.counting(openChosenLog("ctrl-exec", options.log));
   for (const { key, message } of warnings) log({ event: "config-warn", key, msg: message });
   const context = { config, log, now: () => new Date() };
   const store = openFileStore(context);
-  return { ...context, store, agentPort, dialler: undefined };
+  counts.keepIn(store.counts);
+  beforeEnd(() => counts.add());
+  return { ...context, store, agentPort, dialler: undefined, counts };
 }
 
 /** The same for who asks about runs. @throws CtrlExecError `config` also if this host was never set up */

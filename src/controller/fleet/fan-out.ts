@@ -1,6 +1,7 @@
 /** Fan-out: the same work on many hosts, a limited number at once, each with its own result. */
 import type { ControllerConfig } from "../../core/config/controller-config.ts";
 import { CtrlExecError, inOneLine } from "../../core/errors.ts";
+import type { Fault } from "../../core/fault.ts";
 import { inParallel } from "../../core/in-parallel.ts";
 import { readSerialLine, type Serial } from "../../core/serial.ts";
 import { refusalIn } from "../../core/wire/messages/refusal.ts";
@@ -9,6 +10,7 @@ import type { AgentReply, AgentRequest } from "./agent-request.ts";
 import { askAgent } from "./ask-agent.ts";
 import type { DialCredential, DialSetting } from "./dial-setting.ts";
 import type { Sending } from "./dialler.ts";
+import { faultOf } from "./fault.ts";
 import { dialProblem } from "./peer-identity.ts";
 import type { ReplyAccount } from "./reply-budget.ts";
 import type { ResolvedTarget } from "./targets.ts";
@@ -19,6 +21,8 @@ export interface HostOutcome {
   readonly reply: AgentReply | undefined;
   /** Set when there is no reply. */
   readonly error: string | undefined;
+  /** Why it could not be asked, or did not answer as an agent does; undefined if it did. */
+  readonly fault?: Fault;
   /** A reply came, and was too large: it would come again. */
   readonly dropped: boolean;
   /** What came is no reply that an agent gives: it would come again. */
@@ -95,7 +99,10 @@ export async function askHost(
   const outcome = (
     reply: AgentReply | undefined,
     found: Partial<
-      Pick<HostOutcome, "error" | "dropped" | "garbled" | "acceptedSerial" | "refusedSerial">
+      Pick<
+        HostOutcome,
+        "error" | "fault" | "dropped" | "garbled" | "acceptedSerial" | "refusedSerial"
+      >
     >,
   ): HostOutcome => ({
     target,
@@ -120,12 +127,13 @@ export async function askHost(
       refused ??= reply;
     }
     return outcome(refused, {
+      fault: "serial",
       refusedSerial: refused !== undefined && isRefusal(refused, SERIAL_REFUSALS),
     });
   } catch (thrown) {
     const code = thrown instanceof CtrlExecError ? thrown.code : undefined;
     const found = { dropped: code === "too-large", garbled: code === "protocol" };
-    return outcome(undefined, { error: inOneLine(thrown), ...found });
+    return outcome(undefined, { error: inOneLine(thrown), fault: faultOf(thrown), ...found });
   }
 }
 

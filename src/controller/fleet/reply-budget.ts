@@ -23,6 +23,11 @@ export class ReplyBudget {
     this.#max = bytes;
   }
 
+  /** Bytes that count now. */
+  get held(): number {
+    return this.#held;
+  }
+
   open(): ReplyAccount {
     return new ReplyAccount((more, ofReply) => {
       const left = this.#max - this.#held - more;

@@ -89,10 +89,10 @@ function discovered(outcome: HostOutcome): DiscoveredHost {
 
 function logResult(
   { log }: HostContext,
-  { target, rtt }: HostOutcome,
+  { target, rtt, fault }: HostOutcome,
   { error, scripts }: DiscoveredHost,
 ): void {
   const asked = { rtt, target: formatHostPort(target.name, target.port) };
   if (error === undefined) log({ event: "capabilities", ...asked, scripts: scripts.length });
-  else log({ event: "capabilities-fail", ...asked, error });
+  else log({ event: "capabilities-fail", ...asked, error, fault });
 }

@@ -78,10 +78,10 @@ function pingResult(outcome: HostOutcome, reqid: string): PingResult {
 /** 0.8 logs RESULT and TARGET, but its documents promise STATUS and PEER: tools look for either. */
 function logResult(
   { log }: HostContext,
-  { target, peer, rtt }: HostOutcome,
+  { target, peer, rtt, fault }: HostOutcome,
   { reqid, status, error }: PingResult,
 ): void {
   const asked = { peer, reqid, rtt, status, target: formatHostPort(target.name, target.port) };
   if (error === undefined) log({ event: "ping", ...asked, result: "ok" });
-  else log({ event: "ping-fail", ...asked, error });
+  else log({ event: "ping-fail", ...asked, error, fault });
 }

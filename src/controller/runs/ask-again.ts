@@ -5,7 +5,7 @@
 import { inParallel } from "../../core/in-parallel.ts";
 import { formatHostPort } from "../../core/net/host-name.ts";
 import { completedAt, pendingHosts, type RunReportSoFar } from "../../core/run-report.ts";
-import { type RunResult, withoutResult } from "../../core/run-result.ts";
+import { droppedBytes, type RunResult, withoutResult } from "../../core/run-result.ts";
 import { goesOn } from "../../core/run-state.ts";
 import { isoSeconds } from "../../core/time.ts";
 import { type Controller, openDialler } from "../control-host.ts";
@@ -97,10 +97,11 @@ async function record(
   if (!(await store.runs.amend(reqid, told, account))) return false;
   for (const { result, target } of news) {
     if (goesOn(result.state)) continue;
-    const { error, exit } = result;
-    const asked = { reqid, script, target: formatHostPort(target.name, target.port) };
+    const { error, exit, state } = result;
+    const place = formatHostPort(target.name, target.port);
+    const asked = { dropped: droppedBytes(result), reqid, script, target: place };
     if (error === undefined) log({ event: "run", ...asked, exit });
-    else log({ event: "run-fail", ...asked, error });
+    else log({ event: "run-fail", ...asked, error, state });
   }
   return true;
 }

@@ -197,7 +197,8 @@ export class Rollout implements RunUnderWay {
     const { reqid, script } = body;
     const result = withoutResult(body, target.label, "0ms", { state: "never-ran", error });
     const place = formatHostPort(target.name, target.port);
-    this.#host.log({ event: "run-fail", error, reqid, script, target: place });
+    const { state } = result;
+    this.#host.log({ event: "run-fail", error, reqid, script, state, target: place });
     this.#keep(result);
     onResult(result);
   }

@@ -1,9 +1,10 @@
 /** A run that was accepted: from here on there are no errors, only hosts' results. */
 import { CtrlExecError } from "../../core/errors.ts";
+import type { Fault } from "../../core/fault.ts";
 import { inParallel } from "../../core/in-parallel.ts";
 import { formatHostPort } from "../../core/net/host-name.ts";
 import type { RunEvent } from "../../core/run-event.ts";
-import { type RunResult, withoutResult } from "../../core/run-result.ts";
+import { droppedBytes, type RunResult, withoutResult } from "../../core/run-result.ts";
 import { goesOn } from "../../core/run-state.ts";
 import { spanOf } from "../../core/time.ts";
 import { ContactWatch } from "../fleet/contact-watch.ts";
@@ -91,6 +92,13 @@ export interface RunParts {
   readonly onContact?: ContactSink | undefined;
 }
 
+/** How a host was asked. */
+interface Heard {
+  /** Milliseconds. */
+  readonly rtt: number;
+  readonly fault?: Fault;
+}
+
 /** The script has started, and nobody waits for it here. */
 const ACCEPTED = 202;
 
@@ -171,7 +179,8 @@ export class Run implements RunUnderWay {
   async #ask(): Promise<void> {
     const { body, targets, sentTo, dialler, locks, onEvent } = this.#parts;
     if (sentTo.length === 0) {
-      for (const target of targets) this.#take(target, notPermittedResult(body, target), 0);
+      for (const target of targets)
+        this.#take(target, notPermittedResult(body, target), { rtt: 0 });
       return;
     }
     const asking = { ...dialler, account: this.#account, sending: this.#progress };
@@ -183,7 +192,7 @@ export class Run implements RunUnderWay {
       const { outcome, result } = await this.#runOn(asking, target);
       news.hear(outcome);
       locks.release(target);
-      this.#take(target, result, outcome.rtt);
+      this.#take(target, result, outcome);
     });
     await news.keep();
   }
@@ -252,9 +261,9 @@ export class Run implements RunUnderWay {
   }
 
   /** A host that was given up already has its result. */
-  #take(target: ResolvedTarget, result: RunResult, rtt: number): void {
+  #take(target: ResolvedTarget, result: RunResult, heard: Heard): void {
     if (!this.#isAsking) return;
-    this.#keep(target, result, rtt);
+    this.#keep(target, result, heard);
     this.#onResult(result);
   }
 
@@ -272,13 +281,15 @@ export class Run implements RunUnderWay {
     return { reqid: this.reqid, results, recorded };
   }
 
-  /** @param rtt milliseconds; undefined if the host was given up */
-  #keep(target: ResolvedTarget, result: RunResult, rtt?: number): void {
+  /** @param heard undefined if the host was given up */
+  #keep(target: ResolvedTarget, result: RunResult, { rtt, fault }: Partial<Heard> = {}): void {
     const { body, record } = this.#parts;
-    const { exit, reqid, script } = result;
+    const { exit, reqid, script, state } = result;
+    const dropped = droppedBytes(result);
     const error = result.error && withoutToken(result.error, body.token);
-    const asked = { reqid, rtt, script, target: formatHostPort(target.name, target.port) };
-    if (error !== undefined) this.#host.log({ event: "run-fail", ...asked, error });
+    const place = formatHostPort(target.name, target.port);
+    const asked = { dropped, reqid, rtt, script, target: place };
+    if (error !== undefined) this.#host.log({ event: "run-fail", ...asked, error, fault, state });
     // Who lets go of it is told how it ended when he asks.
     else if (!goesOn(result.state)) this.#host.log({ event: "run", ...asked, exit });
     this.#results.set(target, result);

@@ -30,6 +30,14 @@ export function openFileStore(context: StoreContext): Store {
       forget: async (hostname) => forgetClock(context, hostname),
     },
     groups: new FileGroupAnswer(context),
+    // Loaded when something was counted, which is never before a run starts.
+    counts: {
+      isRead: async () => existsSync(paths(config).counts),
+      async readAll(counts) {
+        const { addCounts } = await import("./counts-file.ts");
+        return await addCounts(context, counts);
+      },
+    },
     learned: lazyLearned(context, async () => await registry.names()),
     certificates: {
       note: (certificate) => noteIssued(config, certificate),

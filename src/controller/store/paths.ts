@@ -31,6 +31,8 @@ export function paths({ ca_dir, state_dir, key }: ControllerConfig) {
     clocks: join(state_dir, "clocks.json"),
     /** New: what group_command last said; can be deleted at any time. */
     groupAnswer: join(state_dir, "groups.json"),
+    /** New: what was counted for metrics; can be deleted at any time, and counting begins anew. */
+    counts: join(state_dir, "counts.json"),
     /** New: credentials other than the one in force, `<serial>.pem`. */
     credentials: join(dirname(key), "credentials"),
     /** New: a copy of the credential in force. */
@@ -59,6 +61,7 @@ export function lockPath(
     | "pairing-mode"
     | "clocks"
     | "group-command"
+    | "counts"
     | "learned"
     | "run-index"
     | "run-records",

@@ -9,6 +9,7 @@ import type { PairingAnswer } from "../../core/wire/messages/pairing.ts";
 import type { AgentRecord } from "./agent-record.ts";
 import type { CertificateStore, RotationStore } from "./ports/certificates.ts";
 import type { ClockStore } from "./ports/clocks.ts";
+import type { CountStore } from "./ports/counts.ts";
 import type { GroupStore } from "./ports/groups.ts";
 import type { JoinTokenStore, StoredToken, TokenUse } from "./ports/join-tokens.ts";
 import type { LearnedStore } from "./ports/learned.ts";
@@ -22,6 +23,7 @@ export interface Store {
   readonly registry: RegistryStore;
   readonly clocks: ClockStore;
   readonly groups: GroupStore;
+  readonly counts: CountStore;
   readonly learned: LearnedStore;
   readonly certificates: CertificateStore;
   readonly rotation: RotationStore;

@@ -98,9 +98,11 @@ test("a host that fails: run at err, with the reason", async () => {
   expect(entry?.priority).toBe(ERR);
   expect(entry?.fields).toEqual({
     ERROR: expect.stringContaining("connection refused"),
+    FAULT: "refused",
     REQID: reqid,
     RTT: expect.stringMatching(/^\d+$/),
     SCRIPT: "greet",
+    STATE: "never-ran",
     TARGET: `127.0.0.1:${port}`,
   });
 });
@@ -131,6 +133,7 @@ test("ping: one line on each side, an error at err", async () => {
   const failed = ours.find(({ fields }) => "ERROR" in fields);
   expect(failed?.fields).toEqual({
     ERROR: expect.stringContaining("connection refused"),
+    FAULT: "refused",
     PEER: "127.0.0.1",
     REQID: reqid,
     RTT: expect.stringMatching(/^\d+$/),

@@ -6,6 +6,7 @@ import { describe } from "bun:test";
 import type { MakeStore } from "../../../support/store-under-test.ts";
 import { certificatesSuite } from "./suite/certificates.ts";
 import { clocksSuite } from "./suite/clocks.ts";
+import { countsSuite } from "./suite/counts.ts";
 import { groupsSuite } from "./suite/groups.ts";
 import { joinTokensSuite } from "./suite/join-tokens.ts";
 import { learnedSuite } from "./suite/learned.ts";
@@ -25,6 +26,7 @@ export function storeSuite(name: string, make: MakeStore): void {
   describe(`${name}: one writer at a time`, () => writerSuite(make));
   describe(`${name}: the clocks`, () => clocksSuite(make));
   describe(`${name}: the answer of group_command`, () => groupsSuite(make));
+  describe(`${name}: what was counted`, () => countsSuite(make));
   describe(`${name}: what the hosts have told`, () => learnedSuite(make));
   describe(`${name}: the certificates`, () => certificatesSuite(make));
   describe(`${name}: rotation and upkeep`, () => rotationSuite(make));

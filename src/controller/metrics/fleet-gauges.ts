@@ -1,0 +1,101 @@
+/** What the store knows of the fleet, as numbers: no host is asked, and none is named (T34). */
+import {
+  AGENT_SERIALS,
+  CONTACT_AGES,
+  CONTROL_GAUGES as M,
+} from "../../core/metrics/control-gauges.ts";
+import { type Series, series } from "../../core/metrics/metric.ts";
+import { parseOpensslTime } from "../../core/time.ts";
+import { readCertificate } from "../../pki/certificate.ts";
+import { readText } from "../../system/files/files.ts";
+import { inSlices } from "../../system/in-slices.ts";
+import type { HostContext } from "../store/host.ts";
+import { ANY_TIME, loadCredential } from "../trust/credential.ts";
+import { statusReader } from "../trust/serial-report.ts";
+
+const HOUR = 3_600_000;
+/** In the order of CONTACT_AGES. */
+const AGES = [HOUR, 24 * HOUR, 7 * 24 * HOUR, 30 * 24 * HOUR, Number.POSITIVE_INFINITY];
+
+/**
+ * What cannot be read is left out: whoever watches sees that it is missing. Others have their turn meanwhile, however many hosts
+ * there are (T69).
+ */
+export async function fleetGauges(host: HostContext): Promise<readonly Series[]> {
+  const parts = [ofAgents, ofOwnCertificates, ofLocks, ofPairing, ofRollouts];
+  const found = await Promise.all(parts.map((part) => part(host).catch(() => [])));
+  return found.flat();
+}
+
+async function ofAgents(host: HostContext): Promise<readonly Series[]> {
+  const { store, now } = host;
+  const time = now().getTime();
+  const names = await store.registry.names();
+  const records = await store.registry.records();
+  const known = await store.learned.known();
+  const statusOf = await statusReader(host);
+  const bySerial = new Map<string, number>();
+  const byAge = new Map<string, number>();
+  let firstEnd = Number.POSITIVE_INFINITY;
+  await inSlices(names, (name) => {
+    const record = records.get(name);
+    const contact = known.get(name)?.contact.getTime();
+    const at = contact === undefined ? -1 : AGES.findIndex((age) => time - contact <= age);
+    countUp(bySerial, record === undefined ? "unreadable" : statusOf(record));
+    countUp(byAge, CONTACT_AGES.at(at) ?? "never");
+    const end = parseOpensslTime(record?.expiry ?? "")?.getTime();
+    if (end !== undefined) firstEnd = Math.min(firstEnd, end);
+  });
+  const ends = Number.isFinite(firstEnd)
+    ? [series(M.certificateEnds, { of: "agents" }, firstEnd / 1000)]
+    : [];
+  return [
+    ...AGENT_SERIALS.map((serial) => series(M.agents, { serial }, bySerial.get(serial) ?? 0)),
+    ...CONTACT_AGES.map((age) => series(M.contacts, { age }, byAge.get(age) ?? 0)),
+    ...ends,
+  ];
+}
+
+function countUp(counts: Map<string, number>, word: string): void {
+  counts.set(word, (counts.get(word) ?? 0) + 1);
+}
+
+async function ofOwnCertificates({ config }: HostContext): Promise<readonly Series[]> {
+  const ends: Record<"control-host" | "ca" | "api", () => Date | undefined> = {
+    "control-host": () => loadCredential(config, ANY_TIME).certificate.notAfter,
+    ca: () => readCertificate(readText(config.ca), config.ca).notAfter,
+    api() {
+      const { api_cert: file } = config;
+      return file === undefined ? undefined : readCertificate(readText(file), file).notAfter;
+    },
+  };
+  return Object.entries(ends).flatMap(([of, read]) => {
+    const end = ignoring(read);
+    return end === undefined ? [] : [series(M.certificateEnds, { of }, end.getTime() / 1000)];
+  });
+}
+
+function ignoring<Value>(read: () => Value): Value | undefined {
+  try {
+    return read();
+  } catch {
+    return undefined;
+  }
+}
+
+async function ofLocks({ store }: HostContext): Promise<readonly Series[]> {
+  return [series(M.runLocks, {}, (await store.locks.holders()).length)];
+}
+
+async function ofPairing({ store }: HostContext): Promise<readonly Series[]> {
+  return [series(M.pairingQueue, {}, (await store.pairing.requests()).length)];
+}
+
+async function ofRollouts({ store: { rollouts } }: HostContext): Promise<readonly Series[]> {
+  const detached = await rollouts.detached();
+  const paused = await rollouts.paused();
+  return [
+    series(M.rollouts, { kind: "detached" }, detached.length),
+    series(M.rollouts, { kind: "paused" }, paused.size),
+  ];
+}

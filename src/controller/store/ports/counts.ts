@@ -1,0 +1,19 @@
+/** What was counted for metrics, by every process of this control host. See ../ports.ts. */
+import type { Counts } from "../../../core/metrics/tally.ts";
+
+/**
+ * It may be lost at any time: counting begins anew then, as whoever reads counters expects. A process that is killed loses
+ * what it has not added.
+ */
+export interface CountStore {
+  /** Whether anybody reads them: readAll() was called once. */
+  isRead(): Promise<boolean>;
+  /** Adds these, and resolves with all. Undefined if that cannot be done, which is logged; never rejects. */
+  readAll(counts: Counts): Promise<AllCounts | undefined>;
+}
+
+export interface AllCounts {
+  readonly counts: Counts;
+  /** When counting began. */
+  readonly since: Date;
+}

@@ -1,0 +1,98 @@
+/** What the control host counts: the command line and the API together (docs/METRICS.md shows it). */
+import { FAULTS } from "../fault.ts";
+import type { Metric } from "./metric.ts";
+
+/** Seconds: scripts take a blink or hours. */
+const DURATIONS = [0.1, 0.5, 1, 5, 15, 60, 300, 1800, 7200];
+
+export const RUN_OUTCOMES = [
+  "ok",
+  "failed",
+  "never-ran",
+  "unknown",
+  "running",
+  "lost",
+  "not-started",
+] as const;
+
+export const HOOK_RESULTS = ["pass", "deny", "error"] as const;
+const ACTIONS = ["run", "ping", "discovery", "api", "read", "cancel", "pause", "continue"] as const;
+const DONE = ["ok", "failed"] as const;
+
+/** What the program itself counts. */
+function counter<const Labels extends Metric["labels"]>(
+  name: string,
+  help: string,
+  labels: Labels,
+): Metric<keyof Labels & string> {
+  return { name: `ctrl_exec_${name}`, type: "counter", help, labels };
+}
+
+export const CONTROL_METRICS = {
+  runs: counter("runs", "Runs that were sent to their hosts.", { script: "script" }),
+  hostRuns: counter("host_runs", "Results of runs, one for each host.", {
+    script: "script",
+    outcome: RUN_OUTCOMES,
+  }),
+  hostRunDuration: {
+    name: "ctrl_exec_host_run_duration_seconds",
+    type: "histogram",
+    help: "Time from asking a host until its script's result, of scripts that have ended.",
+    labels: { script: "script" },
+    buckets: DURATIONS,
+  },
+  dryRuns: counter("dry_runs", "Runs that were only looked at.", {}),
+  lockConflicts: counter(
+    "lock_conflicts",
+    "Runs that were refused because the script was running.",
+    {},
+  ),
+  callFailures: counter("agent_call_failures", "Calls to agents without an answer, and why.", {
+    during: ["run", "ping", "discovery"],
+    reason: FAULTS,
+  }),
+  pings: counter("pings", "Hosts that were pinged.", { result: DONE }),
+  authorizations: counter("authorizations", "Decisions of the auth hook, or of its default.", {
+    action: ACTIONS,
+    result: HOOK_RESULTS,
+  }),
+  outputDropped: counter(
+    "output_dropped_bytes",
+    "Bytes of scripts' output that were dropped: more than an agent keeps, or than could be recorded.",
+    {},
+  ),
+  rolloutsStopped: counter("rollouts_stopped", "Rollouts that stopped before their end.", {}),
+  recordFailures: counter(
+    "run_record_failures",
+    "Run records that were not written, or only in part.",
+    {},
+  ),
+  recordsPurged: counter(
+    "run_records_purged",
+    "Run records that were removed early, because of run_records_max.",
+    {},
+  ),
+  pairings: counter("pairing_requests", "Requests of hosts that want to be paired.", {
+    result: ["asked", "approved", "denied", "rejected", "pushed-out"],
+  }),
+  joins: counter("joins", "Hosts that joined with a token, or were refused.", {
+    result: ["ok", "refused"],
+  }),
+  renewals: counter("agent_renewals", "Renewals of agents' certificates.", { result: DONE }),
+  rotations: counter("rotations", "Rotations of this host's own certificate.", { result: DONE }),
+  maintenanceFailures: counter(
+    "maintenance_failures",
+    "Parts of the maintenance that failed, and agents that could not be told a new serial.",
+    {},
+  ),
+  apiRequests: counter("api_requests", "Answers of the API.", {
+    method: ["GET", "HEAD", "POST"],
+    status: ["2xx", "4xx", "5xx"],
+  }),
+  apiErrors: counter(
+    "api_errors",
+    "Faults of the API, and runs that this host had no room for.",
+    {},
+  ),
+  apiTlsFailures: counter("api_tls_failures", "Handshakes with the API that failed.", {}),
+} as const satisfies Readonly<Record<string, Metric>>;

@@ -1,6 +1,14 @@
 /** The changes of tags that a person types. */
 import { describe, expect, test } from "bun:test";
-import { changedTags, readTagChanges, TAG_KEY, tagIn } from "../../../src/core/tags.ts";
+import {
+  changedTags,
+  isPlainTag,
+  isTagKey,
+  readTagChanges,
+  TAG_KEY,
+  tagIn,
+  tagText,
+} from "../../../src/core/tags.ts";
 
 test("what is set and what is removed is read", () => {
   const words = [
@@ -79,4 +87,17 @@ test("T61 no key takes long to be refused", () => {
   const start = performance.now();
   expect(new RegExp(`^${TAG_KEY.source}$`, "u").test(`${"a-".repeat(30_000)}`)).toBe(false);
   expect(performance.now() - start).toBeLessThan(2000);
+});
+
+test.each([
+  ["env", true, true, "env"],
+  ["a:b+c", true, false, "a:b+c"],
+  ["-env", true, false, "-env"],
+  ["two words", false, false, '"two words"'],
+  ["", false, false, '""'],
+  ["a\u009b", false, false, '"a\\u009b"'],
+  ["k".repeat(63), true, true, "k".repeat(63)],
+  ["k".repeat(64), true, false, "k".repeat(64)],
+])("%j needs no quotes: %p, may be a key: %p, and is shown so: %s", (text, plain, key, shown) => {
+  expect([isPlainTag(text), isTagKey(text), tagText(text)]).toEqual([plain, key, shown]);
 });

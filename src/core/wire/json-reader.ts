@@ -102,7 +102,7 @@ export class JsonReader {
     const json = this.#held + more;
     this.#held = "";
     for (let at = 0; at < json.length; ) {
-      const quote = this.#text === undefined ? json.indexOf('"', at) : endOfText(json, at);
+      const quote = nextQuote(json, at);
       const end = quote < 0 ? json.length : quote;
       if (this.#text === undefined) this.#betweenTexts(json.slice(at, end));
       else this.#addToText(json.slice(at, end), quote < 0);
@@ -167,9 +167,10 @@ export class JsonReader {
 }
 
 /**
- * Where the text's closing quotation mark is, searching from a position that no backslash before it affects.
+ * Where a text begins or ends, searching from a position that no backslash before it affects. Outside of texts, JSON
+ * has no backslashes.
  */
-function endOfText(json: string, start: number): number {
+function nextQuote(json: string, start: number): number {
   let quote = json.indexOf('"', start);
   while (quote >= 0 && backslashesBefore(json, quote, start) % 2 === 1) {
     quote = json.indexOf('"', quote + 1);

@@ -158,3 +158,16 @@ test("input that can no longer become JSON is known as that", () => {
   reader.take(Buffer.from("}"));
   expect(reader.end()).toBeUndefined();
 });
+
+test.each(['1 "open', '["abc\\u12", "x"]', '["long\\x"]', '{\\"a": 1}', '"abcd'])(
+  "%s is no JSON, also in a reader that takes texts of four characters for long",
+  (json) => {
+    for (const step of [1, 100]) {
+      const reader = new JsonReader(100, 4);
+      for (let at = 0; at < json.length; at += step) {
+        reader.take(Buffer.from(json.slice(at, at + step)));
+      }
+      expect(reader.end()).toBeUndefined();
+    }
+  },
+);

@@ -72,6 +72,7 @@ async function visited(limits = { requestMs: 30_000, idleMs: 30_000, pieceMs: 30
   const clock = new ConnectionClock((reason) => {
     late = reason;
   }, limits);
+  const begun = spyOn(clock, "requestBegins");
   const stopped = spyOn(clock, "requestCame");
   const certificate = readCertificate(control.cert, "it");
   const caller = { ip: "192.0.2.1", local: false, certificate };
@@ -86,7 +87,9 @@ async function visited(limits = { requestMs: 30_000, idleMs: 30_000, pieceMs: 30
     heard,
     welcomed,
     wasLate: () => late,
-    /** How often the time of a request was over because it had come. */
+    /** How often the time of a request has begun. */
+    began: () => begun.mock.calls.length,
+    /** How often it was over because the request had come. */
     came: () => stopped.mock.calls.length,
     send: (text: string) => void client.write(text),
     /** Sends a request that is answered once the test says so. */
@@ -215,6 +218,7 @@ test("one request after the other is answered on a connection that is kept", asy
   // Part of the next one.
   it.send("GET /ru");
   await until("it has begun", () => requests.isBusy(server));
+  expect([it.began(), it.came()]).toEqual([2, 1]);
   await it.asks("ns HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
   it.list[1]?.resolve([2]);
   await it.over();

@@ -155,6 +155,30 @@ test("T19 with TLS, or where no place is kept for saying so, one beyond the limi
   }
 });
 
+test("T19 as many as are kept for it are told so at once, and again when one of them has gone", async () => {
+  using server = await serve(undefined, undefined, LONG);
+  const held = Array.from({ length: ADMITTED }, () => open(server.port));
+  await Promise.all(held.map((socket) => new Promise((done) => socket.once("connect", done))));
+  const told = connect({ port: server.port, host: "127.0.0.1", allowHalfOpen: true });
+  await new Promise((resolve) => told.once("data", resolve));
+  expect(await received(open(server.port))).toBe("");
+  expect(server.refused).toEqual([503]);
+  told.destroy();
+  let text = "";
+  for (let tries = 0; text === "" && tries < 500; tries++) {
+    text = await received(open(server.port));
+  }
+  expect(text).toStartWith("HTTP/1.1 503 ");
+  for (const socket of held) socket.destroy();
+});
+
+test("a request that expects something else than to go on is answered like any other", async () => {
+  using server = await serve(undefined, undefined, LONG);
+  const socket = open(server.port);
+  socket.write("GET / HTTP/1.1\r\nHost: x\r\nExpect: patience\r\nConnection: close\r\n\r\n");
+  expect(await received(socket)).toContain("answered");
+});
+
 test("T19 an address that holds every connection makes room for another's", async () => {
   const asked = Promise.withResolvers<ServerResponse>();
   using server = await serve((request, response) => {
@@ -380,6 +404,23 @@ test("T64 a TLS handshake that is not finished has its deadline", async () => {
     socket.write(bytes, "latin1");
     expect(await received(trickle(socket, ""))).not.toContain("HTTP/1.1");
   }
+});
+
+test("T64 the limit of a handshake is none of what comes after it", async () => {
+  const { cert, key } = await (await Authority.create()).issue("api");
+  using server = await serve(undefined, tlsContext({ cert, key }), {
+    ...LONG,
+    handshakeMs: 10_000,
+  });
+  jest.useFakeTimers();
+  const socket = connectTls({ port: server.port, host: "127.0.0.1", rejectUnauthorized: false });
+  const text = received(socket);
+  socket.write("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+  await new Promise((resolve) => socket.once("data", resolve));
+  jest.advanceTimersByTime(15_000);
+  socket.write("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+  expect((await text).match(/answered/g)).toHaveLength(2);
+  expect(server.tlsFailures).toEqual([]);
 });
 
 test("T64 one that leaves within its handshake is waited for no longer, and has not taken too long", async () => {

@@ -145,6 +145,9 @@ test("a rollout waits for whoever goes on with it until it is complete, or someb
     [false, true],
     [false, false],
   ]);
+  const error = expect.stringContaining("before the batch of this host began");
+  const last = { host: "b", state: "not-started", error };
+  expect((await read())?.report.results).toContainEqual(expect.objectContaining(last));
 });
 
 test("a run is paused as long as somebody goes on with it", async () => {

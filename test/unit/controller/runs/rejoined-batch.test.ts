@@ -126,6 +126,17 @@ test("a check that an earlier process had not sent yet is sent now, as another r
   expect(await stopped(reqid)).toBe("after batch 1 of 1: its check failed on web-01");
 });
 
+test("a check that has ended meanwhile is not sent again", async () => {
+  answer = (call) => {
+    call.json({ status: "done", exit: 0, stdout: "", stderr: "", state: "ended" });
+  };
+  const checking = newRequestId();
+  const reqid = await leftWithCheck(checking);
+  await goneOnWith(reqid);
+  expect(asked("POST /run")).toEqual([]);
+  expect((await told(reqid)).at(-1)).toMatchObject({ check: checking, failed: [] });
+});
+
 test("what an earlier process has sent to a host that is away now may have run there", async () => {
   answer = (call) => call.hangUp();
   const report = await goneOnWith(await left({}), () => asked("POST /follow").length > 0);

@@ -512,6 +512,13 @@ describe("the check", () => {
     expect(news.filter(({ event }) => event === "check")).toHaveLength(3);
   });
 
+  test("has failed where it is refused, and is not asked for again", async () => {
+    const report = await run({ rollout: { ...ONE, check: "unlisted" } });
+    expect(report.rollout?.stopped).toBe("after batch 1 of 4: its check failed on web-01");
+    const scripts = fleet.log.of("dispatch").map(({ fields }) => fields.SCRIPT);
+    expect(scripts).toEqual(["deploy", "unlisted"]);
+  });
+
   test("names three of those on which it has failed", async () => {
     for (const host of HOSTS) mark(host, "ill");
     const whole = { ...rollout, batch: [{ hosts: 4 }] };

@@ -111,7 +111,10 @@ export function openFileStore(context: StoreContext): Store {
   };
 }
 
-/** SQLite is loaded when something was learned, or is to be: never before a run starts. */
+/**
+ * SQLite is loaded when something was learned, or is to be: never before a run starts. Where nobody has told anything,
+ * to look makes no file.
+ */
 function lazyLearned(
   context: StoreContext,
   registered: () => Promise<readonly string[]>,
@@ -123,7 +126,7 @@ function lazyLearned(
     );
     return await opened;
   };
-  const isThere = () => opened !== undefined || existsSync(paths(context.config).learned);
+  const isThere = () => existsSync(paths(context.config).learned);
   return {
     known: async () => (isThere() ? await (await open()).known() : new Map()),
     scripts: async (names) => (isThere() ? await (await open()).scripts(names) : new Map()),

@@ -6,7 +6,7 @@
  * file lock, and waits for that without blocking the event loop; a reader needs none.
  */
 import type { Database } from "bun:sqlite";
-import { existsSync, lstatSync } from "node:fs";
+import { lstatSync } from "node:fs";
 import { CtrlExecError, messageOf, systemCode } from "../../core/errors.ts";
 import { lowerAscii } from "../../core/net/host-name.ts";
 import { type HeldLock, takeLock } from "../../system/files/lock.ts";
@@ -61,13 +61,13 @@ export class LearnedFile implements LearnedStore {
   }
 
   async known(): Promise<ReadonlyMap<string, KnownHost>> {
-    return await this.#reading(new Map(), (database) => this.#readAll(database));
+    return await this.#reading((database) => this.#readAll(database));
   }
 
   async scripts(
     hostnames: readonly string[],
   ): Promise<ReadonlyMap<string, Learned<readonly string[]>>> {
-    return await this.#reading(new Map(), async (database) => {
+    return await this.#reading(async (database) => {
       const query = database.query<{ scripts: string; scripts_at: number }, [string]>(
         "SELECT scripts, scripts_at FROM host WHERE name = ? AND scripts IS NOT NULL",
       );
@@ -97,16 +97,13 @@ export class LearnedFile implements LearnedStore {
   }
 
   async forget(hostname: string): Promise<void> {
-    if (!existsSync(this.#path)) return;
     await this.#writing(async (database) => {
       this.#drop(database, [lowerAscii(hostname)]);
     });
   }
 
   /** @throws CtrlExecError `storage`, `busy` */
-  async #reading<Value>(nothing: Value, work: (database: Database) => Promise<Value>) {
-    // Nobody has told anything: to look makes no file.
-    if (!existsSync(this.#path)) return nothing;
+  async #reading<Value>(work: (database: Database) => Promise<Value>) {
     return await this.#inTurn(async () => {
       try {
         return await work(this.#current() ?? (await this.#opened())).catch(async (thrown) => {

@@ -17,6 +17,7 @@ import { parseControllerConfig } from "../../../../src/core/config/controller-co
 import { takeLock } from "../../../../src/system/files/lock.ts";
 import { EventLog } from "../../../support/event-log.ts";
 import { TestFolder } from "../../../support/folder.ts";
+import { fullDisk } from "../../../support/full-disk.ts";
 import { openFiles } from "../../../support/processes.ts";
 
 class Stage implements Disposable {
@@ -94,6 +95,39 @@ test("a file that breaks under a process that has it open is replaced", async ()
   expect((await learned.known()).size).toBe(0);
   await learned.learn(WEB);
   expect((await learned.known()).size).toBe(1);
+});
+
+test("one that breaks is replaced by whoever has something to tell, too", async () => {
+  using stage = new Stage();
+  stage.register("web-01");
+  const { learned, file } = await stage.open();
+  await learned.learn(WEB);
+  using breaking = new Database(file);
+  breaking.run("DROP TABLE host");
+  await learned.learn(WEB);
+  expect((await learned.known()).size).toBe(1);
+  expect(stage.log.of("learn-fail")).toHaveLength(1);
+});
+
+test("T22 what was told stays where the disk is full", async () => {
+  using stage = new Stage();
+  stage.register("web-01", "web-02");
+  const { learned } = await stage.open();
+  await learned.learn(WEB);
+  {
+    using _full = fullDisk(1);
+    await learned.learn(news({ "web-02": { version: "1.1.0" } }));
+  }
+  expect([...(await learned.known()).keys()]).toEqual(["web-01"]);
+  expect(stage.log.of("learn-fail")).toHaveLength(1);
+});
+
+test("T21 a host that is not registered tells nothing, however few others have", async () => {
+  using stage = new Stage();
+  stage.register("web-01", "web-02");
+  const { learned } = await stage.open();
+  await learned.learn(news({ stranger: { version: "1.1.0" } }));
+  expect((await learned.known()).size).toBe(0);
 });
 
 test("T65 a file that was replaced does not stay open", async () => {

@@ -4,6 +4,7 @@ import { chmodSync, existsSync, mkdirSync, readdirSync, rmSync, utimesSync } fro
 import { FileRollouts } from "../../../../src/controller/store/rollout-files.ts";
 import { parseControllerConfig } from "../../../../src/core/config/controller-config.ts";
 import { CtrlExecError } from "../../../../src/core/errors.ts";
+import { lockIfPresent, tryLock } from "../../../../src/system/files/lock.ts";
 import { listenLocally } from "../../../../src/system/process/local-socket.ts";
 import { EventLog } from "../../../support/event-log.ts";
 import { TestFolder } from "../../../support/folder.ts";
@@ -114,6 +115,26 @@ test("why it was not taken is told with what to do next; what is no answer count
   });
   expect(await rollouts.isTaker()).toBe(false);
   stranger.stop();
+});
+
+test("who takes rollouts waits for whoever only looks, and leaves what is offered just now", async () => {
+  const offered = await rollouts.own(REQID);
+  await offered?.keepToOffer({
+    ...{ args: [], face: "cli", username: "alice", sourceIp: "", hasToken: false },
+    ...{ registered: [], mayFail: 0 },
+  });
+  await offered?.leave();
+  const looking = tryLock(folder.join("rollouts", "taker.lock"));
+  const offering = lockIfPresent(fileOf(REQID, "offer"));
+  const taking = rollouts.takeOffers(async () => undefined);
+  looking?.release();
+  const taker = await taking;
+  expect([taker !== undefined, existsSync(fileOf(REQID, "offer"))]).toEqual([true, true]);
+  taker?.[Symbol.dispose]();
+  offering?.release();
+  const later = await rollouts.takeOffers(async () => undefined);
+  expect([later !== undefined, existsSync(fileOf(REQID, "offer"))]).toEqual([true, false]);
+  later?.[Symbol.dispose]();
 });
 
 test("who cannot listen for offers keeps nobody from taking them later", async () => {

@@ -1,5 +1,6 @@
 /** What an expression comes to before the hook is asked, and the next steps of who asks from elsewhere. */
-import { afterEach, beforeEach, expect, test } from "bun:test";
+import { afterEach, beforeEach, expect, spyOn, test } from "bun:test";
+import { rmSync } from "node:fs";
 import type { Caller } from "../../../../src/controller/access/authorize.ts";
 import { chosenHosts, noSuchGroup } from "../../../../src/controller/access/chosen-hosts.ts";
 import type { HostChoice } from "../../../../src/controller/fleet/host-choice.ts";
@@ -91,6 +92,27 @@ test("a sample is of those that match, in their order", async () => {
     expect([names.length, await problem?.()]).toEqual([hosts, undefined]);
     expect(["db-01", "web-01", "web-02"].filter((name) => names.includes(name))).toEqual(names);
   }
+});
+
+test("each of those that match is as likely to be in a sample as any other", async () => {
+  using random = spyOn(Math, "random");
+  const drawn = async (value: number) => {
+    random.mockReturnValue(value);
+    const { hosts } = await chosen("@all", { limit: { hosts: 1 } });
+    return hosts.map(({ name }) => name);
+  };
+  expect([await drawn(0), await drawn(0.34), await drawn(0.99)]).toEqual([
+    ["db-01"],
+    ["web-01"],
+    ["web-02"],
+  ]);
+});
+
+test("a registry that cannot be read is told to whoever may know it", async () => {
+  rmSync(fleet.folder.join("control/state/agents"), { recursive: true });
+  fleet.folder.write("control/state/agents", "in the way");
+  const { hosts, problem } = await chosen("@all");
+  expect([hosts, (await problem?.())?.code]).toEqual([[], "config"]);
 });
 
 test("of a run, the first that goes on is what nobody has failed in yet", async () => {

@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import { copyFileSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import type { Controller } from "../../../../src/controller/control-host.ts";
 import type { Exchanged } from "../../../../src/controller/pairing/code-exchange.ts";
 import {
   type ApprovalOptions,
@@ -12,6 +13,7 @@ import {
   listRequests,
   submitRequest,
 } from "../../../../src/controller/pairing/queue.ts";
+import { paths } from "../../../../src/controller/store/paths.ts";
 import { findAgent } from "../../../../src/controller/store/registry.ts";
 import { loadCredential } from "../../../../src/controller/trust/credential.ts";
 import { isoSeconds, opensslTime } from "../../../../src/core/time.ts";
@@ -215,6 +217,23 @@ test("T07 the queue's bound holds when many ask at once", async () => {
   expect(await listRequests(fleet.controller)).toHaveLength(2);
 });
 
+test("T07 a newcomer that cannot be stored pushes nobody out", async () => {
+  await using fleet = await LocalFleet.create(["pairing_max_queue = 1"]);
+  const { controller } = fleet;
+  const { id, csr, nonce } = await pending(fleet, "web-01");
+  const { store } = controller;
+  const exclusively: Controller["store"]["exclusively"] = (task) =>
+    store.exclusively((writer) => {
+      const addRequest = () => Promise.reject(new Error("no space is left"));
+      return task(Object.assign(Object.create(writer), { addRequest }));
+    });
+  const full = { ...controller, store: { ...store, exclusively } };
+  const asked = { hostname: "web-01", csr, nonce };
+  await expect(submitRequest(full, asked, "192.0.2.1")).rejects.toThrow("no space");
+  expect(await listRequests(controller)).toMatchObject([{ id }]);
+  expect(fleet.log.of("pair-evict")).toEqual([]);
+});
+
 test("requests that nobody decided on are dropped after ten minutes", async () => {
   await using fleet = await LocalFleet.create();
   const { id } = await pending(fleet, "web-01");
@@ -344,6 +363,7 @@ test("T06 a host that cannot be registered is given nothing, and its request goe
 test("what is queued is what was asked, and by whom", async () => {
   await using fleet = await LocalFleet.create();
   const csr = await createCsr("Web-01", readPrivateKey(await generateKeyPem("ec"), "the key"));
+  fleet.passDays(1);
   const asked = { hostname: "Web-01", csr, nonce: "0123456789abcdef0123456789abcdef", port: 7450 };
   const submission = await submitRequest(fleet.controller, asked, "192.0.2.7", "fedcba9876543210");
   const request = {
@@ -369,10 +389,12 @@ test("a certificate of this host that is valid from now on is one that an agent 
   const submission = await submitRequest(at(0), asked, "127.0.0.1");
   if (submission.kind !== "pending") throw new Error(submission.kind);
   const { id } = submission.request;
+  const signed = readFileSync(paths(controller.config).issued, "utf8");
   await expect(approveRequest(at(-1000), id)).rejects.toMatchObject({
     code: "config",
     hint: expect.stringContaining("ctrl-exec maintain"),
   });
+  expect(readFileSync(paths(controller.config).issued, "utf8")).toBe(signed);
   expect((await approveRequest(at(0), id)).record.hostname).toBe("web-01");
 });
 
@@ -402,6 +424,24 @@ test("requests wait in the order in which they came, also those of one moment an
     const { arrived: _, ...request } = JSON.parse(readFileSync(file, "utf8"));
     const received = isoSeconds(new Date(fleet.now.getTime() - 1000));
     writeFileSync(file, JSON.stringify({ ...request, received }));
+  }
+});
+
+test("those of one second of 1.0 have one order, whatever the order of the store", async () => {
+  await using fleet = await LocalFleet.create();
+  const { store } = fleet.controller;
+  const { arrived: _, ...request } = await pending(fleet, "web-01");
+  const [first, second] = ["0123456789abcdef", "fedcba9876543210"].map((id) => ({
+    ...request,
+    id,
+  }));
+  for (const stored of [
+    [first, second],
+    [second, first],
+  ]) {
+    const pairing = Object.assign(Object.create(store.pairing), { requests: async () => stored });
+    const found = await listRequests({ ...fleet.controller, store: { ...store, pairing } });
+    expect(found.map(({ id }) => id)).toEqual([first?.id ?? "", second?.id ?? ""]);
   }
 });
 

@@ -244,6 +244,19 @@ describe("T67 an address whose host has changed while the hook was asked is not 
   });
 });
 
+test("T67 where no address is given, nobody is looked for by his", async () => {
+  fleet = await LocalFleet.bare();
+  register("web-01", { ip: "10.0.0.5" });
+  const { controller } = fleet;
+  const namesAt = () => Promise.reject(new Error("they were looked for"));
+  Object.assign(controller.store.registry, { namesAt });
+  const action = { action: "ping", script: "", args: [] } as const;
+  const ask = async (name: string) =>
+    await authorizedTargets(controller, CALLER, action, [{ name, port: undefined }]);
+  expect(await ask("web-01")).toMatchObject([{ record: { hostname: "web-01" } }]);
+  await expect(ask("10.0.0.5")).rejects.toThrow("they were looked for");
+});
+
 test("a host of a run that was begun is the one that is registered now, at the port of the run", async () => {
   fleet = await LocalFleet.bare();
   register("web-01", { ip: "10.0.0.5", port: 7450 });

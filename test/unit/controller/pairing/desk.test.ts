@@ -210,6 +210,14 @@ test("T07 what is signed is judged once more: the files of the queue may have ch
   expect(findAgent(controller.config, "db-01")).toBeUndefined();
 });
 
+test("while there is room nobody gives way, however many one address has", async () => {
+  await using fleet = await LocalFleet.create(["pairing_max_queue = 5"]);
+  for (let n = 1; n <= 4; n++) await ask(fleet, `many-${n}`, "192.0.2.1");
+  const asked = await ask(fleet, "web-01", "192.0.2.2");
+  expect(asked).toMatchObject({ kind: "pending", pushedOut: undefined });
+  expect(await listRequests(fleet.controller)).toHaveLength(5);
+});
+
 test("T07 the queue's bound holds when many ask at once", async () => {
   await using fleet = await LocalFleet.create(["pairing_max_queue = 2"]);
   const asked = await Promise.all([1, 2, 3, 4, 5].map((number) => ask(fleet, `web-0${number}`)));

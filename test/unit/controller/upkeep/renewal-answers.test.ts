@@ -62,6 +62,13 @@ describe("a certificate is due", () => {
     expect(due(addDays(expires, -1), ...records)).toEqual(["web-01"]);
   });
 
+  test("where none is, this host's CA is not looked at: who pings may not read it", async () => {
+    await using bare = await LocalFleet.bare();
+    const at = (now: Date) => ({ ...bare.controller, now: () => now });
+    expect(dueForRenewal(at(begin), [recordOf()])).toEqual([]);
+    expect(() => dueForRenewal(at(expires), [recordOf()])).toThrow(bare.controller.config.ca);
+  });
+
   test("also if it was made under a clock that was ahead, and not where a new one would last no longer", () => {
     const now = addDays(begin, 10);
     const ahead = isoSeconds(addDays(now, 1));

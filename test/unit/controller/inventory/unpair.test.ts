@@ -174,6 +174,17 @@ test("who cannot be asked for its serial is not revoked, and what to do is said"
     hint: expect.stringContaining(revocationList),
   });
   expect(fleet.log.of("unpair")).toEqual([]);
+  // Without that it can be unpaired, under the name that list-agents shows.
+  expect((await unpairAgent(fleet.controller, "OLD-01", false)).hostname).toBe("old-01");
+});
+
+test("of a host that was unpaired before, the one certificate that is left is revoked", async () => {
+  await using fleet = await LocalFleet.create();
+  await fleet.addAgent("web-01");
+  const { serial } = fleet.record("web-01");
+  await unpairAgent(fleet.controller, "web-01", false);
+  const unpaired = await unpairAgent(fleet.controller, "web-01", true);
+  expect(unpaired).toMatchObject({ earlier: true, known: [serial], revoked: [serial] });
 });
 
 test("a host of which nothing is recorded is asked for its serial, at the port of the call", async () => {

@@ -1,4 +1,5 @@
 /** The tables of docs/METRICS.md, from the definitions of the metrics. */
+import { AGENT_GAUGES, AGENT_METRICS } from "../../src/core/metrics/agent-metrics.ts";
 import { CONTROL_GAUGES } from "../../src/core/metrics/control-gauges.ts";
 import { CONTROL_METRICS } from "../../src/core/metrics/control-metrics.ts";
 import { type LabelValues, labelsOf, type Metric } from "../../src/core/metrics/metric.ts";
@@ -8,6 +9,7 @@ export function metricTables(): [name: string, table: string][] {
   return [
     ["control host", metricTable(CONTROL_METRICS)],
     ["state of the control host", metricTable(CONTROL_GAUGES)],
+    ["agent", metricTable({ ...AGENT_METRICS, ...AGENT_GAUGES })],
   ];
 }
 

@@ -11,6 +11,7 @@ import { JobTable } from "./jobs/job-table.ts";
 import { jobsFolderOf } from "./jobs/jobs-folder.ts";
 import type { ShimProgram } from "./jobs/shim-link.ts";
 import { UnkeptRuns } from "./jobs/unkept-runs.ts";
+import { AgentMetrics } from "./metrics/agent-metrics-port.ts";
 import { RunningScripts } from "./scripts/running-scripts.ts";
 import type { AgentState } from "./state/state.ts";
 import { StateKeeper } from "./state/state-keeper.ts";
@@ -36,7 +37,9 @@ export interface AgentServerOptions {
 
 /** @throws CtrlExecError `config` when the port cannot be bound */
 export async function startAgentServer(options: AgentServerOptions): Promise<AgentServer> {
-  const { state, shim, log, now } = options;
+  const { state, shim, now } = options;
+  const metrics = new AgentMetrics();
+  const log = state.config.metrics_bind === undefined ? options.log : metrics.counting(options.log);
   const keeper = new StateKeeper(state, log);
   const { connections, processes } = shareDescriptors(state, log);
   const running = new RunningScripts(processes);
@@ -57,6 +60,14 @@ export async function startAgentServer(options: AgentServerOptions): Promise<Age
     isIdle: (connection) => requests.isIdle(connection),
   });
   await table?.recover();
+  const closeMetrics = await metrics.serve(state.config, log, () => ({
+    certificateEnd: keeper.state.trust.identity.certificate.notAfter,
+    scripts: keeper.state.allowlist.scripts.size,
+    processes: running.total,
+    connections: door.connections,
+    spoolBytes: table?.spoolBytes,
+    spoolLimit: keeper.state.config.run_spool,
+  }));
   const listening = listenTcp(state.config.bind, state.config.port, (connection) => {
     door.accept(connection).catch((thrown) => {
       log({ event: "accept-fatal", peer: connection.address, reason: messageOf(thrown) });
@@ -75,6 +86,7 @@ export async function startAgentServer(options: AgentServerOptions): Promise<Age
     },
     async close() {
       listening.stop();
+      closeMetrics?.();
       door.closeAll((connection) => requests.isBusy(connection));
       await requests.finish(CLOSE_MS);
       door.closeAll();

@@ -1,8 +1,8 @@
 /** The caller of an HTTP request, as the request states it. */
 import type { IncomingMessage } from "node:http";
 import type { Caller } from "../controller/access/authorize.ts";
+import { foreignHost, type HostRule } from "../core/net/foreign-host.ts";
 import { badRequest } from "./answer.ts";
-import { foreignHost, type HostRule } from "./foreign-host.ts";
 import { bearerToken, soleHeader } from "./request.ts";
 import type { Route } from "./route.ts";
 import { MAX_CREDENTIAL, USERNAME_HEADER } from "./schemas.ts";

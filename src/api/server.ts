@@ -3,6 +3,7 @@ import type { Controller } from "../controller/control-host.ts";
 import { ANY_TIME, loadCredential } from "../controller/trust/credential.ts";
 import { startHttpServer } from "../system/net/http-server.ts";
 import { Answering } from "./answering.ts";
+import { startMetricsPort } from "./metrics-port.ts";
 
 export interface ApiServer {
   readonly port: number;
@@ -38,6 +39,10 @@ export async function startApi(first: Controller, drainMs?: number): Promise<Api
     connections: api.shares.connections,
     onTlsFailure: (peer, reason) => log({ event: "tls-failure", peer, reason }),
   });
+  const metrics = await startMetricsPort(first, api).catch((thrown) => {
+    server.stopAccepting();
+    throw thrown;
+  });
   const { port } = server;
   const usesTls = api.tls !== undefined;
   await api.detached.start();
@@ -47,11 +52,16 @@ export async function startApi(first: Controller, drainMs?: number): Promise<Api
   return {
     port,
     usesTls,
-    reload: (next) => api.reload(next),
+    reload(next) {
+      metrics?.reload(next);
+      api.reload(next);
+    },
     async stop() {
       server.stopAccepting();
+      metrics?.stopAccepting();
       await api.drain();
       server.closeAll();
+      metrics?.closeAll();
       log({ event: "api-stop" });
     },
   };

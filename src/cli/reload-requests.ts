@@ -151,3 +151,8 @@ function notAsked(name: string, path: string, thrown: unknown): CtrlExecError {
   }
   return fileError("unreachable", "connect to", path, thrown);
 }
+
+/** Of an address or a port that was changed: it is taken at the start alone. */
+export function stillAt(value: string | number | undefined): string {
+  return value === undefined ? "not used until a restart" : `still ${value} until a restart`;
+}

@@ -72,6 +72,11 @@ export class Door {
     this.#cap = cap;
   }
 
+  /** How many are open. */
+  get connections(): number {
+    return this.#connections.size;
+  }
+
   closeAll(keep?: (connection: Connection) => boolean): void {
     this.#connections.closeAll(keep);
   }

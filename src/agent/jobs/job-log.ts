@@ -20,9 +20,10 @@ export function logStalled(log: AgentLog, { reqid, script }: LoggedRequest, byte
 export function logEnd(
   log: AgentLog,
   { reqid, script, peer_ip: peer }: LoggedRequest,
-  { state, exit, error = "" }: RunEnding,
+  { state, exit, error = "", started, ended: at }: RunEnding,
 ): void {
   const ended = { exit, peer, reqid, script };
-  if (state === "ended") log({ event: "run", ...ended });
+  const took = new Date(at).getTime() - new Date(started).getTime();
+  if (state === "ended") log({ event: "run", ...ended, took: took >= 0 ? took : undefined });
   else log({ event: "run-problem", error, ...ended });
 }

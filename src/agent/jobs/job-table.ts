@@ -74,6 +74,11 @@ export class JobTable implements Jobs {
     this.#lost.lookLater();
   }
 
+  /** Of the disk, that all runs take. */
+  get spoolBytes(): number {
+    return this.#spool.bytes;
+  }
+
   async start(order: RunOrder): Promise<StartOutcome> {
     const { reqid, script, args, username, peerIp } = order;
     const [lost] = order.lock ? await this.#lost.runsOf(script.name) : [];

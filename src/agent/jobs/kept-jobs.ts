@@ -29,6 +29,11 @@ export class KeptJobs {
   readonly #lost = new Map<string, KeptJob>();
   #bytes = 0;
 
+  /** Of the disk, that all of them take. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
   get oldest(): KeptJob | undefined {
     return this.#jobs.values().next().value;
   }

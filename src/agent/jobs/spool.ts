@@ -43,6 +43,11 @@ export class Spool implements JobKeeper {
     this.known = new KnownRuns(options.folder, options.now);
   }
 
+  /** Of the disk, that all jobs take. */
+  get bytes(): number {
+    return this.#kept.bytes + this.#runningBytes;
+  }
+
   folderOf(name: string): JobFolder {
     return new JobFolder(join(this.#options.folder, name));
   }

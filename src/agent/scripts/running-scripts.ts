@@ -14,6 +14,11 @@ export class RunningScripts {
     this.#maxProcesses = maxProcesses;
   }
 
+  /** How many processes have a slot. */
+  get total(): number {
+    return this.#total;
+  }
+
   resize(maxProcesses: number): void {
     this.#maxProcesses = maxProcesses;
   }

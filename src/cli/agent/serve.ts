@@ -16,7 +16,7 @@ import { notifyReady } from "../../system/process/service-manager.ts";
 import { defineVerb, type VerbInput } from "../command/command.ts";
 import { warningLine } from "../command/config-warnings.ts";
 import { untilStopped } from "../command/stop-signals.ts";
-import { Reloads } from "../reload-requests.ts";
+import { Reloads, stillAt } from "../reload-requests.ts";
 import { sayUp } from "../render/up.ts";
 import { agentOptions } from "./options.ts";
 import { type AgentSetting, openAgentSetting } from "./setting.ts";
@@ -35,7 +35,7 @@ export const serve = defineVerb({
     "Listens on the port of agent.conf (default 7443) for the control host, and runs",
     "the scripts that scripts.conf lists. The init system usually starts it.",
     "",
-    "SIGHUP reloads agent.conf (except port and bind), scripts.conf, the",
+    "SIGHUP reloads agent.conf (except addresses and ports), scripts.conf, the",
     "certificates, the serial and the revocation list. If one of them cannot be",
     "used, the old state stays in force; a bad line of scripts.conf is only skipped,",
     "with a warning in the log. SIGTERM stops accepting connections and gives running",
@@ -108,9 +108,9 @@ async function reload(input: Input, { server, config, log }: Serving): Promise<s
     const next = await openAgentSetting(input.options, "error");
     const state = await loadState(next.config, next.allowlistPath);
     logStateWarnings(state, warningsFor(next), log);
-    const fixed = (["port", "bind"] as const)
+    const fixed = (["port", "bind", "metrics_bind", "metrics_port"] as const)
       .filter((key) => next.config[key] !== config[key])
-      .map((key) => ({ key, message: `still ${config[key]} until a restart` }));
+      .map((key) => ({ key, message: stillAt(config[key]) }));
     for (const { key, message } of fixed) log({ event: "config-warn", key, msg: message });
     server.replaceState(state);
     log({ event: "reload", scripts: state.allowlist.scripts.size });

@@ -14,7 +14,7 @@ import { warningLine } from "../command/config-warnings.ts";
 import { untilStopped } from "../command/stop-signals.ts";
 import { commonOptions } from "../controller/options.ts";
 import { openController } from "../controller/setting.ts";
-import { type Reload, Reloads } from "../reload-requests.ts";
+import { type Reload, Reloads, stillAt } from "../reload-requests.ts";
 import { sayUp } from "../render/up.ts";
 
 export const serve = defineVerb({
@@ -27,7 +27,7 @@ export const serve = defineVerb({
     "the files of api_cert and api_key exist. The init system usually starts it.",
     "GET / lists the routes.",
     "",
-    "SIGHUP reloads ctrl-exec.conf (except api_bind and api_port) and the certificate",
+    "SIGHUP reloads ctrl-exec.conf (except the addresses and ports) and the certificate",
     "without dropping a connection; if a file has an error, the old state stays in",
     "force. SIGTERM stops accepting connections, ends event streams, and gives",
     "requests in flight ten seconds to finish. ctrl-exec-api reload does what SIGHUP",
@@ -57,9 +57,9 @@ export const serve = defineVerb({
       try {
         const reloaded = keeping({ ...(await openController(options)), log, counts });
         server.reload(reloaded);
-        const fixed = (["api_bind", "api_port"] as const)
+        const fixed = (["api_bind", "api_port", "metrics_bind", "metrics_port"] as const)
           .filter((key) => reloaded.config[key] !== controller.config[key])
-          .map((key) => ({ key, message: `still ${controller.config[key]} until a restart` }));
+          .map((key) => ({ key, message: stillAt(controller.config[key]) }));
         const warnings = [...fixed, ...(await groupWarnings(reloaded))];
         for (const { key, message } of warnings) log({ event: "config-warn", key, msg: message });
         checks.stop();

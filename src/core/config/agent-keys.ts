@@ -7,6 +7,7 @@ const IDENTITY = "Keys, certificates and trust";
 const SCRIPTS = "Scripts";
 const LIMITS = "Limits for strangers";
 const PAIRING = "Pairing";
+const METRICS = "Metrics";
 const TAGS = "Tags";
 
 export const AGENT_KEYS = {
@@ -24,6 +25,12 @@ export const AGENT_KEYS = {
     group: NETWORK,
     text: "Most connections at the same time; beyond it, the oldest that has not shown the control host's serial is closed.",
   },
+  metrics_bind: {
+    group: METRICS,
+    text: "Loopback address on which the agent answers GET /metrics and nothing else, to every user of this host. Others are refused at the start. If it is not set, there are no metrics. A change needs a restart.",
+    example: "127.0.0.1",
+  },
+  metrics_port: { group: METRICS, text: "Port of metrics_bind; a change needs a restart." },
   cert: { group: IDENTITY, text: "This agent's certificate; pairing and renewal write it." },
   key: {
     group: IDENTITY,

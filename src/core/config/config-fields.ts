@@ -7,6 +7,7 @@
  */
 import * as z from "zod/mini";
 import { isArrayOfText } from "../json.ts";
+import { isLoopback } from "../net/foreign-host.ts";
 import { isResolvableName, lowerAscii } from "../net/host-name.ts";
 import { isIp } from "../net/ip-address.ts";
 import { parseByteSize, parseRateLimit } from "../units.ts";
@@ -117,4 +118,10 @@ export type KeyType = z.output<typeof keyType>;
 export const bindAddress = textField(
   (text) => (isIp(text) ? text : undefined),
   "expected an IP address such as 127.0.0.1, 0.0.0.0 or ::",
+);
+
+/** One that only this host itself reaches. */
+export const loopbackAddress = textField(
+  (text) => (isIp(text) && isLoopback(text) ? text : undefined),
+  "expected an address of this host alone, 127.0.0.1 or ::1",
 );

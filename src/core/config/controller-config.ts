@@ -63,6 +63,9 @@ const shape = z.object({
   api_key: optional(absolutePath),
   api_auth_default: withDefault(oneOf("deny", "allow"), "deny"),
   api_max_requests: withDefault(wholeNumber(1, 10_000), 64),
+  metrics_bind: optional(bindAddress),
+  metrics_port: withDefault(port, 7446),
+  metrics_token_file: optional(absolutePath),
   run_retention: withDefault(seconds, 86_400),
   run_records_max: withDefault(byteSize, 4 * 2 ** 30),
 });

@@ -8,6 +8,7 @@ const AUTH = "Authorisation";
 const PAIRING = "Pairing";
 const ROTATION = "Renewal and rotation";
 const API = "HTTP API";
+const METRICS = "Metrics";
 
 export const CONTROLLER_KEYS = {
   ca_dir: {
@@ -144,5 +145,16 @@ export const CONTROLLER_KEYS = {
     group: API,
     text: "What the API does if there is no auth_hook: deny or allow every request.",
     example: "allow",
+  },
+  metrics_bind: {
+    group: METRICS,
+    text: "Address on which the API serves GET /metrics and nothing else, without asking the auth hook; with TLS if the API has it. One that others can reach needs metrics_token_file. If it is not set, there are metrics on the API's own port alone. A change needs a restart.",
+    example: "127.0.0.1",
+  },
+  metrics_port: { group: METRICS, text: "Port of metrics_bind; a change needs a restart." },
+  metrics_token_file: {
+    group: METRICS,
+    text: "File with the token that whoever reads metrics_bind must send, as Authorization: Bearer; not readable for everybody.",
+    example: "/etc/ctrl-exec/metrics-token",
   },
 } as const satisfies KeyDescriptions<ControllerKey>;

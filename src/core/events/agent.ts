@@ -12,6 +12,7 @@ export const AGENT_EVENTS = {
   run: {
     level: "info",
     fields: ["exit", "peer", "reqid", "script"],
+    maybe: ["took"],
     when: "a script has ended",
   },
   "run-problem": {

@@ -29,6 +29,11 @@ export const COMMON_EVENTS = {
     maybe: ["entry", "key"],
     when: "a key or a line of `scripts.conf` is ignored or not wholly followed, or others can write one of these files",
   },
+  "metrics-start": {
+    level: "info",
+    fields: ["bind", "port"],
+    when: "it serves metrics on `metrics_bind`",
+  },
   "log-lost": {
     level: "warning",
     fields: ["count"],

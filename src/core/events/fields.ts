@@ -92,6 +92,7 @@ export const FIELDS = {
   target: field("text", "the host that was asked, with its port; at a renewal its name alone"),
   task: field("text", "what was to be done"),
   threshold: field("number", "days before its end when the certificate is renewed"),
+  took: field("number", "milliseconds that the script ran"),
   tls: field("text", "whether it speaks TLS: `yes` or `no`"),
   token: field("text", "the id of a join token; it is not a secret"),
   user: field("text", "what `--username` or the request says; nobody verified it"),

@@ -1,19 +1,13 @@
 /** What is read of the control host when somebody asks for its metrics (docs/METRICS.md shows it). */
 import { SERIAL_STATUSES } from "../rotation.ts";
-import type { Metric } from "./metric.ts";
+import { type Metric, metricMaker } from "./metric.ts";
 
 /** How long ago a host last answered anything: up to so long, and not within the word before. */
 export const CONTACT_AGES = ["1h", "1d", "7d", "30d", "older", "never"] as const;
 
 export const AGENT_SERIALS = [...SERIAL_STATUSES, "unreadable"] as const;
 
-function gauge<const Labels extends Metric["labels"]>(
-  name: string,
-  help: string,
-  labels: Labels,
-): Metric<keyof Labels & string> {
-  return { name: `ctrl_exec_${name}`, type: "gauge", help, labels };
-}
+const gauge = metricMaker("ctrl_exec_", "gauge");
 
 export const CONTROL_GAUGES = {
   build: {

@@ -1,9 +1,9 @@
 /** What the control host counts: the command line and the API together (docs/METRICS.md shows it). */
 import { FAULTS } from "../fault.ts";
-import type { Metric } from "./metric.ts";
+import { type Metric, metricMaker } from "./metric.ts";
 
 /** Seconds: scripts take a blink or hours. */
-const DURATIONS = [0.1, 0.5, 1, 5, 15, 60, 300, 1800, 7200];
+export const DURATIONS = [0.1, 0.5, 1, 5, 15, 60, 300, 1800, 7200];
 
 export const RUN_OUTCOMES = [
   "ok",
@@ -19,14 +19,7 @@ export const HOOK_RESULTS = ["pass", "deny", "error"] as const;
 const ACTIONS = ["run", "ping", "discovery", "api", "read", "cancel", "pause", "continue"] as const;
 const DONE = ["ok", "failed"] as const;
 
-/** What the program itself counts. */
-function counter<const Labels extends Metric["labels"]>(
-  name: string,
-  help: string,
-  labels: Labels,
-): Metric<keyof Labels & string> {
-  return { name: `ctrl_exec_${name}`, type: "counter", help, labels };
-}
+const counter = metricMaker("ctrl_exec_", "counter");
 
 export const CONTROL_METRICS = {
   runs: counter("runs", "Runs that were sent to their hosts.", { script: "script" }),

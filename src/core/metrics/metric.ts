@@ -22,6 +22,17 @@ export type LabelValues = readonly string[] | "script" | "text";
 /** In place of every value that a label may not have. */
 export const OTHER = "other";
 
+/** Makes metrics of one kind whose names begin alike. */
+export function metricMaker(prefix: string, type: MetricType) {
+  return <const Labels extends Metric["labels"]>(
+    name: string,
+    help: string,
+    labels: Labels,
+  ): Omit<Metric<keyof Labels & string>, "labels"> & { readonly labels: Labels } => {
+    return { name: `${prefix}${name}`, type, help, labels };
+  };
+}
+
 /** One series, as it is now. */
 export interface Series {
   readonly metric: Metric;

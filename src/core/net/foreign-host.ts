@@ -3,8 +3,8 @@
  * answers to its requests, and sends no Origin with those that only read; but the browser sends the page's name
  * as Host (T25).
  */
-import { canonicalAddress, lowerAscii } from "../core/net/host-name.ts";
-import { isIp } from "../core/net/ip-address.ts";
+import { canonicalAddress, lowerAscii } from "./host-name.ts";
+import { isIp } from "./ip-address.ts";
 
 export interface HostRule {
   /** `api_hosts`: further names, in lower case. */
@@ -37,7 +37,7 @@ export function foreignHost(
 }
 
 /** RFC 1122 section 3.2.1.3, RFC 4291 section 2.5.3. */
-function isLoopback(address: string): boolean {
+export function isLoopback(address: string): boolean {
   const plain = canonicalAddress(address);
   return plain === "::1" || plain.startsWith("127.");
 }

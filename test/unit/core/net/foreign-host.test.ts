@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { foreignHost } from "../../../src/api/foreign-host.ts";
+import { foreignHost } from "../../../../src/core/net/foreign-host.ts";
 
 const PLAIN = { names: [], bind: "127.0.0.1", tls: false };
 const NAMED = { ...PLAIN, names: ["api.example.com", "ctrl_api"] };

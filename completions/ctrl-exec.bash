@@ -3,7 +3,7 @@
 _ctrl_exec_table() {
   modes='' options='--help --version' kinds=''
   case $1 in
-    'ctrl-exec ') modes='run ping discovery list-scripts status wait logs cancel pause continue list-runs list-agents list-groups pairing-mode list-requests token approve deny edit-agent tag unpair rotate-cert serial-status maintain list-locks setup-ca setup-ctrl-exec asset demo help' ;;
+    'ctrl-exec ') modes='run ping discovery list-scripts status wait logs cancel pause continue list-runs list-agents list-groups pairing-mode list-requests token approve deny edit-agent tag unpair rotate-cert serial-status maintain doctor list-locks setup-ca setup-ctrl-exec asset demo help' ;;
     'ctrl-exec run') options='--hosts-from --except --limit --port --live --no-live --fold --no-fold --diff --only --quiet --output --json --json-stream --dry-run --batch --max-failures --per-tag --check --pause --confirm --resume --detach --async --timeout --username --token --token-file --config --log --help' kinds='hosts scripts' ;;
     'ctrl-exec ping') options='--hosts-from --except --limit --port --json --username --token --token-file --config --log --help' kinds='hosts' ;;
     'ctrl-exec discovery') options='--hosts-from --except --limit --port --json --wide --username --token --token-file --config --log --help' kinds='hosts' ;;
@@ -28,6 +28,7 @@ _ctrl_exec_table() {
     'ctrl-exec rotate-cert') options='--port --json --force --config --log --help' kinds='' ;;
     'ctrl-exec serial-status') options='--hosts-from --except --limit --json --config --log --help' kinds='hosts' ;;
     'ctrl-exec maintain') options='--port --json --force --config --log --help' kinds='' ;;
+    'ctrl-exec doctor') options='--json --fix --config --log --help' kinds='' ;;
     'ctrl-exec list-locks') options='--json --config --log --help' kinds='' ;;
     'ctrl-exec setup-ca') options='--config --log --help' kinds='' ;;
     'ctrl-exec setup-ctrl-exec') options='--port --yes --force --config --log --help' kinds='' ;;

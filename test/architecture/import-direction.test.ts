@@ -117,6 +117,11 @@ const BEHIND_THE_PORTS: readonly { file: RegExp; to: readonly string[]; why: str
     why: "The keys and certificates of the CA and of this host itself are its own files, wherever the rest is kept.",
   },
   {
+    file: /^src\/controller\/upkeep\/doctor\//,
+    to: ["paths.ts", "leftovers.ts", "database-check.ts"],
+    why: "It judges the files themselves: who may change them, and what killed commands have left among them.",
+  },
+  {
     file: /^src\/controller\/(trust\/credential|fleet\/(dial-setting|kept-dialler))\.ts$/,
     to: ["paths.ts", "rotation-state.ts", "revocations.ts"],
     why: "Which credential is in force is decided with those files at hand, before a handshake, in one go.",

@@ -1,19 +1,18 @@
 /** Every check of `self-check`: only this host's files, no connection. */
 import { statSync } from "node:fs";
+import { attempt, attemptValue, type Check, failed, lifeProblem } from "../../core/check.ts";
 import {
   type AgentConfig,
   agentConfigArgument,
   pairingStep,
 } from "../../core/config/agent-config.ts";
 import type { ConfigWarning } from "../../core/config/config-file.ts";
-import { CtrlExecError, messageOf } from "../../core/errors.ts";
 import { UPDATE_SERIAL_SCRIPT } from "../../core/reserved-script.ts";
 import { opensslTime } from "../../core/time.ts";
 import { type CertificateFacts, isSignedBy, readCertificate } from "../../pki/certificate.ts";
 import { fitsKey } from "../../pki/keys.ts";
 import { readPrivateText, readText } from "../../system/files/files.ts";
-import { judgeProgram } from "../../system/files/trusted-path.ts";
-import { startableProblem } from "../../system/process/startable.ts";
+import { judgeStartable } from "../../system/process/startable.ts";
 import { type AllowedScript, parseAllowlist } from "../scripts/allowlist.ts";
 import { judgeStart } from "../scripts/run-script.ts";
 import { lineProblem } from "../scripts/script-file.ts";
@@ -24,16 +23,6 @@ import { identityFiles, loadCertificate } from "../trust/identity-files.ts";
 import { RevokedSerials } from "../trust/revoked-serials.ts";
 import { fileFaults } from "./config-files.ts";
 import { isRunByOnlooker } from "./onlooker.ts";
-
-export interface Check {
-  /** What was looked at. */
-  readonly name: string;
-  readonly ok: boolean;
-  /** What was found. */
-  readonly detail: string;
-  /** What to do about it, when it is not ok. */
-  readonly remedy?: string;
-}
 
 /** @param configWarnings of the agent.conf that was read */
 export async function checkAgent(
@@ -112,14 +101,13 @@ function checkCertificate(
   now: Date,
   pair: string,
 ): Check {
+  const detail = lifeProblem(certificate, now);
+  if (detail !== undefined) {
+    const isEarly = now < certificate.notBefore;
+    const remedy = isEarly ? "set this host's clock: it says an earlier time" : pair;
+    return { name, ok: false, detail, remedy };
+  }
   const until = opensslTime(certificate.notAfter);
-  if (now > certificate.notAfter) {
-    return { name, ok: false, detail: `expired ${until}`, remedy: pair };
-  }
-  if (now < certificate.notBefore) {
-    const detail = `not valid before ${opensslTime(certificate.notBefore)}`;
-    return { name, ok: false, detail, remedy: "set this host's clock: it says an earlier time" };
-  }
   return { name, ok: true, detail: `${certificate.commonName}, expires ${until}` };
 }
 
@@ -243,35 +231,7 @@ function checkSerialEntry(config: AgentConfig, entry: AllowedScript | undefined)
 function checkHook(config: AgentConfig): Check[] {
   const { auth_hook: hook } = config;
   if (hook === undefined) return [];
-  const program = judgeProgram(hook);
-  const judged = program.kind === "good" ? (startableProblem(program.real) ?? program) : program;
+  const judged = judgeStartable(hook);
   if (judged.kind === "good") return [{ name: "auth_hook", ok: true, detail: hook }];
   return [{ name: "auth_hook", ok: false, detail: judged.problem, remedy: judged.remedy }];
-}
-
-function attempt(name: string, check: () => Check): Check {
-  try {
-    return check();
-  } catch (thrown) {
-    return failed(name, thrown);
-  }
-}
-
-function attemptValue<Value>(read: () => Value): {
-  readonly value: Value | undefined;
-  readonly problem: unknown;
-} {
-  try {
-    return { value: read(), problem: undefined };
-  } catch (problem) {
-    return { value: undefined, problem };
-  }
-}
-
-/** @param remedy for a fault that has no remedy of its own */
-export function failed(name: string, thrown: unknown, remedy?: string): Check {
-  const hint = thrown instanceof CtrlExecError ? thrown.hint : undefined;
-  const known = hint ?? remedy;
-  const base = { name, ok: false, detail: messageOf(thrown) };
-  return known === undefined ? base : { ...base, remedy: known };
 }

@@ -1,9 +1,8 @@
-import { type Check, checkAgent, failed } from "../../agent/checks/self-check.ts";
+import { checkAgent } from "../../agent/checks/self-check.ts";
+import { type Check, failed } from "../../core/check.ts";
 import { CtrlExecError } from "../../core/errors.ts";
-import { forOneLine } from "../../core/text.ts";
 import { defineVerb, type VerbInput } from "../command/command.ts";
-import type { Io } from "../command/io.ts";
-import { paint } from "../render/colour.ts";
+import { checkLine } from "../render/check-line.ts";
 import { writeJson } from "../render/json.ts";
 import { agentOptions } from "./options.ts";
 import { openAgentSetting } from "./setting.ts";
@@ -30,11 +29,8 @@ export const selfCheck = defineVerb({
   async run(input) {
     const checks = await runChecks(input.options);
     const passed = checks.every(({ ok }) => ok);
-    if (input.options.json) {
-      writeJson(input.io, { ok: passed ? 1 : 0, checks });
-    } else {
-      for (const check of checks) input.io.out(`${renderCheck(input.io, check)}\n`);
-    }
+    if (input.options.json) writeJson(input.io, { ok: passed ? 1 : 0, checks });
+    else for (const check of checks) input.io.out(checkLine(input.io, check));
     return passed ? 0 : 1;
   },
 });
@@ -48,24 +44,4 @@ async function runChecks(given: VerbInput<typeof options>["options"]): Promise<C
     // Then this is the only check.
     return [failed("agent.conf", thrown)];
   }
-}
-
-function renderCheck(io: Io, { name, ok, detail, remedy }: Check): string {
-  const word = ok ? paint(io, "green", "OK  ") : paint(io, "red", "FAIL");
-  return `${word}  ${forOneLine(`${name}: ${withoutName(detail, name)}${advice(remedy)}`)}`;
-}
-
-/** Removes a path that the check's name already has. */
-function withoutName(detail: string, name: string): string {
-  if (detail.startsWith(`${name} `)) return `it${detail.slice(name.length)}`;
-  for (const before of [`Cannot use ${name}: `, `Cannot read ${name}: `]) {
-    if (detail.startsWith(before)) return detail.slice(before.length);
-  }
-  return detail;
-}
-
-/** Some remedies are commands, and some are sentences. */
-function advice(remedy: string | undefined): string {
-  if (remedy === undefined) return "";
-  return /^[A-Z]/.test(remedy) ? `. ${remedy}` : `; ${remedy}`;
 }

@@ -58,6 +58,7 @@ export const controllerOptions = {
     description: "Go on with the hosts that it did not start",
   },
   json: { type: "boolean", description: "Print the result as one line of JSON" },
+  fix: { type: "boolean", description: "Do what is safe about it, and say what was done" },
   "json-stream": {
     type: "boolean",
     description: "Print a line of JSON for each event, as they come",

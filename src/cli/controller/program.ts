@@ -105,6 +105,10 @@ export const controllerProgram: Program = {
       summary: "Do the check loop's work once: rotation, renewals, clean-up",
       load: async () => (await import("./maintain.ts")).maintain,
     },
+    doctor: {
+      summary: "Check this control host, and say what to do",
+      load: async () => (await import("./doctor.ts")).doctor,
+    },
     "list-locks": {
       summary: "List the runs that hold locks now, and who started them",
       load: async () => (await import("./list-locks.ts")).listLocks,

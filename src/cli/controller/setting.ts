@@ -4,7 +4,10 @@ import { refuseOpenFiles } from "../../controller/access/open-files.ts";
 import type { Controller } from "../../controller/control-host.ts";
 import { LiveCounts } from "../../controller/metrics/live-counts.ts";
 import { openFileStore } from "../../controller/store/file-store.ts";
+import type { HostContext } from "../../controller/store/host.ts";
+import type { ConfigWarning, LoadedConfig } from "../../core/config/config-file.ts";
 import {
+  type ControllerConfig,
   DEFAULT_CONTROLLER_CONFIG,
   parseControllerConfig,
 } from "../../core/config/controller-config.ts";
@@ -32,11 +35,9 @@ interface SettingOptions {
  */
 export async function openController(options: SettingOptions): Promise<Controller> {
   const agentPort = portOption(options.port);
-  const usual = DEFAULT_CONTROLLER_CONFIG;
-  const { file, text } = readConfig({ given: options.config, usual }, "");
-  const { config, warnings } = await parseControllerConfig(file, text);
+  const { config, warnings } = await readSetting(options);
   refuseOpenFiles(config);
-  tellWarnings(file, warnings, options.log);
+  tellWarnings(config.file, warnings, options.log);
   const counts = new LiveCounts();
   const log = counts.counting(openChosenLog("ctrl-exec", options.log));
   for (const { key, message } of warnings) log({ event: "config-warn", key, msg: message });
@@ -45,6 +46,25 @@ export async function openController(options: SettingOptions): Promise<Controlle
   counts.keepIn(store.counts);
   beforeEnd(() => counts.add());
   return { ...context, store, agentPort, dialler: undefined, counts };
+}
+
+/**
+ * For who judges this host's files, which others may be able to change: nothing is counted there.
+ * @throws as openController()
+ */
+export async function openUnjudged(
+  options: SettingOptions,
+): Promise<{ readonly host: HostContext; readonly warnings: readonly ConfigWarning[] }> {
+  const { config, warnings } = await readSetting(options);
+  const log = openChosenLog("ctrl-exec", options.log);
+  const context = { config, log, now: () => new Date() };
+  return { host: { ...context, store: openFileStore(context) }, warnings };
+}
+
+async function readSetting(options: SettingOptions): Promise<LoadedConfig<ControllerConfig>> {
+  const usual = DEFAULT_CONTROLLER_CONFIG;
+  const { file, text } = readConfig({ given: options.config, usual }, "");
+  return await parseControllerConfig(file, text);
 }
 
 /** The same for who asks about runs. @throws CtrlExecError `config` also if this host was never set up */

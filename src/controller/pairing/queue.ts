@@ -150,6 +150,11 @@ export async function leaveDenial(
   log({ event: "pair-deny", agent: hostname, reqid: id });
 }
 
+/** How many dropExpiredRequests() would drop. */
+export async function countExpiredRequests({ now, store }: HostContext): Promise<number> {
+  return await store.pairing.countOver((request) => isExpired(request, now()));
+}
+
 /** Drops requests that were not decided in time. Returns how many. */
 export async function dropExpiredRequests({ now, store }: HostContext): Promise<number> {
   return await store.pairing.drop((request) => isExpired(request, now()));

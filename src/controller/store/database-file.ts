@@ -77,6 +77,14 @@ export function openDatabaseToRead(path: string): Database {
   return database;
 }
 
+/** What a new file would not mend. */
+const SURROUNDINGS = /^(E|SQLITE_(BUSY|LOCKED|FULL|READONLY|CANTOPEN|IOERR|NOMEM|PERM))/;
+
+/** Whether there is nothing wrong with the file itself. */
+export function isOfSurroundings(thrown: unknown): boolean {
+  return SURROUNDINGS.test(systemCode(thrown));
+}
+
 /** Only the holder of its lock may call this: SQLite does not notice that an open file was replaced. */
 export function removeDatabaseFile(path: string): void {
   for (const file of [path, ...sideFiles(path)]) rmSync(file, { force: true });
@@ -92,7 +100,7 @@ function makeFile(path: string): void {
   }
 }
 
-function sideFiles(path: string): readonly string[] {
+export function sideFiles(path: string): readonly string[] {
   return ["-wal", "-shm", "-journal"].map((ending) => path + ending);
 }
 

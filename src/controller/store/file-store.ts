@@ -1,5 +1,6 @@
 /** The store in files of state_dir. */
 import { existsSync } from "node:fs";
+import { isoSeconds } from "../../core/time.ts";
 import { FileLocks } from "./file-locks.ts";
 import { FileRegistry } from "./file-registry.ts";
 import { FileGroupAnswer } from "./group-answer-file.ts";
@@ -8,7 +9,7 @@ import { hasExpired, issuedTo, noteIssued, pruneIssued } from "./issued.ts";
 import { dropUse, FileJoinTokens, putToken, putUse } from "./join-token-files.ts";
 import { forgetClock, knownClocks, rememberClocks } from "./known-clocks.ts";
 import { removeLeftovers } from "./leftovers.ts";
-import { lockMaintenance, tryLockMaintenance } from "./maintenance-lock.ts";
+import { lastMaintenance, lockMaintenance, tryLockMaintenance } from "./maintenance-lock.ts";
 import { addRequest, FilePairing, leaveAnswer } from "./pairing-files.ts";
 import { paths } from "./paths.ts";
 import type { LearnedStore } from "./ports/learned.ts";
@@ -105,8 +106,10 @@ export function openFileStore(context: StoreContext): Store {
     },
     async upkeepIfFree(work) {
       using lock = tryLockMaintenance(config);
-      return lock === undefined ? undefined : await work();
+      if (lock === undefined) return undefined;
+      return await work(() => lock.describe(`${isoSeconds(context.now())}\n`));
     },
+    lastUpkeep: async () => lastMaintenance(config),
     removeLeftovers: async () => removeLeftovers(config),
   };
 }

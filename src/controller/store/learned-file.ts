@@ -7,10 +7,11 @@
  */
 import type { Database } from "bun:sqlite";
 import { lstatSync } from "node:fs";
-import { CtrlExecError, messageOf, systemCode } from "../../core/errors.ts";
+import { CtrlExecError, messageOf } from "../../core/errors.ts";
 import { lowerAscii } from "../../core/net/host-name.ts";
 import { type HeldLock, takeLock } from "../../system/files/lock.ts";
 import {
+  isOfSurroundings,
   lockDatabase,
   openDatabaseFile,
   openDatabaseToRead,
@@ -33,9 +34,6 @@ import type { HostNews, KnownHost, Learned, LearnedStore } from "./ports/learned
 const ROWS_TOGETHER = 500;
 
 const KIND = { schema: SCHEMA, mark: "", synchronous: "NORMAL" } as const;
-
-/** What a new file would not mend. */
-const SURROUNDINGS = /^(E|SQLITE_(BUSY|LOCKED|FULL|READONLY|CANTOPEN|IOERR|NOMEM|PERM))/;
 
 interface OpenFile {
   readonly database: Database;
@@ -168,7 +166,7 @@ export class LearnedFile implements LearnedStore {
 
   /** @throws what was thrown, if there is nothing wrong with the file itself */
   #removeBroken(thrown: unknown): void {
-    if (thrown instanceof CtrlExecError || SURROUNDINGS.test(systemCode(thrown))) throw thrown;
+    if (thrown instanceof CtrlExecError || isOfSurroundings(thrown)) throw thrown;
     this.#logFailure(thrown);
     removeDatabaseFile(this.#path);
   }

@@ -1,12 +1,23 @@
 /** Only one process at a time changes certificates and serials: set-up, rotation, broadcast, renewal. */
+
+import { join } from "node:path";
 import type { ControllerConfig } from "../../core/config/controller-config.ts";
 import { CtrlExecError } from "../../core/errors.ts";
+import { parseIso } from "../../core/time.ts";
+import { readTextIfPresent } from "../../system/files/files.ts";
 import { type HeldLock, takeLock, tryLock } from "../../system/files/lock.ts";
-import { lockPath } from "./paths.ts";
+import { lockPath, paths } from "./paths.ts";
 
 /** Undefined if another process holds it. */
 export function tryLockMaintenance(config: ControllerConfig): HeldLock | undefined {
   return tryLock(lockPath(config, "maintenance"));
+}
+
+/** As the last pass has written it into its lock's file; undefined if none has. @throws CtrlExecError `config` */
+export function lastMaintenance(config: ControllerConfig): Date | undefined {
+  // Only to look makes no folder.
+  const file = join(paths(config).locks, ".maintenance");
+  return parseIso((readTextIfPresent(file) ?? "").trim());
 }
 
 /** A pass may wait for dead hosts; this is how long a person's command waits for the pass. */

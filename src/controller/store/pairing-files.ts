@@ -89,13 +89,20 @@ export class FilePairing implements PairingStore {
     for (const kind of ANSWER_KINDS) removeIfPresent(answerFile(this.#config, id, kind));
   }
 
-  async drop(isOver: (request: PendingRequest) => boolean): Promise<number> {
-    using _lock = await lockRegistry(this.#config);
-    const over = requestIds(this.#config).filter((id) => {
+  async countOver(isOver: (request: PendingRequest) => boolean): Promise<number> {
+    return this.#over(isOver).length;
+  }
+
+  #over(isOver: (request: PendingRequest) => boolean): string[] {
+    return requestIds(this.#config).filter((id) => {
       const request = readRequest(this.#config, id);
       return request === undefined || isOver(request);
     });
-    return over.filter((id) => removeIfPresent(requestFile(this.#config, id))).length;
+  }
+
+  async drop(isOver: (request: PendingRequest) => boolean): Promise<number> {
+    using _lock = await lockRegistry(this.#config);
+    return this.#over(isOver).filter((id) => removeIfPresent(requestFile(this.#config, id))).length;
   }
 
   async clear(): Promise<void> {

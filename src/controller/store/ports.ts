@@ -46,8 +46,13 @@ export interface Store {
    * @throws CtrlExecError `busy` when it is still at it
    */
   upkeep<Result>(work: () => Promise<Result>): Promise<Result>;
-  /** The same without waiting: undefined, and nothing done, when another is at it. */
-  upkeepIfFree<Result>(work: () => Promise<Result>): Promise<Result | undefined>;
+  /**
+   * The same without waiting: undefined, and nothing done, when another is at it. Whoever has looked after everything
+   * that was due says so with `allDone`.
+   */
+  upkeepIfFree<Result>(work: (allDone: () => void) => Promise<Result>): Promise<Result | undefined>;
+  /** When everything that was due was last looked after; undefined if that is not known. */
+  lastUpkeep(): Promise<Date | undefined>;
   /** Removes what killed writes have left. Never rejects. */
   removeLeftovers(): Promise<void>;
 }

@@ -161,7 +161,7 @@ function hostsOf({ differ }: ClockVerdict): string[] {
 }
 
 /** Who disagrees, and by how much. */
-function disagreement({ differ, seen }: ClockVerdict): string {
+export function disagreement({ differ, seen }: ClockVerdict): string {
   const [furthest] = differ;
   const example =
     furthest === undefined ? "" : ` (${furthest.host} is ${describeOffset(furthest.offset)})`;

@@ -2,6 +2,11 @@
 import type { Entries } from "./entry.ts";
 
 export const CONTROLLER_EVENTS = {
+  "doctor-fix": {
+    level: "info",
+    fields: ["msg", "path"],
+    when: "`doctor --fix` has done what MSG says",
+  },
   dispatch: {
     level: "info",
     fields: ["hosts", "reqid", "script"],

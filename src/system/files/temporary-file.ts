@@ -53,14 +53,22 @@ export function removeDeadOnce(folder: string): void {
 
 /** Removes what killed writes of this user have left in a folder. Never throws. Returns how many. */
 export function removeDead(folder: string): number {
-  let names: string[];
+  return temporariesIn(folder).filter(removeIfDead).length;
+}
+
+/** How many there are that removeDead() would remove. Never throws. */
+export function countDead(folder: string): number {
+  return temporariesIn(folder).filter((path) => ifDead(path, () => undefined)).length;
+}
+
+function temporariesIn(folder: string): string[] {
   try {
-    names = readdirSync(folder);
+    const names = readdirSync(folder).filter(isTemporary);
+    return names.map((name) => join(folder, name));
   } catch {
     // There is no such folder, or this user may not read it: whoever writes into it gets the error.
-    return 0;
+    return [];
   }
-  return names.filter((name) => isTemporary(name) && removeIfDead(join(folder, name))).length;
 }
 
 export function isTemporary(name: string): boolean {
@@ -72,6 +80,11 @@ export function isTemporary(name: string): boolean {
  * removed.
  */
 export function removeIfDead(path: string): boolean {
+  return ifDead(path, unlinkSync);
+}
+
+/** @param then is done while no writer can hold the file @returns whether it was done */
+function ifDead(path: string, then: (path: string) => void): boolean {
   try {
     const { O_WRONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
     const file = openSync(path, O_WRONLY | O_NOFOLLOW | O_NONBLOCK);
@@ -80,7 +93,7 @@ export function removeIfDead(path: string): boolean {
       const isOurs = facts.isFile() && facts.uid === process.geteuid?.();
       if (!isOurs || facts.mtimeMs > Date.now() - DEAD_AFTER_MS) return false;
       if (!lockExclusively(file)) return false;
-      unlinkSync(path);
+      then(path);
       return true;
     } finally {
       closeSync(file);

@@ -4,7 +4,12 @@
 import { accessSync, closeSync, constants, openSync, readSync } from "node:fs";
 import { systemCode } from "../../core/errors.ts";
 import { NO_PROGRAM } from "../../core/start-failure.ts";
-import { executableProblem, type PathProblem } from "../files/trusted-path.ts";
+import {
+  executableProblem,
+  judgeProgram,
+  type PathJudgement,
+  type PathProblem,
+} from "../files/trusted-path.ts";
 import { baseEnvironment } from "./start-program.ts";
 
 /** Linux reads no more of a file to recognise it (BINPRM_BUF_SIZE). */
@@ -27,6 +32,12 @@ export function startableProblem(path: string): PathProblem | undefined {
   }
   const [, interpreter = "", argument = ""] = line;
   return interpreterProblem(path, interpreter) ?? searchedProblem(path, interpreter, argument);
+}
+
+/** A path whose end this process may execute, and the system could start. @param path absolute */
+export function judgeStartable(path: string): PathJudgement {
+  const judged = judgeProgram(path);
+  return judged.kind === "good" ? (startableProblem(judged.real) ?? judged) : judged;
 }
 
 /** Undefined when it cannot be read: a program need not be readable. */

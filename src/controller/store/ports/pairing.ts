@@ -38,6 +38,8 @@ export interface PairingStore {
   answered(): Promise<readonly string[]>;
   /** Removes and returns the answer, as the text for the wire. Undefined while there is none. */
   takeAnswer(id: string): Promise<string | undefined>;
+  /** How many drop() would remove. */
+  countOver(isOver: (request: PendingRequest) => boolean): Promise<number>;
   /** Withdraws a request, and any answer that it may have by now. */
   withdraw(id: string): Promise<void>;
   /** Removes the requests that are over, and those that cannot be read. Returns how many. */

@@ -11,7 +11,8 @@ import {
 } from "node:fs";
 import { dirname } from "node:path";
 import { fileFaults, warningsOf } from "../../../../src/agent/checks/config-files.ts";
-import { type Check, checkAgent } from "../../../../src/agent/checks/self-check.ts";
+import { checkAgent } from "../../../../src/agent/checks/self-check.ts";
+import type { Check } from "../../../../src/core/check.ts";
 import type { AgentConfig } from "../../../../src/core/config/agent-config.ts";
 import { addDays, opensslTime } from "../../../../src/core/time.ts";
 import { readCertificate } from "../../../../src/pki/certificate.ts";

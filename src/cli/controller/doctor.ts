@@ -1,0 +1,70 @@
+import {
+  type Examination,
+  examine,
+  examineAndMend,
+} from "../../controller/upkeep/doctor/doctor.ts";
+import { notLooked } from "../../controller/upkeep/doctor/finding.ts";
+import { surroundings } from "../../controller/upkeep/doctor/services.ts";
+import type { Check } from "../../core/check.ts";
+import { CtrlExecError, ERROR_FACTS } from "../../core/errors.ts";
+import { defineVerb, type VerbInput } from "../command/command.ts";
+import { checkLine, mendedLine } from "../render/check-line.ts";
+import { writeJson } from "../render/json.ts";
+import { commonOptions, controllerOptions } from "./options.ts";
+import { openUnjudged } from "./setting.ts";
+
+const options = {
+  json: controllerOptions.json,
+  fix: controllerOptions.fix,
+  ...commonOptions,
+} as const;
+
+export const doctor = defineVerb({
+  positionals: "",
+  arity: [0, 0],
+  options,
+  details: [
+    "Checks this control host, a line each: ctrl-exec.conf, who may read and write its",
+    "files, CA and certificate, the programs that it names, the disk, the registry,",
+    "clock and rotation, what killed commands have left, and what serves and maintains",
+    "here. A line that fails says what to do. No host is asked, and nothing is changed.",
+    "",
+    "--fix closes files of this program to other users, and removes leftovers of killed",
+    "writes, expired pairing requests, lock files that nobody uses, and databases that",
+    "are damaged and made again. It never touches what is in a key, a record or a file",
+    "that somebody has written by hand.",
+    "",
+    "Exit status: 0 if all is well, 1 if not, 78 when that is the configuration, a key,",
+    "a certificate, or who may read and write them.",
+  ].join("\n"),
+  examples: ["sudo ctrl-exec doctor", "sudo ctrl-exec doctor --fix", "ctrl-exec doctor --json"],
+  async run({ options, io }) {
+    const { findings, mended } = await look(options);
+    const passed = [...findings, ...mended].every(({ ok }) => ok);
+    const checks = findings.map(asCheck);
+    if (options.json) writeJson(io, { ok: passed ? 1 : 0, checks, fixed: mended });
+    else {
+      for (const each of mended) io.out(mendedLine(io, each));
+      for (const check of checks) io.out(checkLine(io, check));
+    }
+    if (passed) return 0;
+    const isConfig = findings.some(({ ok, misconfigured }) => !ok && misconfigured === true);
+    return isConfig ? ERROR_FACTS.config.exit : 1;
+  },
+});
+
+async function look(given: VerbInput<typeof options>["options"]): Promise<Examination> {
+  try {
+    const { host, warnings } = await openUnjudged(given);
+    if (given.fix) return await examineAndMend(host, warnings, surroundings());
+    return { findings: await examine(host, warnings, surroundings()), mended: [] };
+  } catch (thrown) {
+    if (!(thrown instanceof CtrlExecError) || thrown.code !== "config") throw thrown;
+    // Then this is the only check.
+    return { findings: [notLooked("ctrl-exec.conf", thrown)], mended: [] };
+  }
+}
+
+function asCheck({ name, ok, detail, remedy }: Check): Check {
+  return remedy === undefined ? { name, ok, detail } : { name, ok, detail, remedy };
+}

@@ -1,0 +1,41 @@
+/** What `doctor` says of one thing that it has looked at. */
+import { attempt, type Check, failed } from "../../../core/check.ts";
+import { CtrlExecError } from "../../../core/errors.ts";
+
+export interface Finding extends Check {
+  /** Whether what is wrong is this host's configuration, a key or certificate, or who may read or write them. */
+  readonly misconfigured?: boolean;
+  /**
+   * Does what is safe about it, and says what was done; undefined if there was nothing left to do. Whatever it
+   * does, it does under the lock of those who write there, in steps of which each leaves a working host.
+   */
+  readonly mend?: () => Promise<string | undefined>;
+}
+
+export function passed(name: string, detail: string): Finding {
+  return { name, ok: true, detail };
+}
+
+/** The check of a group that could not look at all; who may not read is misconfigured. */
+export function notLooked(name: string, thrown: unknown): Finding {
+  const isConfig = thrown instanceof CtrlExecError && thrown.code === "config";
+  return { ...failed(name, thrown), ...(isConfig ? { misconfigured: true } : {}) };
+}
+
+/** What a group finds, or why it could not look: the other groups are looked at all the same. */
+export async function looked(
+  name: string,
+  look: () => Promise<readonly Finding[]> | readonly Finding[],
+): Promise<readonly Finding[]> {
+  try {
+    return await look();
+  } catch (thrown) {
+    return [notLooked(name, thrown)];
+  }
+}
+
+/** A check of keys, certificates and settings. */
+export function ofSetting(name: string, check: () => Check): Finding {
+  const found = attempt(name, check);
+  return found.ok ? found : { ...found, misconfigured: true };
+}

@@ -1,0 +1,140 @@
+/** What commands that were killed or forgotten have left: leftovers of writes, requests, locks, rollouts. */
+import { statSync } from "node:fs";
+import { join } from "node:path";
+import { type ControllerConfig, configArgument } from "../../../core/config/controller-config.ts";
+import { addDays } from "../../../core/time.ts";
+import { listFiles } from "../../../system/files/files.ts";
+import { isHeld, removeUnusedLock } from "../../../system/files/lock.ts";
+import { removeDead } from "../../../system/files/temporary-file.ts";
+import { countExpiredRequests, dropExpiredRequests } from "../../pairing/queue.ts";
+import type { HostContext } from "../../store/host.ts";
+import { countLeftovers } from "../../store/leftovers.ts";
+import { paths } from "../../store/paths.ts";
+import { type Finding, looked, passed } from "./finding.ts";
+
+export async function leftFindings(host: HostContext): Promise<Finding[]> {
+  const groups = [
+    await looked("leftovers", () => leftoverFindings(host)),
+    await looked("requests", () => requestFindings(host)),
+    await looked("locks", () => lockFindings(host)),
+    await looked("rollouts", () => rolloutFindings(host)),
+  ];
+  return groups.flat();
+}
+
+function leftoverFindings({ config }: HostContext): Finding[] {
+  const name = "leftovers";
+  const left = countLeftovers(config);
+  if (left.size === 0) return [passed(name, "no killed write has left a file")];
+  const detail = `killed writes have left ${ofFiles(sum(left.values()))} in ${[...left.keys()].join(", ")}`;
+  return [
+    {
+      name,
+      ok: false,
+      detail,
+      remedy: fixing(config),
+      mend: async () => {
+        const removed = sum([...left.keys()].map(removeDead));
+        return removed === 0 ? undefined : `removed ${ofFiles(removed)} of killed writes`;
+      },
+    },
+  ];
+}
+
+async function requestFindings(host: HostContext): Promise<Finding[]> {
+  const name = "requests";
+  const over = await countExpiredRequests(host);
+  if (over === 0) return [passed(name, "no pairing request has expired")];
+  return [
+    {
+      name,
+      ok: false,
+      detail: `${over} pairing requests have expired, or cannot be read`,
+      remedy: fixing(host.config),
+      mend: async () => {
+        const dropped = await dropExpiredRequests(host);
+        return dropped === 0 ? undefined : `dropped ${dropped} pairing requests`;
+      },
+    },
+  ];
+}
+
+/** A run that holds its lock for so long is worth a look. */
+const LONG_DAYS = 1;
+/** maintain removes a lock file after a day; one that is older says that nobody maintains. */
+const LAPSED_DAYS = 1;
+const FORGOTTEN_DAYS = 2;
+
+async function lockFindings({ config, now, store }: HostContext): Promise<Finding[]> {
+  const name = "locks";
+  const option = configArgument(config.file);
+  const found: Finding[] = [];
+  const held = await store.locks.holders();
+  const long = held.filter(({ since }) => {
+    return since !== null && new Date(since) < addDays(now(), -LONG_DAYS);
+  });
+  for (const { host, script, since, reqid } of long) {
+    const which = reqid ?? "<reqid>";
+    const remedy = `ctrl-exec status ${which}${option}, and to end it ctrl-exec cancel ${which}${option}`;
+    const detail = `${host}:${script} has been held since ${since} by run ${reqid ?? "?"}`;
+    found.push({ name, ok: false, detail, remedy });
+  }
+  const lapsed = unusedLocks(config, addDays(now(), -LAPSED_DAYS));
+  const isForgotten = unusedLocks(config, addDays(now(), -FORGOTTEN_DAYS)).length > 0;
+  const unused = `${ofFiles(lapsed.length)} that nobody has used for a day`;
+  if (found.length === 0 || lapsed.length > 0) {
+    found.push({
+      name,
+      ok: !isForgotten,
+      detail: `${held.length} held${lapsed.length === 0 ? "" : `, ${unused}`}`,
+      ...(isForgotten ? { remedy: fixing(config) } : {}),
+      ...(lapsed.length === 0 ? {} : { mend: async () => dropLapsed(lapsed, now()) }),
+    });
+  }
+  return found;
+}
+
+function dropLapsed(files: readonly string[], now: Date): string | undefined {
+  const before = addDays(now, -LAPSED_DAYS);
+  const removed = files.filter((file) => removeUnusedLock(file, before)).length;
+  return removed === 0 ? undefined : `removed ${removed} lock files that nobody has used for a day`;
+}
+
+function unusedLocks(config: ControllerConfig, before: Date): string[] {
+  const { locks, rollouts } = paths(config);
+  const files = [locks, rollouts].flatMap((folder) => {
+    const names = listFiles(folder).filter((name) => name.endsWith(".lock"));
+    return names.map((file) => join(folder, file));
+  });
+  return files.filter((file) => {
+    const facts = statSync(file, { throwIfNoEntry: false });
+    return facts !== undefined && facts.mtime < before && !isHeld(file);
+  });
+}
+
+/** Those that were detached: only the API goes on with them, and it may not be there. */
+async function rolloutFindings({ config, store }: HostContext): Promise<Finding[]> {
+  const name = "rollouts";
+  const free: string[] = [];
+  for (const reqid of await store.rollouts.detached()) {
+    if (!(await store.rollouts.isOwned(reqid))) free.push(reqid);
+  }
+  const [first] = free;
+  if (first === undefined) return [passed(name, "none waits for a process that goes on with it")];
+  const option = configArgument(config.file);
+  const detail = `no process goes on with ${free.join(", ")}`;
+  const start = "start ctrl-exec-api, which goes on with it";
+  return [{ name, ok: false, detail, remedy: `${start}, or ctrl-exec cancel ${first}${option}` }];
+}
+
+function fixing({ file }: ControllerConfig): string {
+  return `ctrl-exec doctor --fix${configArgument(file)}`;
+}
+
+function ofFiles(count: number): string {
+  return count === 1 ? "1 file" : `${count} files`;
+}
+
+function sum(numbers: Iterable<number>): number {
+  return [...numbers].reduce((total, one) => total + one, 0);
+}

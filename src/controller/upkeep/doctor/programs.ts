@@ -1,0 +1,28 @@
+/** The programs and files that the administrator has named: whether they can be used as they are now. */
+import type { ControllerConfig } from "../../../core/config/controller-config.ts";
+import { judgeStartable } from "../../../system/process/startable.ts";
+import { groupWarnings } from "../../groups/groups.ts";
+import type { HostContext } from "../../store/host.ts";
+import { type Finding, passed } from "./finding.ts";
+
+export async function programFindings(host: HostContext): Promise<Finding[]> {
+  const groups = await groupWarnings(host);
+  return [
+    ...(["auth_hook", "group_command"] as const).flatMap((key) => checkProgram(host.config, key)),
+    ...groups.map(({ key, message }) => {
+      return { name: key, ok: false, detail: message, misconfigured: true };
+    }),
+  ];
+}
+
+function checkProgram(
+  config: ControllerConfig,
+  name: "auth_hook" | "group_command",
+): readonly Finding[] {
+  const program = config[name];
+  if (program === undefined) return [];
+  const judged = judgeStartable(program);
+  if (judged.kind === "good") return [passed(name, program)];
+  const { problem: detail, remedy } = judged;
+  return [{ name, ok: false, detail, remedy, misconfigured: true }];
+}

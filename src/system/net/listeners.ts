@@ -1,0 +1,66 @@
+/** Which TCP ports of this host are listened on, as the kernel tells it: nobody is called (proc_pid_net(5)). */
+import { readTextIfPresent } from "../files/files.ts";
+
+export interface Listener {
+  /** Numeric; IPv6 with every group, without zeros in front. */
+  readonly address: string;
+  readonly port: number;
+}
+
+/** In the fourth column. */
+const LISTENING = "0A";
+
+/** @param folder of the kernel's tables @returns undefined if they are not there, as in some service's view */
+export function listeners(folder = "/proc/net"): readonly Listener[] | undefined {
+  try {
+    const tables = ["tcp", "tcp6"].map((name) => readTextIfPresent(`${folder}/${name}`));
+    if (tables[0] === undefined) return undefined;
+    return tables.flatMap((table) => (table ?? "").split("\n").flatMap((line) => readLine(line)));
+  } catch {
+    return undefined;
+  }
+}
+
+function readLine(line: string): Listener[] {
+  const [, local = "", , state] = line.trim().split(/ +/);
+  const [, hex = "", port = ""] = /^([0-9A-F]{8}|[0-9A-F]{32}):([0-9A-F]{4})$/.exec(local) ?? [];
+  if (state !== LISTENING || hex === "") return [];
+  return [{ address: readAddress(hex), port: Number.parseInt(port, 16) }];
+}
+
+/** Four bytes each as a number in the byte order of this host: all our builds are little-endian. */
+function readAddress(hex: string): string {
+  const words = hex.match(/.{8}/g) ?? [];
+  const bytes = words.flatMap((word) => [...Buffer.from(word, "hex")].reverse());
+  if (bytes.length === 4) return bytes.join(".");
+  const groups = Array.from({ length: 8 }, (_, at) => {
+    return (((bytes[2 * at] ?? 0) << 8) | (bytes[2 * at + 1] ?? 0)).toString(16);
+  });
+  return groups.join(":");
+}
+
+const ANY: readonly string[] = ["0.0.0.0", "0:0:0:0:0:0:0:0"];
+
+/** Those that take a connection to the address, or would be in the way of a server there. */
+export function listenersAt(
+  all: readonly Listener[],
+  bind: string,
+  port: number,
+): readonly Listener[] {
+  const [plain = ""] = bind.split("%");
+  const own = plain.includes(":") ? everyGroup(plain) : plain;
+  return all.filter((one) => {
+    if (one.port !== port) return false;
+    return ANY.includes(own) || ANY.includes(one.address) || one.address === own;
+  });
+}
+
+/** Without `::`. An address whose end is written as IPv4 is none that a person listens on. */
+function everyGroup(address: string): string {
+  const [head = "", tail] = address.toLowerCase().split("::");
+  const before = head === "" ? [] : head.split(":");
+  const after = tail === undefined || tail === "" ? [] : tail.split(":");
+  const zeros = tail === undefined ? 0 : 8 - before.length - after.length;
+  const groups = [...before, ...Array.from({ length: zeros }, () => "0"), ...after];
+  return groups.map((group) => group.replace(/^0+(?=.)/, "")).join(":");
+}

@@ -20,7 +20,7 @@ export type DatabaseName = "learned" | "run-index";
 const TABLES = { learned: "host", "run-index": "run" } as const;
 
 /** Whoever works with it for longer is left alone. */
-const WAIT_MS = 500;
+const WAIT_MS = 200;
 
 /**
  * What is wrong with the file; undefined if nothing is, or there is none. One of another version is replaced by whoever

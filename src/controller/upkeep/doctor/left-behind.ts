@@ -26,7 +26,7 @@ function leftoverFindings({ config }: HostContext): Finding[] {
   const name = "leftovers";
   const left = countLeftovers(config);
   if (left.size === 0) return [passed(name, "no killed write has left a file")];
-  const detail = `killed writes have left ${ofFiles(sum(left.values()))} in ${[...left.keys()].join(", ")}`;
+  const detail = `killed writes have left ${counted(sum(left.values()), "file")} in ${[...left.keys()].join(", ")}`;
   return [
     {
       name,
@@ -35,7 +35,7 @@ function leftoverFindings({ config }: HostContext): Finding[] {
       remedy: fixing(config),
       mend: async () => {
         const removed = sum([...left.keys()].map(removeDead));
-        return removed === 0 ? undefined : `removed ${ofFiles(removed)} of killed writes`;
+        return removed === 0 ? undefined : `removed ${counted(removed, "file")} of killed writes`;
       },
     },
   ];
@@ -49,11 +49,11 @@ async function requestFindings(host: HostContext): Promise<Finding[]> {
     {
       name,
       ok: false,
-      detail: `${over} pairing requests have expired, or cannot be read`,
+      detail: `${counted(over, "pairing request")}, expired or unreadable`,
       remedy: fixing(host.config),
       mend: async () => {
         const dropped = await dropExpiredRequests(host);
-        return dropped === 0 ? undefined : `dropped ${dropped} pairing requests`;
+        return dropped === 0 ? undefined : `dropped ${counted(dropped, "pairing request")}`;
       },
     },
   ];
@@ -81,7 +81,7 @@ async function lockFindings({ config, now, store }: HostContext): Promise<Findin
   }
   const lapsed = unusedLocks(config, addDays(now(), -LAPSED_DAYS));
   const isForgotten = unusedLocks(config, addDays(now(), -FORGOTTEN_DAYS)).length > 0;
-  const unused = `${ofFiles(lapsed.length)} that nobody has used for a day`;
+  const unused = `${counted(lapsed.length, "file")} that nobody has used for a day`;
   if (found.length === 0 || lapsed.length > 0) {
     found.push({
       name,
@@ -97,7 +97,9 @@ async function lockFindings({ config, now, store }: HostContext): Promise<Findin
 function dropLapsed(files: readonly string[], now: Date): string | undefined {
   const before = addDays(now, -LAPSED_DAYS);
   const removed = files.filter((file) => removeUnusedLock(file, before)).length;
-  return removed === 0 ? undefined : `removed ${removed} lock files that nobody has used for a day`;
+  return removed === 0
+    ? undefined
+    : `removed ${counted(removed, "lock file")} that nobody has used for a day`;
 }
 
 function unusedLocks(config: ControllerConfig, before: Date): string[] {
@@ -131,8 +133,8 @@ function fixing({ file }: ControllerConfig): string {
   return `ctrl-exec doctor --fix${configArgument(file)}`;
 }
 
-function ofFiles(count: number): string {
-  return count === 1 ? "1 file" : `${count} files`;
+function counted(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? "" : "s"}`;
 }
 
 function sum(numbers: Iterable<number>): number {

@@ -119,7 +119,7 @@ function maintenanceFinding(
   if (by.length > 0 && last === undefined) return passed(name, `to be done by ${by.join(", ")}`);
   if (by.length > 0) {
     const detail = `last done ${opensslTime(last ?? now)}, although it is due to be done${who}`;
-    return { name, ok: false, detail, remedy: `see what ctrl-exec maintain${option} says` };
+    return { name, ok: false, detail, remedy: `see why: ctrl-exec maintain${option}` };
   }
   const since = last === undefined ? "" : `, last ${opensslTime(last)}`;
   const detail = `nothing seems to do it${since}: no certificate is renewed`;

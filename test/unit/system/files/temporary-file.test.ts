@@ -11,7 +11,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { createWhole, writeWhole } from "../../../../src/system/files/files.ts";
-import { removeDead } from "../../../../src/system/files/temporary-file.ts";
+import { countDead, removeDead } from "../../../../src/system/files/temporary-file.ts";
 import { TestFolder, until } from "../../../support/folder.ts";
 import { openFiles } from "../../../support/processes.ts";
 
@@ -121,6 +121,7 @@ describe("T10 of what a folder holds", () => {
     for (const name of ["link", "folder", "fifo"]) {
       age(folder.join(`.${name}.0123456789ab.tmp`), 86_400);
     }
+    expect(countDead(folder.path)).toBe(0);
     expect(removeDead(folder.path)).toBe(0);
     expect(temporaries(folder)).toHaveLength(4);
     expect(existsSync(target)).toBe(true);
@@ -152,7 +153,10 @@ test("a folder is looked through before the first write, and not again for each"
   age(folder.write(DEAD, "key"), 601);
   writeWhole(folder.join("two"), "x", 0o600);
   expect(folder.has(DEAD)).toBe(true);
+  expect(countDead(folder.path)).toBe(1);
+  expect(folder.has(DEAD)).toBe(true);
   expect(removeDead(folder.path)).toBe(1);
+  expect(countDead(folder.path)).toBe(0);
   expect(openFiles(process.pid).filter((file) => file.startsWith(folder.path))).toEqual([]);
   expect(removeDead(folder.join("none"))).toBe(0);
 });

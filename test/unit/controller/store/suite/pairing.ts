@@ -101,6 +101,8 @@ export function pairingSuite(make: MakeStore): void {
   test("those that are over are dropped and counted, the others stay", async () => {
     await using stage = await Stage.open(make);
     await ask(stage, request(FIRST), request(SECOND));
+    expect(await stage.store.pairing.countOver(({ id }) => id === FIRST)).toBe(1);
+    expect(await waiting(stage)).toEqual([FIRST, SECOND]);
     expect(await stage.store.pairing.drop(({ id }) => id === FIRST)).toBe(1);
     expect(await waiting(stage)).toEqual([SECOND]);
   });
@@ -111,6 +113,7 @@ export function pairingSuite(make: MakeStore): void {
     await stage.under.breakRequest(FIRST);
     expect(await waiting(stage)).toEqual([SECOND]);
     expect(await stage.store.pairing.request(FIRST)).toBeUndefined();
+    expect(await stage.store.pairing.countOver(() => false)).toBe(1);
     expect(await stage.store.pairing.drop(() => false)).toBe(1);
     expect(await stage.store.pairing.drop(() => false)).toBe(0);
   });

@@ -62,6 +62,20 @@ export function rotationSuite(make: MakeStore): void {
     expect(await store.upkeepIfFree(async () => "done")).toBe("done");
   });
 
+  test("when everything was last looked after is known once somebody has said so", async () => {
+    await using stage = await Stage.open(make);
+    const { store } = stage;
+    expect(await store.lastUpkeep()).toBeUndefined();
+    await store.upkeepIfFree(async () => "part of it");
+    await store.upkeep(async () => "something else");
+    expect(await store.lastUpkeep()).toBeUndefined();
+    await store.upkeepIfFree(async (allDone) => allDone());
+    const then = await store.lastUpkeep();
+    expect(then).toBeInstanceOf(Date);
+    await store.upkeepIfFree(async () => "part of it");
+    expect(await store.lastUpkeep()).toEqual(then);
+  });
+
   test("upkeep that throws, or is killed, is no obstacle to the next", async () => {
     await using stage = await Stage.open(make);
     const { store } = stage;

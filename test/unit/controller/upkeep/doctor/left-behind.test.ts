@@ -1,0 +1,110 @@
+import { expect, test } from "bun:test";
+import { existsSync, mkdirSync, readdirSync } from "node:fs";
+import { paths } from "../../../../../src/controller/store/paths.ts";
+import { leftFindings } from "../../../../../src/controller/upkeep/doctor/left-behind.ts";
+import { isoSeconds } from "../../../../../src/core/time.ts";
+import { faults, old, register } from "../../../../support/doctor.ts";
+import { LocalFleet } from "../../../../support/local-fleet.ts";
+
+const REQID = "0123456789abcdef";
+
+test("a host on which nothing was left, before and after its first run, and nothing is made", async () => {
+  await using fleet = await LocalFleet.create();
+  register(fleet, "web-01");
+  const before = readdirSync(fleet.folder.join("control/state"), { recursive: true });
+  const found = await leftFindings(fleet.controller);
+  expect(found.map(({ name, ok, detail, mend }) => [name, ok, detail, mend])).toEqual([
+    ["leftovers", true, "no killed write has left a file", undefined],
+    ["requests", true, "no pairing request has expired", undefined],
+    ["locks", true, "0 held", undefined],
+    ["rollouts", true, "none waits for a process that goes on with it", undefined],
+  ]);
+  expect(readdirSync(fleet.folder.join("control/state"), { recursive: true })).toEqual(before);
+});
+
+test("leftovers of killed writes are counted and removed, in the records' folder too; young ones stay", async () => {
+  await using fleet = await LocalFleet.create();
+  const left = ["", "credentials", "state", "state/agents", "state/runs"].map((folder) => {
+    return old(fleet, `${folder}/.x.key.0123456789ab.tmp`, "key", 1);
+  });
+  const young = old(fleet, "state/.y.0123456789ab.tmp", "", 0);
+  const foreign = old(fleet, "state/.y.tmp", "", 1);
+  const [found] = await leftFindings(fleet.controller);
+  expect([found?.ok, found?.detail]).toEqual([
+    false,
+    expect.stringMatching(/^killed writes have left 5 files in /),
+  ]);
+  expect(await found?.mend?.()).toBe("removed 5 files of killed writes");
+  expect(left.filter(existsSync)).toEqual([]);
+  expect([young, foreign].map(existsSync)).toEqual([true, true]);
+  expect(await found?.mend?.()).toBeUndefined();
+});
+
+test("requests that have expired, or cannot be read, are counted and dropped; the others wait on", async () => {
+  await using fleet = await LocalFleet.create();
+  const request = (id: string, received: Date) => {
+    const more = { ip: "127.0.0.1", csr: "x", nonce: "x", code: "1", hostname: "web-01" };
+    const json = JSON.stringify({ id, received: isoSeconds(received), ...more });
+    return fleet.folder.write(`control/state/pairing/${id}.json`, json, 0o640);
+  };
+  const waits = request(REQID, fleet.now);
+  const over = request("1123456789abcdef", new Date(fleet.now.getTime() - 601_000));
+  const cut = fleet.folder.write("control/state/pairing/2123456789abcdef.json", "{", 0o640);
+  const [, found] = await leftFindings(fleet.controller);
+  const detail = "2 pairing requests, expired or unreadable";
+  expect([found?.ok, found?.detail]).toEqual([false, detail]);
+  expect(await found?.mend?.()).toBe("dropped 2 pairing requests");
+  expect([waits, over, cut].map(existsSync)).toEqual([true, false, false]);
+  expect(await found?.mend?.()).toBeUndefined();
+});
+
+test("a lock that is held for more than a day is named with its run; unused ones are removed, held ones stay", async () => {
+  await using fleet = await LocalFleet.create();
+  const { controller, now } = fleet;
+  const { locks, rollouts } = paths(controller.config);
+  const key = { host: "web-01", port: undefined, script: "deploy" };
+  const holder = {
+    ...key,
+    port: 7443,
+    pid: 1,
+    user: "alice",
+    since: isoSeconds(now),
+    reqid: REQID,
+  };
+  const taken = await controller.store.locks.take([{ key, holder }]);
+  if (taken.kind !== "held") throw new Error(taken.kind);
+  const unused = ["state/locks/db-01--x.lock", `state/rollouts/${REQID}.lock`];
+  const files = unused.map((name) => old(fleet, name, "", 1.1));
+  const locksFound = async () => {
+    const found = await leftFindings(controller);
+    return found.filter(({ name }) => name === "locks");
+  };
+  const [day] = await locksFound();
+  // maintain removes those in its time.
+  expect([day?.ok, day?.detail]).toEqual([true, "1 held, 2 files that nobody has used for a day"]);
+  fleet.passDays(1.1);
+  const [long, forgotten] = await locksFound();
+  const since = isoSeconds(now);
+  expect(long?.detail).toBe(`web-01:deploy has been held since ${since} by run ${REQID}`);
+  expect(long?.remedy).toContain(`ctrl-exec cancel ${REQID} --config`);
+  expect([long?.ok, forgotten?.ok]).toEqual([false, false]);
+  expect(await forgotten?.mend?.()).toBe("removed 2 lock files that nobody has used for a day");
+  expect(await forgotten?.mend?.()).toBeUndefined();
+  expect(files.filter(existsSync)).toEqual([]);
+  expect(existsSync(`${locks}/web-01--deploy.lock`)).toBe(true);
+  expect(existsSync(rollouts)).toBe(true);
+  for (const lock of taken.held) await lock.release();
+});
+
+test("a detached rollout with which no process goes on is named", async () => {
+  await using fleet = await LocalFleet.create();
+  const { store } = fleet.controller;
+  mkdirSync(paths(fleet.controller.config).rollouts, { mode: 0o700 });
+  old(fleet, `state/rollouts/${REQID}.order`, "{}", 0);
+  expect(faults(await leftFindings(fleet.controller))).toEqual([
+    `rollouts: no process goes on with ${REQID}`,
+  ]);
+  const owned = await store.rollouts.own(REQID);
+  expect(faults(await leftFindings(fleet.controller))).toEqual([]);
+  await owned?.end();
+});

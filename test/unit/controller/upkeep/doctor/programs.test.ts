@@ -1,0 +1,44 @@
+import { expect, test } from "bun:test";
+import { chmodSync } from "node:fs";
+import { programFindings } from "../../../../../src/controller/upkeep/doctor/programs.ts";
+import { faults } from "../../../../support/doctor.ts";
+import { LocalFleet } from "../../../../support/local-fleet.ts";
+
+test("hook and group_command are judged as they would be started, where they are set", async () => {
+  await using fleet = await LocalFleet.bare();
+  const { controller, folder } = fleet;
+  const { config } = controller;
+  expect(await programFindings(controller)).toEqual([]);
+  const auth_hook = folder.script("hook", "exit 0");
+  const group_command = folder.script("groups", "#!/no/such/shell\n");
+  const found = async () => {
+    return await programFindings({
+      ...controller,
+      config: { ...config, auth_hook, group_command },
+    });
+  };
+  expect(await found()).toEqual([
+    { name: "auth_hook", ok: true, detail: auth_hook },
+    {
+      name: "group_command",
+      ok: false,
+      detail: `${group_command}: its interpreter is missing: /no/such/shell`,
+      remedy: "install /no/such/shell, or correct the script's #! line",
+      misconfigured: true,
+    },
+  ]);
+  chmodSync(auth_hook, 0o777);
+  chmodSync(group_command, 0o644);
+  expect(faults(await found())).toEqual([
+    `auth_hook: ${auth_hook} can be written by its group and others (mode 0777)`,
+    `group_command: ${group_command} is not executable`,
+  ]);
+});
+
+test("a file of groups that cannot be read is named", async () => {
+  await using fleet = await LocalFleet.bare();
+  const file = fleet.folder.write("control/groups.d/web.toml", "[");
+  expect(faults(await programFindings(fleet.controller))).toEqual([
+    expect.stringContaining(`groups.d: Cannot read ${file}: `),
+  ]);
+});

@@ -126,12 +126,13 @@ function ownerOf({ state_dir }: ControllerConfig): number {
   return own === 0 ? 0 : (factsOf(state_dir)?.uid ?? own);
 }
 
-/** Registry, queue and credentials: who can write a record decides who answers for a host. */
+/** Registry, queue, join tokens and credentials: who can write a record decides who answers for a host. */
 async function folderFindings(config: ControllerConfig): Promise<Finding[]> {
-  const { agents, pairing, credentials } = paths(config);
+  const { agents, pairing, joinTokens, credentials } = paths(config);
   const folders = [
     { folder: agents, closed: OTHERS_WRITE },
     { folder: pairing, closed: OTHERS_WRITE },
+    { folder: joinTokens, closed: OTHERS_WRITE },
     { folder: credentials, closed: OTHERS_READ_KEY },
   ];
   const found = await Promise.all(

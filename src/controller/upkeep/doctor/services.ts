@@ -73,7 +73,7 @@ function apiFinding(config: ControllerConfig, around: Surroundings, runs: boolea
   }
   if (!isUsual(config) || !isEnabled(around)) return passed(name, "does not run");
   const detail = "does not run, although it is to start at boot";
-  return { name, ok: false, detail, remedy: "systemctl status ctrl-exec-api says why" };
+  return { name, ok: false, detail, remedy: "see why: systemctl status ctrl-exec-api" };
 }
 
 function pairingFinding(config: ControllerConfig, around: Surroundings, isOpen: boolean): Finding {

@@ -1,12 +1,20 @@
 /** How much the API takes on within this process's limit of descriptors (T65). */
 import type { Controller } from "../controller/control-host.ts";
-import { type ApiShares, apiShares } from "../core/descriptor-shares.ts";
+import {
+  type ApiShares,
+  apiPairingShares,
+  apiShares,
+  type PairingPortShares,
+} from "../core/descriptor-shares.ts";
 import { descriptorLimit, workDescriptors } from "../system/process/descriptors.ts";
 
 /** Logs a warning if the limit allows less than the configuration asks for. */
-export function shareDescriptors({ config: { api_max_requests }, log }: Controller): ApiShares {
+export function shareDescriptors(controller: Controller): ApiShares {
+  const { config, log } = controller;
+  const { api_max_requests } = config;
   const limit = descriptorLimit();
-  const shares = apiShares(limit, api_max_requests);
+  const door = config.join ? pairingShare(controller).connections : 0;
+  const shares = apiShares(limit - door, api_max_requests);
   workDescriptors().resize(shares.work);
   if (shares.requests < api_max_requests) {
     log({
@@ -16,4 +24,9 @@ export function shareDescriptors({ config: { api_max_requests }, log }: Controll
     });
   }
   return shares;
+}
+
+/** What the pairing port gets, where the API holds it. */
+export function pairingShare({ config: { pairing_max_queue } }: Controller): PairingPortShares {
+  return apiPairingShares(descriptorLimit(), pairing_max_queue);
 }

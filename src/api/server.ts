@@ -1,8 +1,10 @@
 /** ctrl-exec-api: from its start to its end. */
 import type { Controller } from "../controller/control-host.ts";
+import type { KeptPort } from "../controller/pairing/kept-port.ts";
 import { ANY_TIME, loadCredential } from "../controller/trust/credential.ts";
 import { startHttpServer } from "../system/net/http-server.ts";
 import { Answering } from "./answering.ts";
+import { pairingShare } from "./capacity.ts";
 import { startMetricsPort } from "./metrics-port.ts";
 
 export interface ApiServer {
@@ -46,6 +48,7 @@ export async function startApi(first: Controller, drainMs?: number): Promise<Api
   const { port } = server;
   const usesTls = api.tls !== undefined;
   await api.detached.start();
+  const door = config.join ? await openDoor(first) : undefined;
   // From now on, commands add what they count.
   void first.counts.all();
   log({ event: "api-start", bind: config.api_bind, port, tls: usesTls ? "yes" : "no" });
@@ -59,10 +62,17 @@ export async function startApi(first: Controller, drainMs?: number): Promise<Api
     async stop() {
       server.stopAccepting();
       metrics?.stopAccepting();
+      await door?.close();
       await api.drain();
       server.closeAll();
       metrics?.closeAll();
       log({ event: "api-stop" });
     },
   };
+}
+
+/** Loaded where it is wanted: it signs. */
+async function openDoor(controller: Controller): Promise<KeptPort> {
+  const { keepPairingPort } = await import("../controller/pairing/kept-port.ts");
+  return await keepPairingPort(controller, pairingShare(controller));
 }

@@ -152,7 +152,8 @@ function notAsked(name: string, path: string, thrown: unknown): CtrlExecError {
   return fileError("unreachable", "connect to", path, thrown);
 }
 
-/** Of an address or a port that was changed: it is taken at the start alone. */
-export function stillAt(value: string | number | undefined): string {
+/** Of what was changed and is taken at the start alone: an address, a port, or whether there is one. */
+export function stillAt(value: string | number | boolean | undefined): string {
+  if (typeof value === "boolean") return stillAt(value ? "on" : "off");
   return value === undefined ? "not used until a restart" : `still ${value} until a restart`;
 }

@@ -72,28 +72,37 @@ const MAX_JOINS = 256;
 /** How many of those are kept from the queue where there are few. */
 const MAX_SPARE = 32;
 
-export interface PairingShares {
+/** Of the pairing port, whichever program holds it. */
+export interface PairingPortShares {
   /** From others. */
   readonly connections: number;
   /** How many requests may wait. */
   readonly queue: number;
   /** How many confirmation codes may be agreed on at once. */
   readonly exchanges: number;
+}
+
+export interface PairingShares extends PairingPortShares {
   /** For connections to agents: pairing-mode renews their certificates. */
   readonly work: number;
 }
 
 export function pairingShares(limit: number, maxQueue: number): PairingShares {
   const usable = usableDescriptors(limit);
-  const connections = atLeastOne(Math.min(maxQueue + MAX_JOINS, usable / 2));
+  const port = portShares(usable / 2, maxQueue);
+  return { ...port, work: atLeastOne(usable - port.connections) };
+}
+
+/** Of ctrl-exec-api, where it holds the pairing port too; the rest is for apiShares(). */
+export function apiPairingShares(limit: number, maxQueue: number): PairingPortShares {
+  return portShares(usableDescriptors(limit) / 8, maxQueue);
+}
+
+function portShares(atMost: number, maxQueue: number): PairingPortShares {
+  const connections = atLeastOne(Math.min(maxQueue + MAX_JOINS, atMost));
   const spare = Math.min(MAX_SPARE, Math.floor(connections / 2));
   const queue = atLeastOne(Math.min(maxQueue, connections - spare));
-  return {
-    connections,
-    queue,
-    exchanges: queue + spare,
-    work: atLeastOne(usable - connections),
-  };
+  return { connections, queue, exchanges: queue + spare };
 }
 
 function atLeastOne(count: number): number {

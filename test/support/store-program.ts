@@ -80,7 +80,7 @@ const verbs: Readonly<Record<string, () => Promise<void>>> = {
     if (taken.kind === "held") for (const lock of taken.held) await lock.release();
   },
   async desk() {
-    const desk = await store.pairing.openDesk();
+    const desk = await store.pairing.openDesk("pairing-mode");
     await say(desk !== undefined);
     await desk?.close();
   },

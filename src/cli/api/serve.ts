@@ -17,6 +17,17 @@ import { openController } from "../controller/setting.ts";
 import { type Reload, Reloads, stillAt } from "../reload-requests.ts";
 import { sayUp } from "../render/up.ts";
 
+/** What holds until a restart. */
+const FIXED = [
+  "api_bind",
+  "api_port",
+  "metrics_bind",
+  "metrics_port",
+  "join",
+  "pairing_bind",
+  "pairing_port",
+] as const;
+
 export const serve = defineVerb({
   positionals: "",
   arity: [0, 0],
@@ -26,6 +37,9 @@ export const serve = defineVerb({
     "api_bind and api_port of ctrl-exec.conf (default 127.0.0.1, 7445), with TLS when",
     "the files of api_cert and api_key exist. The init system usually starts it.",
     "GET / lists the routes.",
+    "",
+    "With join = on it holds the pairing port too: hosts join with tokens, and a",
+    "request without one waits for an operator (ctrl-exec pairing-mode).",
     "",
     "SIGHUP reloads ctrl-exec.conf (except the addresses and ports) and the certificate",
     "without dropping a connection; if a file has an error, the old state stays in",
@@ -57,9 +71,9 @@ export const serve = defineVerb({
       try {
         const reloaded = keeping({ ...(await openController(options)), log, counts });
         server.reload(reloaded);
-        const fixed = (["api_bind", "api_port", "metrics_bind", "metrics_port"] as const)
-          .filter((key) => reloaded.config[key] !== controller.config[key])
-          .map((key) => ({ key, message: stillAt(controller.config[key]) }));
+        const fixed = FIXED.filter((key) => reloaded.config[key] !== controller.config[key]).map(
+          (key) => ({ key, message: stillAt(controller.config[key]) }),
+        );
         const warnings = [...fixed, ...(await groupWarnings(reloaded))];
         for (const { key, message } of warnings) log({ event: "config-warn", key, msg: message });
         checks.stop();

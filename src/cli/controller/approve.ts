@@ -46,7 +46,7 @@ export const approve = defineVerb({
     const controller = await openController(options);
     const approval = await approveRequest(controller, positionals[0] ?? "", dialled, code);
     io.out(describeApproval(approval));
-    if (!(await controller.store.pairing.deskIsOpen())) io.err(NOBODY_DELIVERS);
+    if ((await controller.store.pairing.deskKeeper()) === undefined) io.err(NOBODY_DELIVERS);
     return 0;
   },
 });

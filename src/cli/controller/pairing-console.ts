@@ -35,6 +35,8 @@ export class PairingConsole {
   readonly #io: Io;
   readonly #lines = new LineReader();
   readonly #skipped = new Set<string>();
+  /** Where ctrl-exec-api holds the port, what was denied here is seen to go, and looks as if it had left. */
+  readonly #decidedHere = new Set<string>();
   #shown: PendingRequest | undefined;
   /** The request on the screen is gone, and the operator has not seen another yet. */
   #paused = false;
@@ -58,6 +60,7 @@ export class PairingConsole {
 
   /** If it is still shown, `approve` or `deny` in another window has decided. */
   decided(request: PendingRequest): void {
+    this.#decidedHere.delete(request.id);
     if (this.#shown?.id !== request.id) return;
     this.#vanished(`${request.hostname} (${request.ip}) was decided elsewhere.`);
   }
@@ -71,6 +74,7 @@ export class PairingConsole {
   }
 
   #gone({ id, hostname, ip }: PendingRequest, why: string): void {
+    if (this.#decidedHere.delete(id)) return;
     const text = `${hostname} (${ip}) ${why}`;
     if (this.#shown?.id === id) this.#vanished(text);
     else this.#notice(text);
@@ -134,6 +138,7 @@ export class PairingConsole {
       return;
     }
     if (this.#shown?.id === request.id) this.#shown = undefined;
+    if (word !== "s") this.#decidedHere.add(request.id);
     try {
       if (word === "a")
         this.#io.out(describeApproval(await approveRequest(this.#controller, request.id)));
@@ -145,6 +150,7 @@ export class PairingConsole {
         this.#io.out(screenLine`Skipped ${request.hostname}; it stays in the list.\n`);
       }
     } catch (thrown) {
+      this.#decidedHere.delete(request.id);
       this.#complain(thrown);
     }
   }

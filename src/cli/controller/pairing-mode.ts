@@ -1,10 +1,14 @@
-import { startPairingServer } from "../../controller/pairing/server.ts";
+import type { Controller } from "../../controller/control-host.ts";
+import { watchQueue } from "../../controller/pairing/queue-watch.ts";
+import { type PairingEvents, startPairingServer } from "../../controller/pairing/server.ts";
+import { loadCredential } from "../../controller/trust/credential.ts";
 import { startCheckLoop } from "../../controller/upkeep/check-loop.ts";
 import { screenLine } from "../../core/text.ts";
 import { startWorkerThreads } from "../../system/process/helper-threads.ts";
 import { reapOrphans } from "../../system/process/orphans.ts";
 import { defineVerb } from "../command/command.ts";
-import { firstSignal, lostTerminal, STOP_SIGNALS } from "../command/stop-signals.ts";
+import type { Io } from "../command/io.ts";
+import { type Ending, firstSignal, lostTerminal, STOP_SIGNALS } from "../command/stop-signals.ts";
 import { COVERED } from "../render/covered.ts";
 import { fingerprintLines } from "../render/fingerprint.ts";
 import { commonOptions } from "./options.ts";
@@ -26,8 +30,11 @@ export const pairingMode = defineVerb({
     "alone. Such a code can be forged: compare the CA fingerprints. If one screen",
     "says both hosts and the other the request alone, somebody is in between: deny.",
     "",
-    "While it runs, it also maintains certificates, as ctrl-exec maintain does, every",
-    "cert_check_interval.",
+    "Where ctrl-exec-api holds the port (join = on in ctrl-exec.conf), it is the",
+    "console of the API's queue, and can be ended at any time.",
+    "",
+    "While it holds the port, it also maintains certificates, as ctrl-exec maintain",
+    "does, every cert_check_interval.",
   ].join("\n"),
   examples: ["ctrl-exec pairing-mode"],
   async run({ options, io }) {
@@ -35,38 +42,80 @@ export const pairingMode = defineVerb({
     await startWorkerThreads();
     const controller = await openController(options);
     const console = io.inIsTerminal ? new PairingConsole(controller, io) : undefined;
-    const server = await startPairingServer(controller, {
-      onRequest: (request) => {
-        if (console === undefined) {
-          const { id, hostname, ip, code, code_covers } = request;
-          io.note(
-            screenLine`Pairing request ${id} from ${hostname} (${ip}), code ${code} (covers ${COVERED[code_covers]})\n`,
-          );
-        } else console.arrived(request);
-      },
-      onPushedOut: (request) => {
-        if (console === undefined) {
-          io.err(`Pairing request ${request.id} was pushed out of the full queue by newer ones\n`);
-        } else console.pushedOut(request);
-      },
-      onDecided: (request) => console?.decided(request),
-      onWithdrawn: (request) => console?.withdrawn(request),
-    });
+    const events = eventsFor(console, io);
+    if ((await controller.store.pairing.deskKeeper()) === "ctrl-exec-api") {
+      return await watchHeldPort(controller, console, events, io);
+    }
+    const server = await startPairingServer(controller, events);
     const checks = startCheckLoop(controller);
-    let inputEnded = false;
-    const operator = console?.run().then((how) => {
-      inputEnded = how === "input ended";
-    });
-    const stopped = firstSignal(STOP_SIGNALS, operator);
+    const ended = untilEnded(console);
     io.err(fingerprintLines("CA fingerprint:  ", server.caFingerprint));
     io.err("The agent's screen must show the same.\n");
     io.err(`Waiting for pairing requests on port ${server.port}. Ctrl-C to stop.\n`);
-    const signal = await stopped;
+    const ending = await ended;
     console?.close();
     checks.stop();
     await server.close();
     io.err("Pairing mode has ended.\n");
-    // Ctrl-C and SIGTERM are how one ends it.
-    return signal === "SIGHUP" || (inputEnded && lostTerminal()) ? "SIGHUP" : 0;
+    return ending;
   },
 });
+
+/** ctrl-exec-api takes the requests, and maintains the certificates: this is the console of its queue. */
+async function watchHeldPort(
+  controller: Controller,
+  console: PairingConsole | undefined,
+  events: PairingEvents,
+  io: Io,
+): Promise<Ending> {
+  const { config, now } = controller;
+  const { ca } = loadCredential(config, now());
+  const ended = untilEnded(console);
+  io.err(fingerprintLines("CA fingerprint:  ", ca.fingerprint));
+  io.err("The agent's screen must show the same.\n");
+  io.err("ctrl-exec-api takes the pairing requests; they are decided here. Ctrl-C to stop.\n");
+  const watch = watchQueue(controller, events);
+  const ending = await Promise.race([ended, watch.over.then(() => "over" as const)]);
+  watch.close();
+  console?.close();
+  if (ending !== "over") {
+    io.err("Pairing mode has ended; ctrl-exec-api goes on taking requests.\n");
+    return ending;
+  }
+  io.err(
+    "ctrl-exec-api holds the pairing port no more. Start pairing-mode again to hold it here.\n",
+  );
+  return 1;
+}
+
+/** Until the operator, or a signal, ends it. */
+async function untilEnded(console: PairingConsole | undefined): Promise<Ending> {
+  let inputEnded = false;
+  const operator = console?.run().then((how) => {
+    inputEnded = how === "input ended";
+  });
+  const signal = await firstSignal(STOP_SIGNALS, operator);
+  // Ctrl-C and SIGTERM are how one ends it.
+  return signal === "SIGHUP" || (inputEnded && lostTerminal()) ? "SIGHUP" : 0;
+}
+
+function eventsFor(console: PairingConsole | undefined, io: Io): PairingEvents {
+  if (console !== undefined) {
+    return {
+      onRequest: (request) => console.arrived(request),
+      onPushedOut: (request) => console.pushedOut(request),
+      onDecided: (request) => console.decided(request),
+      onWithdrawn: (request) => console.withdrawn(request),
+    };
+  }
+  return {
+    onRequest: ({ id, hostname, ip, code, code_covers }) =>
+      io.note(
+        screenLine`Pairing request ${id} from ${hostname} (${ip}), code ${code} (covers ${COVERED[code_covers]})\n`,
+      ),
+    onPushedOut: ({ id }) =>
+      io.err(`Pairing request ${id} was pushed out of the full queue by newer ones\n`),
+    onDecided: () => undefined,
+    onWithdrawn: () => undefined,
+  };
+}

@@ -3,7 +3,7 @@
 import { createServer, type Socket } from "node:net";
 import { TLSSocket } from "node:tls";
 import { configArgument } from "../../core/config/controller-config.ts";
-import { type PairingShares, pairingShares } from "../../core/descriptor-shares.ts";
+import { type PairingPortShares, pairingShares } from "../../core/descriptor-shares.ts";
 import { CtrlExecError } from "../../core/errors.ts";
 import { readJsonAs } from "../../core/json.ts";
 import { newRequestId } from "../../core/request-id.ts";
@@ -18,7 +18,7 @@ import { peerAddress } from "../../system/net/peer-address.ts";
 import { tlsContext } from "../../system/net/tls.ts";
 import { descriptorLimit, workDescriptors } from "../../system/process/descriptors.ts";
 import type { Controller } from "../control-host.ts";
-import type { PendingRequest } from "../store/ports/pairing.ts";
+import type { DeskKeeper, PendingRequest } from "../store/ports/pairing.ts";
 import { loadCredential, pairingCredential } from "../trust/credential.ts";
 import { PairingAnswers } from "./answers.ts";
 import { type Caller, CodeExchange } from "./code-exchange.ts";
@@ -47,26 +47,26 @@ export interface PairingEvents {
   onWithdrawn(request: PendingRequest): void;
 }
 
-/** @throws CtrlExecError `busy` if another pairing-mode runs on this state folder, `config` for a bad port */
+export interface PairingPort {
+  /** The program that holds it. */
+  readonly keeper: DeskKeeper;
+  /** What the port gets of this process's descriptors; undefined if the whole process is there for it. */
+  readonly shares?: PairingPortShares;
+}
+
+/** @throws CtrlExecError `busy` if another program holds this port, `config` for a bad one */
 export async function startPairingServer(
   given: Controller,
   events: PairingEvents,
+  { keeper, shares = ownShares(given) }: PairingPort = { keeper: "pairing-mode" },
 ): Promise<PairingServer> {
-  const { controller, connections, exchanges } = withinDescriptors(given);
+  const { connections, exchanges } = shares;
+  const controller = withinDescriptors(given, shares);
   const { config, log, now, store } = controller;
   const credential = loadCredential(config, now());
   const context = tlsContext(pairingCredential(credential));
-  const held = await store.pairing.openDesk();
-  if (held === undefined) {
-    const option = configArgument(config.file);
-    throw new CtrlExecError(
-      "busy",
-      "Cannot start pairing-mode: it runs on this control host already",
-      {
-        hint: `Decide there, or in this terminal with ctrl-exec list-requests${option} and ctrl-exec approve <id>${option}.`,
-      },
-    );
-  }
+  const held = await store.pairing.openDesk(keeper);
+  if (held === undefined) throw await heldAlready(controller, keeper);
   await store.pairing.clear();
   const desk: Desk = {
     controller,
@@ -119,23 +119,44 @@ export async function startPairingServer(
   };
 }
 
-/** Limits the queue to the descriptors that there are (T65). */
-function withinDescriptors(given: Controller): Pick<PairingShares, "connections" | "exchanges"> & {
-  controller: Controller;
-} {
-  const { config, log } = given;
-  const limit = descriptorLimit();
-  const { connections, exchanges, queue, work } = pairingShares(limit, config.pairing_max_queue);
+async function heldAlready(
+  { config, store }: Controller,
+  keeper: DeskKeeper,
+): Promise<CtrlExecError> {
+  const option = configArgument(config.file);
+  if (keeper === "pairing-mode") {
+    return new CtrlExecError(
+      "busy",
+      "Cannot start pairing-mode: it runs on this control host already",
+      {
+        hint: `Decide there, or in this terminal with ctrl-exec list-requests${option} and ctrl-exec approve <id>${option}.`,
+      },
+    );
+  }
+  const other = (await store.pairing.deskKeeper()) ?? "another program";
+  return new CtrlExecError("busy", `Cannot hold the pairing port: ${other} holds it`, {
+    hint: "End it: the port is taken over within seconds.",
+  });
+}
+
+/** Where the whole process is there for the port. */
+function ownShares({ config }: Controller): PairingPortShares {
+  const { work, ...port } = pairingShares(descriptorLimit(), config.pairing_max_queue);
   workDescriptors().resize(work);
+  return port;
+}
+
+/** Limits the queue to the descriptors that there are (T65). */
+function withinDescriptors(given: Controller, { queue }: PairingPortShares): Controller {
+  const { config, log } = given;
   if (queue < config.pairing_max_queue) {
     log({
       event: "config-warn",
       key: "pairing_max_queue",
-      msg: `ulimit -n ${limit} leaves room for ${queue} requests`,
+      msg: `ulimit -n ${descriptorLimit()} leaves room for ${queue} requests`,
     });
   }
-  const controller = { ...given, config: { ...config, pairing_max_queue: queue } };
-  return { controller, connections, exchanges };
+  return { ...given, config: { ...config, pairing_max_queue: queue } };
 }
 
 interface Desk {

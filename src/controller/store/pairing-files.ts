@@ -21,6 +21,7 @@ import {
 import { isHeld, tryLock } from "../../system/files/lock.ts";
 import { lockPath, paths } from "./paths.ts";
 import type {
+  DeskKeeper,
   PairingAnswerKind,
   PairingDesk,
   PairingStore,
@@ -115,13 +116,18 @@ export class FilePairing implements PairingStore {
     }
   }
 
-  async openDesk(): Promise<PairingDesk | undefined> {
+  async openDesk(keeper: DeskKeeper): Promise<PairingDesk | undefined> {
     const lock = tryLock(lockPath(this.#config, "pairing-mode"));
+    lock?.describe(`${keeper}\n`);
     return lock && { close: async () => lock.release() };
   }
 
-  async deskIsOpen(): Promise<boolean> {
-    return isHeld(lockPath(this.#config, "pairing-mode"));
+  async deskKeeper(): Promise<DeskKeeper | undefined> {
+    const file = lockPath(this.#config, "pairing-mode");
+    if (!isHeld(file)) return undefined;
+    // Versions before 1.1, and a full disk, leave no text.
+    const text = readTextIfPresent(file)?.trim();
+    return text === "ctrl-exec-api" ? text : "pairing-mode";
   }
 }
 

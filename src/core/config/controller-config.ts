@@ -48,6 +48,7 @@ const shape = z.object({
   auth_hook: optional(absolutePath),
   auth_hook_timeout: withDefault(seconds, 10),
   auth_hook_json: withDefault(flag, false),
+  join: withDefault(flag, false),
   pairing_port: withDefault(port, DEFAULT_PAIRING_PORT),
   pairing_bind: withDefault(bindAddress, "::"),
   pairing_max_queue: withDefault(wholeNumber(1, 10_000), 10),

@@ -93,8 +93,16 @@ export const CONTROLLER_KEYS = {
     text: "yes if the hook reads the JSON on its standard input. A variable that would be longer than 128 KiB, such as that of several thousand hosts, is then left out of its environment; otherwise such a request is refused.",
     example: "yes",
   },
-  pairing_port: { group: PAIRING, text: "Port that pairing-mode listens on." },
-  pairing_bind: { group: PAIRING, text: "Address that pairing-mode listens on." },
+  join: {
+    group: PAIRING,
+    text: "on lets ctrl-exec-api hold the pairing port for as long as it runs: hosts join with their tokens at any time, and requests without one wait for an operator, for whom pairing-mode is the console.",
+    example: "on",
+  },
+  pairing_port: {
+    group: PAIRING,
+    text: "Port that pairing-mode, or with join = on ctrl-exec-api, listens on.",
+  },
+  pairing_bind: { group: PAIRING, text: "Address that it listens on." },
   pairing_max_queue: {
     group: PAIRING,
     text: "Most pairing requests that may wait at the same time. A further one pushes out the oldest of the network with the most requests (IPv4 /24, IPv6 /48), or is refused if that oldest one came from the same address.",

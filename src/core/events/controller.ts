@@ -139,8 +139,17 @@ export const CONTROLLER_EVENTS = {
     fields: ["error", "path"],
     when: "what was counted for metrics cannot be kept or read; if the file is broken, counting begins anew",
   },
-  "pairing-mode-start": { level: "info", fields: ["port"], when: "pairing-mode starts" },
-  "pairing-mode-stop": { level: "info", fields: [], when: "pairing-mode ends" },
+  "pairing-mode-start": {
+    level: "info",
+    fields: ["port"],
+    when: "pairing-mode, or ctrl-exec-api with `join = on`, takes requests from now on",
+  },
+  "pairing-mode-stop": { level: "info", fields: [], when: "it takes none any more" },
+  "pairing-port-fail": {
+    level: "err",
+    fields: ["error"],
+    when: "`ctrl-exec-api` cannot hold the pairing port, as `join = on` asks; it tries every few seconds",
+  },
   "pair-request": {
     level: "info",
     fields: ["agent", "codeCovers", "ip", "reqid", "status"],

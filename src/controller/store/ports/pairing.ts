@@ -21,6 +21,9 @@ export interface PendingRequest {
 
 export type PairingAnswerKind = PairingAnswer["status"];
 
+/** Who takes requests. */
+export type DeskKeeper = "pairing-mode" | "ctrl-exec-api";
+
 /** Held by the one process that takes requests; released when the process ends. */
 export interface PairingDesk {
   close(): Promise<void>;
@@ -47,6 +50,7 @@ export interface PairingStore {
   /** Removes every request and answer. */
   clear(): Promise<void>;
   /** Undefined if another process has it open. */
-  openDesk(): Promise<PairingDesk | undefined>;
-  deskIsOpen(): Promise<boolean>;
+  openDesk(keeper: DeskKeeper): Promise<PairingDesk | undefined>;
+  /** Undefined if nobody has it open. */
+  deskKeeper(): Promise<DeskKeeper | undefined>;
 }

@@ -46,11 +46,12 @@ export async function serviceFindings(
     const apiRuns = await host.store.rollouts.isTaker();
     // To ask makes the folder: only to look makes no state_dir.
     const hasLocks = existsSync(paths(host.config).locks);
-    const deskIsOpen = hasLocks && (await host.store.pairing.deskIsOpen());
+    const keeper = hasLocks ? await host.store.pairing.deskKeeper() : undefined;
+    const pairingRuns = keeper === "pairing-mode";
     return [
       apiFinding(host.config, around, apiRuns),
-      pairingFinding(host.config, around, deskIsOpen),
-      maintenanceFinding(host, around, apiRuns, deskIsOpen, await host.store.lastUpkeep()),
+      pairingFinding(host.config, around, keeper !== undefined),
+      maintenanceFinding(host, around, apiRuns, pairingRuns, await host.store.lastUpkeep()),
     ];
   });
 }
@@ -97,7 +98,7 @@ function maintenanceFinding(
   { config, now: clock }: HostContext,
   around: Surroundings,
   apiRuns: boolean,
-  deskIsOpen: boolean,
+  pairingRuns: boolean,
   last: Date | undefined,
 ): Finding {
   const now = clock();
@@ -108,7 +109,7 @@ function maintenanceFinding(
     : [];
   const by = [
     ...(apiRuns ? ["ctrl-exec-api"] : []),
-    ...(deskIsOpen ? ["pairing-mode"] : []),
+    ...(pairingRuns ? ["pairing-mode"] : []),
     ...new Set(timers),
   ];
   const who = by.length === 0 ? "" : ` (${by.join(", ")})`;

@@ -177,7 +177,7 @@ test("what cannot be mended is said with its reason, and the rest is done", asyn
   const real = controller.store.pairing;
   const pairing = {
     countOver: real.countOver.bind(real),
-    deskIsOpen: real.deskIsOpen.bind(real),
+    deskKeeper: real.deskKeeper.bind(real),
     drop: fail,
   } as unknown as PairingStore;
   const store = { ...controller.store, pairing };

@@ -48,7 +48,7 @@ test("what runs must be where its configuration says", async () => {
   await using fleet = await LocalFleet.create();
   const { store } = fleet.controller;
   using offers = await store.rollouts.takeOffers(async () => undefined);
-  const desk = await store.pairing.openDesk();
+  const desk = await store.pairing.openDesk("pairing-mode");
   expect(offers).toBeDefined();
   expect(faults(await services(fleet))).toEqual([
     "ctrl-exec-api: runs, and nothing listens on 127.0.0.1:7445: api_bind or api_port has changed since it was started",

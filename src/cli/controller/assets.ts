@@ -13,10 +13,12 @@ import agentOpenrc from "../../assets/ctrl-exec-agent.openrc" with { type: "text
 import agentProcd from "../../assets/ctrl-exec-agent.procd" with { type: "text" };
 import agentService from "../../assets/ctrl-exec-agent.service" with { type: "text" };
 import agentTight from "../../assets/ctrl-exec-agent-tight.conf" with { type: "text" };
+import alerts from "../../assets/ctrl-exec-alerts.yml" with { type: "text" };
 import apiPage from "../../assets/ctrl-exec-api.8" with { type: "text" };
 import apiOpenrc from "../../assets/ctrl-exec-api.openrc" with { type: "text" };
 import apiProcd from "../../assets/ctrl-exec-api.procd" with { type: "text" };
 import apiService from "../../assets/ctrl-exec-api.service" with { type: "text" };
+import dashboard from "../../assets/ctrl-exec-dashboard.json" with { type: "text" };
 import demonstrator from "../../assets/ctrl-exec-demonstrator.sh" with { type: "text" };
 import maintainCron from "../../assets/ctrl-exec-maintain.cron" with { type: "text" };
 import maintainService from "../../assets/ctrl-exec-maintain.service" with { type: "text" };
@@ -60,6 +62,9 @@ export const ASSETS: Readonly<Record<string, Asset>> = {
   "ctrl-exec.fish": file("Completions for fish", fishCompletion),
   "ctrl-exec-agent.procd": file("procd script of the agent", agentProcd),
   "ctrl-exec-api.procd": file("procd script of the API", apiProcd),
+  "ctrl-exec-alerts.yml": file("Alert rules for Prometheus", alerts),
+  // The compiler takes it for what the JSON holds; as text it is a string.
+  "ctrl-exec-dashboard.json": file("Dashboard for Grafana", dashboard as unknown as string),
   "openapi.json": { summary: "The API as an OpenAPI 3.1 document", text: openapi },
   "ctrl-exec.1": file("Manual page of ctrl-exec", controllerPage),
   "ctrl-exec-agent.8": file("Manual page of ctrl-exec-agent", agentPage),

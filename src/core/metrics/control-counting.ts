@@ -30,7 +30,7 @@ const CONTROL_COUNTING: Counting<ControlEvent> = {
   },
   "rollout-stop": ({ script, count }, tally) => {
     tally.add(M.rolloutsStopped, {});
-    if (count > 0) tally.add(M.hostRuns, { script, outcome: "not-started" }, count);
+    if (count > 0) countOutcome(script, "not-started", count, tally);
   },
   ping: (_, tally) => tally.add(M.pings, { result: "ok" }),
   "ping-fail": ({ fault }, tally) => {
@@ -75,8 +75,13 @@ interface HostEvent {
 }
 
 function countResult({ script, dropped }: HostEvent, outcome: string, tally: Tally): void {
-  tally.add(M.hostRuns, { script, outcome });
+  countOutcome(script, outcome, 1, tally);
   if (dropped !== undefined) tally.add(M.outputDropped, {}, dropped);
+}
+
+function countOutcome(script: string, outcome: string, count: number, tally: Tally): void {
+  tally.add(M.hostResults, { outcome }, count);
+  tally.add(M.hostRuns, { script, outcome }, count);
 }
 
 function countTime({ script, rtt }: HostEvent, tally: Tally): void {

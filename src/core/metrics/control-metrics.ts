@@ -23,6 +23,11 @@ const counter = metricMaker("ctrl_exec_", "counter");
 
 export const CONTROL_METRICS = {
   runs: counter("runs", "Runs that were sent to their hosts.", { script: "script" }),
+  hostResults: counter(
+    "host_results",
+    "Results of runs of all scripts: each outcome is there before its first one, so that its growth can be watched.",
+    { outcome: RUN_OUTCOMES },
+  ),
   hostRuns: counter("host_runs", "Results of runs, one for each host.", {
     script: "script",
     outcome: RUN_OUTCOMES,
@@ -71,7 +76,7 @@ export const CONTROL_METRICS = {
   joins: counter("joins", "Hosts that joined with a token, or were refused.", {
     result: ["ok", "refused"],
   }),
-  renewals: counter("agent_renewals", "Renewals of agents' certificates.", { result: DONE }),
+  renewals: counter("renewals", "Renewals of agents' certificates.", { result: DONE }),
   rotations: counter("rotations", "Rotations of this host's own certificate.", { result: DONE }),
   maintenanceFailures: counter(
     "maintenance_failures",

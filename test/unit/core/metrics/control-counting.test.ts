@@ -28,6 +28,8 @@ describe("a result of a run", () => {
       ),
     ).toEqual({
       "ctrl_exec_runs deploy": [1],
+      "ctrl_exec_host_results ok": [1],
+      "ctrl_exec_host_results failed": [1],
       "ctrl_exec_host_runs deploy ok": [1],
       "ctrl_exec_host_runs deploy failed": [1],
       "ctrl_exec_host_run_duration_seconds deploy": [0, 1, 0, 1, 0, 0, 0, 0, 0, 0, 4.62],
@@ -45,6 +47,10 @@ describe("a result of a run", () => {
         { event: "rollout-stop", count: 7, reason: "x", reqid: RUN.reqid, script: "deploy" },
       ),
     ).toEqual({
+      "ctrl_exec_host_results never-ran": [1],
+      "ctrl_exec_host_results unknown": [1],
+      "ctrl_exec_host_results failed": [1],
+      "ctrl_exec_host_results not-started": [7],
       "ctrl_exec_host_runs deploy never-ran": [1],
       "ctrl_exec_agent_call_failures run refused": [1],
       "ctrl_exec_host_runs deploy unknown": [1],

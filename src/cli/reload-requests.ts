@@ -104,11 +104,11 @@ export function reloadVerb(name: string) {
     arity: [0, 0],
     options: {} satisfies OptionDefs,
     details: [
-      "What systemctl reload runs. Does what SIGHUP does and waits for the result. When",
-      "the service refuses the new files, the old ones stay in force, and reload ends",
-      "with 78 and the reason. What it passes over in files that it takes, such as a",
-      "bad line of scripts.conf, is named on standard error. The service listens in",
-      "the folder that $RUNTIME_DIRECTORY names, which service managers set.",
+      "systemctl reload runs this. It does what SIGHUP does and waits for the result.",
+      "If the service refuses the new files, the old ones stay in force, and reload",
+      "ends with 78 and the reason. Anything skipped in files that the service takes,",
+      "such as a bad line of scripts.conf, is named on standard error. The service",
+      "listens in the folder that $RUNTIME_DIRECTORY names, which service managers set.",
     ].join("\n"),
     examples: [`${name} reload`],
     async run({ io }) {

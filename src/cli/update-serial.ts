@@ -16,8 +16,8 @@ const update = defineVerb({
   arity: [0, 1],
   options: {},
   details: [
-    "Agents run this when their control host calls it; it does nothing for anybody",
-    "else. It stores the serial in dispatcher_serial_path, and keeps the previous one",
+    "Agents run this when their control host calls it; it is of no use otherwise. It",
+    "stores the serial in dispatcher_serial_path, and keeps the previous one",
     "beside it until the control host has called under the new one. List it in",
     "scripts.conf:",
     "",

@@ -57,7 +57,7 @@ export const join = defineVerb({
     "A join that was cut off, on either side, is finished by the same command, and",
     "counts once.",
     "",
-    "A host that is registered already joins again with the key that it has. With",
+    "A host that is registered already joins again with its present key. With",
     "--consume the token's file is removed once this host has joined.",
     "",
     "Exit status: 0 joined, 3 refused, 78 a token or file that cannot be used, 1 any",

@@ -19,9 +19,9 @@ export const selfCheck = defineVerb({
   options,
   details: [
     "Checks agent.conf, scripts.conf and every script, the certificate, its key and",
-    "CA, the serial and revocation files and the auth hook, a line each; a line that",
-    "fails says what to do. Run it as root (sudo) or as the agent's user: others may",
-    "not read all of these files.",
+    "CA, the serial and revocation files and the auth hook, with a line for each; a",
+    "line that fails says what to do. Run it as root (sudo) or as the agent's user:",
+    "others may not read all of these files.",
     "",
     "Exit status: 0 if all pass, 1 if not.",
   ].join("\n"),

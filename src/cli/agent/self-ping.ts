@@ -20,7 +20,7 @@ export const selfPing = defineVerb({
     "the port listens, that TLS works and that the policy is enforced. Run it as root",
     "(sudo) or as the agent's user: others may not read the key.",
     "",
-    "Exit status: 0 if the agent refused it so, 1 if not.",
+    "Exit status: 0 if the agent refused it in this way, 1 if not.",
   ].join("\n"),
   examples: ["sudo ctrl-exec-agent self-ping"],
   async run({ options, io }) {

@@ -24,12 +24,13 @@ export const cancel = defineVerb({
     ...commonOptions,
   },
   details: [
-    "Ends a run on its hosts, or on those that are named: all that its script has",
-    "started there gets TERM, and KILL after --grace seconds (default 10). The result",
-    "of the run says that it was cancelled, and by whom. Hosts may be expressions, as",
-    "in run, and stand for hosts of this run alone: 'web-*', @all --except db-01.",
+    "Ends a run on its hosts, or on those that you name: everything that its script",
+    "has started there gets TERM, and KILL after --grace seconds (default 10). The",
+    "result of the run says that it was cancelled, and by whom. Hosts may be",
+    "expressions, as in run, and stand only for hosts of this run: 'web-*', @all",
+    "--except db-01.",
     "",
-    "Exit status: 0 when nothing of it runs any more, 1 when a host could not be",
+    "Exit status: 0 when nothing of the run is left, 1 when a host could not be",
     "asked or something could not be ended.",
   ].join("\n"),
   examples: [

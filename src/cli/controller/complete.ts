@@ -15,10 +15,9 @@ export const complete = defineVerb({
   arity: [1, 100_001],
   options: { word: controllerOptions.word, ...commonOptions },
   details: [
-    "For the shells' completions: hosts, and what else an expression may go on with;",
-    "groups as far as they are known; scripts that the hosts have, as far as they",
-    "have told or run them; the newest runs; tags; pairing requests that wait;",
-    "assets. Nobody is asked.",
+    "For shell completion: hosts, and other ways to continue an expression; groups as",
+    "far as they are known; scripts that the hosts have reported or run; the newest",
+    "runs; tags; pairing requests that wait; assets. No host is asked.",
     "--word is what was typed of the word itself.",
   ].join("\n"),
   examples: ["ctrl-exec complete hosts", "ctrl-exec complete scripts web-01"],

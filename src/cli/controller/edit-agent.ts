@@ -17,7 +17,7 @@ export const editAgent = defineVerb({
   },
   details: [
     "Changes the address or port that the registry keeps for a host, or whether it",
-    "is dialled by name or by address.",
+    "is called by name or by address.",
   ].join("\n"),
   examples: [
     "ctrl-exec edit-agent web-01 --ip 10.0.0.7",

@@ -21,9 +21,9 @@ export const listGroups = defineVerb({
   details: [
     "Lists the groups that an expression can name as @@<group>: those of the files",
     "in groups.d beside ctrl-exec.conf, and those that group_command prints. With",
-    "names, these alone. FROM is the file, or group_command. A ? at COUNT says that",
-    "the group cannot be used; why stands below the table. --wide shows every host,",
-    "in one line.",
+    "names, only these. FROM is the file, or group_command. A ? after COUNT says that",
+    "the group cannot be used; a line below the table says why. --wide shows every",
+    "host, in one line.",
     "",
     "Exit status: 0 when every group can be used, 1 when one cannot, 78 when a file",
     "cannot be read.",

@@ -12,9 +12,9 @@ export const listLocks = defineVerb({
   options: { json: controllerOptions.json, ...commonOptions },
   details: [
     "A run holds a lock for each host and script until the result is in or it gives",
-    "up waiting. Meanwhile, a second run of the script on that host is refused at",
-    "once. A lock ends with the process that holds it. A script that was let go has",
-    "none: its agent refuses the second run. list-runs shows it.",
+    "up waiting. Meanwhile, a second run of the script on that host is refused",
+    "immediately. A lock ends with the process that holds it. A detached script has",
+    "no lock: its agent refuses the second run. list-runs shows it.",
   ].join("\n"),
   examples: ["ctrl-exec list-locks", "ctrl-exec list-locks --json"],
   async run({ options, io }) {

@@ -15,11 +15,11 @@ export const controllerOptions = {
   except: {
     type: "string",
     valueHint: "hosts",
-    description: "Leave these hosts out: an expression, as for the hosts",
+    description: "Exclude these hosts: an expression, as for the hosts",
   },
   "dry-run": {
     type: "boolean",
-    description: "Show who would be asked, and ask the auth hook alone",
+    description: "Show who would be asked; ask only the auth hook",
   },
   "hosts-from": {
     type: "string",
@@ -29,7 +29,7 @@ export const controllerOptions = {
   batch: {
     type: "string",
     valueHint: "sizes",
-    description: "Run on so many at a time: 1,10%,100%; the last repeats",
+    description: "Hosts in each batch: 1,10%,100%; the last size repeats",
   },
   "max-failures": {
     type: "string",
@@ -45,7 +45,7 @@ export const controllerOptions = {
   "per-tag": {
     type: "string",
     valueHint: "tag=n",
-    description: "At most n hosts of each value of the tag at once",
+    description: "At most n hosts of each value of the tag in a batch",
   },
   check: {
     type: "string",
@@ -55,15 +55,15 @@ export const controllerOptions = {
   resume: {
     type: "string",
     valueHint: "reqid",
-    description: "Go on with the hosts that it did not start",
+    description: "Go on with the hosts that this rollout did not start",
   },
   json: { type: "boolean", description: "Print the result as one line of JSON" },
   fix: { type: "boolean", description: "Do what is safe about it, and say what was done" },
   "json-stream": {
     type: "boolean",
-    description: "Print a line of JSON for each event, as they come",
+    description: "Print a line of JSON for each event, as it comes",
   },
-  live: { type: "boolean", description: "Show output as it comes, in a pipe too" },
+  live: { type: "boolean", description: "Show output as it comes, even in a pipe" },
   "no-live": { type: "boolean", description: "Show each host's output when it has ended" },
   fold: {
     type: "boolean",
@@ -72,7 +72,7 @@ export const controllerOptions = {
   "no-fold": { type: "boolean", description: "Show a block for each host, however many" },
   diff: {
     type: "boolean",
-    description: "Show the largest block whole, of the others what differs",
+    description: "Show the largest block whole, and how the others differ",
   },
   only: { type: "string", valueHint: "failed", description: "Show only hosts that failed" },
   quiet: { type: "boolean", description: "Show headers only, no output" },
@@ -109,21 +109,25 @@ export const controllerOptions = {
   since: {
     type: "string",
     valueHint: "when",
-    description: "Only runs started since: 2h, 2026-01-15",
+    description: "Only runs started since then: 2h, 2026-01-15",
   },
-  limit: { type: "string", valueHint: "n", description: "List at most so many runs (default 20)" },
+  limit: {
+    type: "string",
+    valueHint: "n",
+    description: "List at most this many runs (default 20)",
+  },
   follow: { type: "boolean", description: "Go on until every script has ended" },
-  stderr: { type: "boolean", description: "Show what the script has printed on stderr alone" },
+  stderr: { type: "boolean", description: "Show only what the script has printed on stderr" },
   detach: { type: "boolean", description: "Do not wait for the script: print the run's id" },
   async: { type: "boolean", description: "The same as --detach" },
   grace: { type: "string", valueHint: "s", description: "Seconds between TERM and KILL" },
-  timeout: { type: "string", valueHint: "s", description: "Wait for at most so many seconds" },
+  timeout: { type: "string", valueHint: "s", description: "Wait for at most this many seconds" },
   ip: { type: "string", valueHint: "address", description: "Record this address for the agent" },
   "agent-port": { type: "string", valueHint: "n", description: "Record this port for the agent" },
   "lookup-by": {
     type: "string",
     valueHint: "hostname|ip",
-    description: "Dial the agent by its name or its recorded address",
+    description: "Call the agent by its name or its recorded address",
   },
   code: {
     type: "string",
@@ -134,11 +138,11 @@ export const controllerOptions = {
   yes: { type: "boolean", description: "Do not ask for confirmation" },
   force: {
     type: "boolean",
-    description: "Go on although other hosts' clocks disagree",
+    description: "Go on even if other hosts' clocks disagree",
   },
   ttl: { type: "string", valueHint: "time", description: "How long it can be used (default 1h)" },
   uses: { type: "string", valueHint: "n", description: "How many hosts may join (default 1)" },
-  name: { type: "string", valueHint: "pattern", description: "Only hosts of such names: web-*" },
+  name: { type: "string", valueHint: "pattern", description: "Only hosts with such names: web-*" },
   tag: {
     type: "string",
     valueHint: "key=value",
@@ -179,7 +183,7 @@ export const choiceOptions = {
   limit: {
     ...controllerOptions.limit,
     valueHint: "n|n%",
-    description: "Take so many of the hosts at random; n% is rounded up",
+    description: "Take this many of the hosts at random; n% is rounded up",
   },
 } as const;
 

@@ -24,9 +24,10 @@ export const ping = defineVerb({
     ...commonOptions,
   },
   details: [
-    "Calls each host over mutual TLS, and names each host whose clock is a minute or",
-    "more away from this one's. Hosts may be expressions, as in run: 'web-[01-20]',",
-    "'web-*', @all, '@all!@stale', and --hosts-from takes more of them from a file.",
+    "Calls each host over mutual TLS, and names each host whose clock differs from",
+    "this one's by a minute or more. Hosts may be expressions, as in run:",
+    "'web-[01-20]', 'web-*', @all, '@all!@stale'. --hosts-from takes more of them",
+    "from a file.",
     "",
     "Exit status: 0 when every host answered, 1 when any did not.",
   ].join("\n"),

@@ -82,7 +82,7 @@ export const controllerProgram: Program = {
       load: async () => (await import("./deny.ts")).deny,
     },
     "edit-agent": {
-      summary: "Change how a registered host is dialled",
+      summary: "Change how a registered host is called",
       load: async () => (await import("./edit-agent.ts")).editAgent,
     },
     tag: {
@@ -126,12 +126,12 @@ export const controllerProgram: Program = {
       load: async () => (await import("./asset.ts")).asset,
     },
     complete: {
-      summary: "Print what fits at a place of a command line",
+      summary: "Print the completions of a word of a command line",
       hidden: true,
       load: async () => (await import("./complete.ts")).complete,
     },
     demo: {
-      summary: "Show the whole system on this machine, with nothing installed",
+      summary: "Show the whole system on this host, with nothing installed",
       load: async () => (await import("./demo.ts")).demo,
     },
     help: {

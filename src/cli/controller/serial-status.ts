@@ -16,7 +16,7 @@ export const serialStatus = defineVerb({
   arity: [0, 100_000],
   options: { ...choiceOptions, json: controllerOptions.json, ...commonOptions },
   details: [
-    "Shows the control host's serials, and for each agent, or those that are named:",
+    "Shows the control host's serials, and for each agent, or those that you name:",
     "",
     "  current   it has confirmed the current serial",
     "  pending   it has yet to confirm it, and is called under the previous one",

@@ -13,7 +13,7 @@ export const setupCa = defineVerb({
   details: [
     "Makes the CA key and certificate that sign every certificate of the fleet, valid",
     "for 10 years. Never overwrites a CA. The key stays on this host; keep a backup",
-    "of it offline. New hosts can check the fingerprint that it prints:",
+    "of it offline. New hosts can check the fingerprint that this mode prints:",
     "request-pairing --ca-fingerprint.",
   ].join("\n"),
   examples: ["ctrl-exec setup-ca"],

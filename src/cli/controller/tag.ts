@@ -14,14 +14,14 @@ export const tag = defineVerb({
   arity: [1, 1000],
   options: { json: controllerOptions.json, ...callerOptions, ...commonOptions },
   details: [
-    "Sets tags of hosts, and removes those that end in -, for expressions such as",
+    "Sets tags of hosts, and removes keys that end in -, for expressions such as",
     "'@env=production' and '@role=db,env!=test'. The hosts are an expression, as in",
     "run; all of them are changed, or none. These tags are this control host's own:",
     "they stay until they are removed, and win over what an agent claims in its",
     "configuration. agent_tags = ignore in ctrl-exec.conf ignores all claims.",
     "",
-    "Without a tag, shows those of the hosts, own and claimed, and how long ago the",
-    "agent told what it claims.",
+    "Without a tag, shows the tags of the hosts, own and claimed, and how long ago",
+    "the agent claimed them.",
   ].join("\n"),
   examples: [
     "ctrl-exec tag web-01 env=production role=web",

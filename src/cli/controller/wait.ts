@@ -40,8 +40,8 @@ export const wait = defineVerb({
   },
   details: [
     "Waits until a run has ended on every host, and shows each result as it arrives,",
-    "as run does; of a run that has ended, all of them at once. Ctrl-C stops",
-    "waiting; the run continues.",
+    "as run does; if the run has ended already, all of them. Ctrl-C stops waiting;",
+    "the run continues.",
     "",
     "Exit status: 0 when every host succeeded, 1 when any failed, 124 when some have",
     "not ended after --timeout seconds.",

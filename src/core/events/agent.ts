@@ -19,17 +19,17 @@ export const AGENT_EVENTS = {
     action: "run",
     level: "warning",
     fields: ["error", "exit", "peer", "reqid", "script"],
-    when: "a script could not be started (`cannot execute ...`), the agent cannot tell whether it ran (`cannot tell whether ...`), or its end is not known: the host went down under it, or what watched it was killed",
+    when: "a script could not be started (`cannot execute ...`), the agent cannot tell whether it ran (`cannot tell whether ...`), or its end is not known because the host went down, or the process that watched the script was killed",
   },
   "run-unkept": {
     level: "warning",
     fields: ["error", "reqid", "script"],
-    when: "a script that is about to start has no folder: the run ends for the control host when the agent ends. Once for each ERROR",
+    when: "a script that is about to start has no folder: if the agent ends, the run is lost to the control host. Once for each ERROR",
   },
   "run-folder-fail": {
     level: "err",
     fields: ["error", "reqid", "script"],
-    when: "what is kept of a run was removed, cut or made unreadable, or its disk is full or read-only: how it ended is told all the same, as long as this agent runs; what is missing of its output counts as dropped. Once for each run",
+    when: "what is kept of a run was removed, cut or made unreadable, or its disk is full or read-only: how it ended is still reported, as long as this agent runs; the missing output counts as dropped. Once for each run",
   },
   deny: {
     level: "warning",
@@ -41,18 +41,18 @@ export const AGENT_EVENTS = {
     level: "info",
     fields: ["left", "peer", "reqid", "script", "user"],
     maybe: ["reason"],
-    when: "all that a script has started was ended on request, but for LEFT processes, of which REASON is about one",
+    when: "everything that a script has started was ended on request, except LEFT processes; REASON is about one of them",
   },
   withdraw: {
     level: "info",
     fields: ["peer", "reqid"],
-    when: "a control host gave up a run that this agent does not know, and that it will not start any more",
+    when: "a control host withdrew a run that this agent does not know; the agent will never start it",
   },
   "withdraw-fail": {
     action: "withdraw",
     level: "err",
     fields: ["error", "peer", "reqid"],
-    when: "the same, but it cannot be noted for the next agent: the control host is promised nothing, and asks again",
+    when: "the same, but the withdrawal cannot be stored for the next agent: the control host is promised nothing, and asks again",
   },
   "stdin-timeout": {
     level: "warning",
@@ -96,7 +96,7 @@ export const AGENT_EVENTS = {
   "new-identity": {
     level: "info",
     fields: ["expiry", "serial"],
-    when: "from now on it shows the certificate that a pairing or renewal has stored",
+    when: "the agent now shows the certificate that a pairing or renewal has stored",
   },
   "serial-reject": {
     level: "warning",
@@ -197,12 +197,12 @@ export const AGENT_EVENTS = {
     action: "revoked-serials-absent",
     level: "err",
     fields: ["path", "reason"],
-    when: "the revocation file that `agent.conf` names is not there",
+    when: "the revocation file that `agent.conf` names is missing",
   },
   "revoked-serials-bad": {
     level: "err",
     fields: ["error"],
-    when: "the revocation file has changed, and the lines in ERROR are not serials; until they are, what it said before is refused as well",
+    when: "the revocation file has changed, and the lines in ERROR are not serials; until they are, the serials that it listed before are refused as well",
   },
   reload: { level: "info", fields: ["scripts"], when: "SIGHUP was carried out" },
   "reload-fail": {

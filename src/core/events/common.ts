@@ -27,7 +27,7 @@ export const COMMON_EVENTS = {
     level: "warning",
     fields: ["msg"],
     maybe: ["entry", "key"],
-    when: "a key or a line of `scripts.conf` is ignored or not wholly followed, or others can write one of these files",
+    when: "a key or a line of `scripts.conf` is ignored or followed only in part, or others can write one of these files",
   },
   "metrics-start": {
     level: "info",
@@ -37,6 +37,6 @@ export const COMMON_EVENTS = {
   "log-lost": {
     level: "warning",
     fields: ["count"],
-    when: "COUNT lines before this one found no reader",
+    when: "COUNT lines before this one were lost, because nobody read them",
   },
 } as const satisfies Entries;

@@ -28,7 +28,7 @@ export const CONTROLLER_EVENTS = {
     level: "err",
     fields: ["error", "reqid", "script", "state", "target"],
     maybe: ["dropped", "fault", "rtt"],
-    when: "a host failed; FAULT where it could not be asked",
+    when: "a host failed; FAULT if it could not be asked",
   },
   "rollout-stop": {
     level: "warning",
@@ -48,7 +48,7 @@ export const CONTROLLER_EVENTS = {
   "rollout-resume": {
     level: "info",
     fields: ["reqid", "script", "user"],
-    when: "somebody goes on with a rollout that had stopped",
+    when: "somebody resumed a rollout that had stopped",
   },
   "rollout-take": {
     level: "info",
@@ -82,7 +82,7 @@ export const CONTROLLER_EVENTS = {
     level: "err",
     fields: ["error", "reqid", "status", "target"],
     maybe: ["fault", "peer", "rtt"],
-    when: "a host failed, STATUS is `error`; PEER where the address that was called is known",
+    when: "a host failed, STATUS is `error`; PEER if the address that was called is known",
   },
   capabilities: {
     level: "info",
@@ -95,7 +95,7 @@ export const CONTROLLER_EVENTS = {
     level: "err",
     fields: ["error", "target"],
     maybe: ["fault", "rtt"],
-    when: "a host did not",
+    when: "a host did not answer discovery",
   },
   "lock-acquire": { level: "info", fields: ["host", "script"], when: "before a run" },
   "lock-release": { level: "info", fields: ["hosts", "script"], when: "after it" },
@@ -117,7 +117,7 @@ export const CONTROLLER_EVENTS = {
   "run-purge-fail": {
     level: "warning",
     fields: ["error"],
-    when: "the folder of the records cannot be looked through",
+    when: "the folder of the records cannot be searched",
   },
   "run-index-fail": {
     level: "warning",
@@ -132,12 +132,12 @@ export const CONTROLLER_EVENTS = {
   "learn-fail": {
     level: "warning",
     fields: ["error", "path"],
-    when: "what the hosts have told cannot be kept or read; if the file is broken, a new one takes its place",
+    when: "what the hosts have reported cannot be stored or read; if the file is damaged, a new one replaces it",
   },
   "count-fail": {
     level: "warning",
     fields: ["error", "path"],
-    when: "what was counted for metrics cannot be kept or read; if the file is broken, counting begins anew",
+    when: "what was counted for metrics cannot be stored or read; if the file is damaged, counting begins again",
   },
   "pairing-mode-start": {
     level: "info",
@@ -158,12 +158,12 @@ export const CONTROLLER_EVENTS = {
   "pair-code-limit": {
     level: "warning",
     fields: ["agent", "ip", "reqid"],
-    when: "too many exchanges were abandoned under this name, by this address or by all: the code covers the request alone",
+    when: "too many exchanges were abandoned under this name, by this address or in all: the code covers the request alone",
   },
   "pair-reject": {
     level: "info",
     fields: ["ip", "reason"],
-    when: "the queue is full, the request is not one, or its value for the code was wrong or did not come",
+    when: "the queue is full, the request is malformed, or its value for the code was wrong or did not come",
   },
   "pair-reject-flood": {
     action: "pair-reject",
@@ -191,13 +191,13 @@ export const CONTROLLER_EVENTS = {
     level: "info",
     fields: ["count", "expiry", "token"],
     maybe: ["tags", "user"],
-    when: "a join token was made, with which COUNT hosts may join; USER where the API was asked",
+    when: "a join token was made, with which COUNT hosts may join; USER if the API was asked",
   },
   "token-revoke": {
     level: "info",
     fields: ["token"],
     maybe: ["user"],
-    when: "no host joins with the token from now on; USER where the API was asked",
+    when: "no host can join with the token any more; USER if the API was asked",
   },
   join: {
     level: "info",
@@ -209,7 +209,7 @@ export const CONTROLLER_EVENTS = {
     level: "warning",
     fields: ["ip", "reason"],
     maybe: ["agent", "token"],
-    when: "a host may not join; AGENT and TOKEN are what it says, and nobody has verified them",
+    when: "a host may not join; AGENT and TOKEN are its own claims, which nobody has verified",
   },
   "pair-approve": { level: "info", fields: ["agent", "reqid"], when: "the operator approved" },
   "pair-deny": { level: "info", fields: ["agent", "reqid"], when: "the operator denied" },
@@ -229,7 +229,7 @@ export const CONTROLLER_EVENTS = {
     level: "info",
     fields: ["agent"],
     maybe: ["removed", "tags"],
-    when: "this control host's own tags of a host were changed: TAGS were set, REMOVED are gone",
+    when: "this control host's own tags of a host were changed: TAGS were set, REMOVED were removed",
   },
   "setup-ca": { level: "info", fields: ["fingerprint"], when: "a CA was made" },
   "setup-ctrl-exec": {
@@ -310,7 +310,7 @@ export const CONTROLLER_EVENTS = {
   "clock-differs": {
     level: "warning",
     fields: ["agent", "offset"],
-    when: "an agent's clock is a minute or more away from this host's. Logged when that begins, and each hour",
+    when: "an agent's clock differs from this host's by a minute or more. Logged when that begins, and each hour",
   },
   "clock-refuse": {
     level: "err",

@@ -170,6 +170,7 @@ const OWN_REFUSALS: Readonly<Record<string, readonly (keyof typeof REFUSALS)[]>>
   "/runs/{reqid}/events": [403, 404],
   "/runs/{reqid}/output/{host}": [403, 404],
   "/events": [403, 404],
+  "/tokens/{id}/revoke": [403, 404],
 };
 
 export function json(schema: string, example: unknown): JsonObject {

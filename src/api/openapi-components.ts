@@ -5,6 +5,7 @@ import { hostExpressionSchema } from "./host-schemas.ts";
 import { runsAnswer } from "./run-list-schemas.ts";
 import * as schemas from "./schemas.ts";
 import { runMessage } from "./stream-schemas.ts";
+import * as tokens from "./token-schemas.ts";
 
 /** Schemas that become components, for requests and for answers. */
 const REQUESTS = {
@@ -14,6 +15,8 @@ const REQUESTS = {
   ResumeRequest: schemas.resumeRequest,
   CancelRequest: schemas.cancelRequest,
   PauseRequest: schemas.pauseRequest,
+  TokenRequest: tokens.tokenRequest,
+  TokenIdRequest: tokens.tokenIdRequest,
 };
 
 const ANSWERS = {
@@ -33,6 +36,9 @@ const ANSWERS = {
   RunList: runsAnswer,
   CancelAnswer: schemas.cancelAnswer,
   PauseAnswer: schemas.pauseAnswer,
+  TokenAnswer: tokens.tokenAnswer,
+  TokensAnswer: tokens.tokensAnswer,
+  RevokedAnswer: tokens.revokedAnswer,
   OpenApi: schemas.openapiAnswer,
   Error: schemas.errorAnswer,
   Denied: schemas.deniedAnswer,

@@ -120,6 +120,14 @@ const PATH_PARAMETERS = [
     schema: { type: "string" },
     example: "web-01",
   },
+  {
+    name: "id",
+    in: "path",
+    required: true,
+    description: "The id of a join token, which is not a secret.",
+    schema: { type: "string", pattern: "^[0-9a-f]{16}$" },
+    example: "a1b2c3d4e5f60718",
+  },
 ];
 
 const USERNAME_PARAMETER = {

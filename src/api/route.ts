@@ -78,10 +78,12 @@ export interface Call<Body = Record<string, unknown>> {
   readonly over: AbortSignal;
 }
 
-/** What stands in the path for `{reqid}` and `{host}`, as received; empty if the path has no such part. */
+/** What stands in the path for `{reqid}`, `{host}` and `{id}`, as received; empty if the path has no such part. */
 export interface PathParameters {
   readonly reqid: string;
   readonly host: string;
+  /** Of a join token. */
+  readonly id: string;
 }
 
 /** What all routes share. */

@@ -15,6 +15,7 @@ import { index } from "./routes/root.ts";
 import { run } from "./routes/run.ts";
 import { runs } from "./routes/runs.ts";
 import { oneRun, status } from "./routes/status.ts";
+import { createToken, listTokens, revokeToken } from "./routes/tokens.ts";
 
 export const ROUTES: readonly Route[] = [
   index,
@@ -34,6 +35,9 @@ export const ROUTES: readonly Route[] = [
   runEvents,
   output,
   events,
+  createToken,
+  listTokens,
+  revokeToken,
   openapi,
   openapiLive,
 ];
@@ -60,16 +64,23 @@ export function matchPath(path: string): Match | undefined {
   return { routes, parameters: first.parameters };
 }
 
+const PARAMETERS = new Map<string, keyof PathParameters>([
+  ["{reqid}", "reqid"],
+  ["{host}", "host"],
+  ["{id}", "id"],
+]);
+
 /** Undefined if the path is not of this form. */
 function parametersIn(path: string, form: string): PathParameters | undefined {
   const [segments, wanted] = [path.split("/"), form.split("/")];
   if (segments.length !== wanted.length) return undefined;
-  const parameters = { reqid: "", host: "" };
+  const parameters = { reqid: "", host: "", id: "" };
   for (const [index, segment] of segments.entries()) {
     const name = wanted[index] ?? "";
-    if (name === "{reqid}" || name === "{host}") {
+    const parameter = PARAMETERS.get(name);
+    if (parameter !== undefined) {
       if (segment === "") return undefined;
-      parameters[name === "{host}" ? "host" : "reqid"] = segment;
+      parameters[parameter] = segment;
     } else if (segment !== name) return undefined;
   }
   return parameters;

@@ -29,10 +29,10 @@ const credential = argument
   .max(MAX_CREDENTIAL, { error: `expected at most ${MAX_CREDENTIAL} characters` })
   .nullish();
 
-const username = credential.describe(
+export const username = credential.describe(
   `Told to the auth hooks and the script; nobody else verifies it. Null is the same as nothing. The header ${USERNAME_HEADER} wins over it.`,
 );
-const token = credential.describe(
+export const token = credential.describe(
   "Told to the auth hooks and the script. An Authorization: Bearer header wins over it.",
 );
 
@@ -49,7 +49,7 @@ export const scriptSchema = z
 const MAX_UNKNOWN = 3;
 
 /** An ignored member could be misspelt arguments, and the script would run without them. */
-function requestSchema<Shape extends z.ZodRawShape>(shape: Shape) {
+export function requestSchema<Shape extends z.ZodRawShape>(shape: Shape) {
   const members = Object.keys(shape);
   return z.strictObject(shape, {
     error: ({ code, keys }) => {

@@ -6,7 +6,7 @@ import type { CommonEvent, CommonLog } from "./events.ts";
 import type { Shortage } from "./shortage.ts";
 import { isoSeconds } from "./time.ts";
 
-/** The last four are about runs that were recorded. */
+/** `read` to `continue` are about runs that were recorded; those after them change whom this host trusts. */
 export type HookAction =
   | "run"
   | "ping"
@@ -15,7 +15,10 @@ export type HookAction =
   | "read"
   | "cancel"
   | "pause"
-  | "continue";
+  | "continue"
+  | "token-create"
+  | "token-list"
+  | "token-revoke";
 
 export interface HookRequest {
   readonly action: HookAction;

@@ -14,6 +14,10 @@ export interface JoinToken {
   readonly seed: Uint8Array;
 }
 
+/** Bounds of a token, whoever makes it. */
+export const MAX_TOKEN_SECONDS = 366 * 86_400;
+export const MAX_TOKEN_USES = 10_000;
+
 const MARK = "cxj";
 const VERSION = 1;
 const SIZES = { ca: 32, id: 8, seed: 32, checksum: 8 };

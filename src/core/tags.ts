@@ -85,3 +85,13 @@ export function isTagKey(text: string): boolean {
 export function tagText(text: string): string {
   return isPlainTag(text) ? text : jsonForScreen(JSON.stringify(text));
 }
+
+/** Tags that a program gives. @throws CtrlExecError `bad-request` */
+export function readTagSet(tags: Readonly<Record<string, string>>): Tags {
+  try {
+    return readTagChanges(Object.entries(tags).map(([key, value]) => `${key}=${value}`)).set;
+  } catch (thrown) {
+    if (!(thrown instanceof CtrlExecError)) throw thrown;
+    throw new CtrlExecError("bad-request", thrown.message, { cause: thrown });
+  }
+}

@@ -267,6 +267,15 @@ describe("the auth hook example", () => {
     }
   });
 
+  test("T25 join tokens are for a token that may run everything", () => {
+    for (const action of ["token-create", "token-list", "token-revoke"] as const) {
+      expect([
+        decide({ action, token: "t1" }, tokens),
+        decide({ action, token: "t2" }, tokens),
+      ]).toEqual([3, 0]);
+    }
+  });
+
   test("T25 a run's record is for whoever ran it, and for a token that may run everything", () => {
     const ask = (token: string, submitter: string) =>
       decide({ token, submitter, via: "api" }, tokens);

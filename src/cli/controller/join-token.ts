@@ -3,12 +3,12 @@ import {
   createToken,
   type ListedToken,
   listTokens,
-  MAX_TOKEN_USES,
   revokeToken,
+  shownToken,
 } from "../../controller/pairing/join-tokens.ts";
-import type { StoredToken } from "../../controller/store/ports/join-tokens.ts";
 import { type ControllerConfig, pairingPortOption } from "../../core/config/controller-config.ts";
 import { CtrlExecError } from "../../core/errors.ts";
+import { MAX_TOKEN_USES } from "../../core/join-token.ts";
 import { durationSeconds } from "../../core/since.ts";
 import { readTagChanges, tagText } from "../../core/tags.ts";
 import { screenLine } from "../../core/text.ts";
@@ -94,7 +94,7 @@ async function create({ options: given, io }: TokenInput): Promise<number> {
   const from = given.from?.split(",").map((network) => network.trim());
   const controller = await openController(given);
   const created = await createToken(controller, { seconds, uses, name, tags, from, replace });
-  if (given.json) writeJson(io, { token: created.text, ...tokenJson(created.token) });
+  if (given.json) writeJson(io, { token: created.text, ...shownToken(created.token) });
   else show(io, controller.config, created);
   return 0;
 }
@@ -121,7 +121,7 @@ async function list({ options: given, io }: TokenInput): Promise<number> {
   if (given.json) {
     writeJson(
       io,
-      listed.map(({ token, used, state }) => ({ ...tokenJson(token), used, state })),
+      listed.map(({ token, used, state }) => ({ ...shownToken(token), used, state })),
     );
     return 0;
   }
@@ -143,21 +143,7 @@ function row({ token, used, state }: ListedToken): string[] {
 
 async function revoke({ options: given, io }: TokenInput, id: string): Promise<number> {
   const token = await revokeToken(await openController(given), id);
-  if (given.json) writeJson(io, tokenJson(token));
+  if (given.json) writeJson(io, shownToken(token));
   else io.out(screenLine`Revoked ${token.id}. Hosts that have joined with it stay.\n`);
   return 0;
-}
-
-function tokenJson({
-  id,
-  created,
-  expires,
-  uses,
-  name,
-  tags,
-  from,
-  replace,
-  revoked,
-}: StoredToken) {
-  return { id, created, expires, uses, name, tags, from, replace, revoked };
 }

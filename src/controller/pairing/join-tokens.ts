@@ -1,7 +1,8 @@
 /** Join tokens: made, listed and revoked. What a host does with one is in join-desk.ts. */
 import { configArgument } from "../../core/config/controller-config.ts";
 import { CtrlExecError } from "../../core/errors.ts";
-import { formatJoinToken } from "../../core/join-token.ts";
+import { formatJoinToken, MAX_TOKEN_SECONDS, MAX_TOKEN_USES } from "../../core/join-token.ts";
+import { dropUndefined } from "../../core/json.ts";
 import { parseAddressPrefix } from "../../core/net/address-list.ts";
 import { lowerAscii } from "../../core/net/host-name.ts";
 import { MAX_OWN_TAGS, type Tags, tagText } from "../../core/tags.ts";
@@ -13,9 +14,6 @@ import type { HostContext } from "../store/host.ts";
 import { paths } from "../store/paths.ts";
 import type { StoredToken } from "../store/ports/join-tokens.ts";
 import { type TokenState, tokenState } from "./judge-join.ts";
-
-export const MAX_TOKEN_SECONDS = 366 * 86_400;
-export const MAX_TOKEN_USES = 10_000;
 
 /** How long a token that is over stays in the list: who wonders why a host cannot join finds it there. */
 const KEPT_MS = 7 * 86_400_000;
@@ -140,4 +138,10 @@ function requireSound({ seconds, uses, name, tags = {}, from = [] }: TokenWish):
   if (Object.keys(tags).length > MAX_OWN_TAGS) {
     refuse(`it has more than ${MAX_OWN_TAGS} tags`, "A host has no more.");
   }
+}
+
+/** What programs are told of a token: all but what only this host needs. */
+export function shownToken(token: StoredToken) {
+  const { id, created, expires, uses, name, tags, from, replace, revoked } = token;
+  return dropUndefined({ id, created, expires, uses, name, tags, from, replace, revoked });
 }

@@ -62,6 +62,7 @@ const shape = z.object({
   api_hosts: optional(hostNames),
   api_cert: optional(absolutePath),
   api_key: optional(absolutePath),
+  api_admin: withDefault(flag, false),
   api_auth_default: withDefault(oneOf("deny", "allow"), "deny"),
   api_max_requests: withDefault(wholeNumber(1, 10_000), 64),
   metrics_bind: optional(bindAddress),

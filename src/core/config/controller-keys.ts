@@ -149,6 +149,11 @@ export const CONTROLLER_KEYS = {
     group: API,
     text: "Most requests in flight at the same time; further ones are refused as busy. GET /health has its own slots.",
   },
+  api_admin: {
+    group: API,
+    text: "yes opens the routes that change whom this host trusts: join tokens. They need an auth_hook, whatever api_auth_default says, and ask it with action words of their own.",
+    example: "yes",
+  },
   api_auth_default: {
     group: API,
     text: "What the API does if there is no auth_hook: deny or allow every request.",

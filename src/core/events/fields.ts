@@ -24,7 +24,7 @@ export const FIELDS = {
   agents: field("number", "how many hosts are registered"),
   authaction: field(
     "text",
-    "what was asked for: `run`, `ping`, `discovery`, `api`, or `read`, `cancel`, `pause` or `continue` for runs that were recorded",
+    "what was asked for: `run`, `ping`, `discovery`, `api`, or `read`, `cancel`, `pause` or `continue` for runs that were recorded, or `token-create`, `token-list`, `token-revoke`",
   ),
   bind: field("text", "the address that it listens on"),
   by: field("text", "who called with rights that were lent, as the lender tells it"),

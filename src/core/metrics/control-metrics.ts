@@ -16,7 +16,19 @@ export const RUN_OUTCOMES = [
 ] as const;
 
 export const HOOK_RESULTS = ["pass", "deny", "error"] as const;
-const ACTIONS = ["run", "ping", "discovery", "api", "read", "cancel", "pause", "continue"] as const;
+const ACTIONS = [
+  "run",
+  "ping",
+  "discovery",
+  "api",
+  "read",
+  "cancel",
+  "pause",
+  "continue",
+  "token-create",
+  "token-list",
+  "token-revoke",
+] as const;
 const DONE = ["ok", "failed"] as const;
 
 const counter = metricMaker("ctrl_exec_", "counter");

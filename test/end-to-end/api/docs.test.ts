@@ -27,6 +27,8 @@ function examples(): Example[] {
 const OF_THE_MOMENT: readonly string[] = [
   ...["reqid", "rtt", "expiry", "started", "ended", "completed", "version", "path"],
   ...["address", "port"],
+  // Of join tokens.
+  ...["token", "id", "created", "expires"],
 ];
 
 /** What differs from run to run, and from place to place, made the same; key order left as it is. */
@@ -52,9 +54,10 @@ async function useExampleHook(host: ControlHost): Promise<void> {
 const sha256 = (text: string) => new Bun.CryptoHasher("sha256").update(text).digest("hex");
 
 test("every example of docs/API.md, with the example hook, prints what the page says", async () => {
-  await using host = await ControlHost.create(["api_port = 0"]);
+  await using host = await ControlHost.create(["api_port = 0", "api_admin = yes"]);
   await useExampleHook(host);
-  host.folder.write("auth-tokens", `${sha256("sesame")} alice greet,not-listed\n`);
+  const users = [`${sha256("sesame")} alice greet,not-listed`, `${sha256("wand")} carol *`];
+  host.folder.write("auth-tokens", `${users.join("\n")}\n`);
   await host.startAgent("web-01", {
     config: ["[tags]", "env = production"],
     scripts: { greet: 'echo "hello $*"' },
@@ -64,7 +67,7 @@ test("every example of docs/API.md, with the example hook, prints what the page 
   expect(all.length).toBeGreaterThanOrEqual(9);
   for (const { command, output } of all) {
     const child = Bun.spawn(["sh", "-e", "-c", command.replaceAll(":7445", `:${api.port}`)], {
-      env: cleanEnvironment({ TOKEN: "sesame" }),
+      env: cleanEnvironment({ TOKEN: "sesame", ADMIN_TOKEN: "wand" }),
       stdout: "pipe",
       stderr: "pipe",
     });

@@ -14,7 +14,16 @@ test.each([
 ])("%s is a path of %p", (path, methods, reqid, host) => {
   const found = matchPath(path);
   expect([...(found?.routes.keys() ?? [])].sort()).toEqual(methods);
-  expect(found?.parameters).toEqual({ reqid, host });
+  expect(found?.parameters).toEqual({ reqid, host, id: "" });
+});
+
+test("a join token has an id in its path", () => {
+  expect(matchPath(`/tokens/${REQID}/revoke`)?.parameters).toEqual({
+    reqid: "",
+    host: "",
+    id: REQID,
+  });
+  expect(matchPath("/tokens//revoke")).toBeUndefined();
 });
 
 test.each([

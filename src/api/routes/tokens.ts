@@ -1,0 +1,121 @@
+import { authorizeAdmin } from "../../controller/access/admin.ts";
+import { readTagSet } from "../../core/tags.ts";
+import { success } from "../answer.ts";
+import { defineRoute } from "../route.ts";
+import {
+  revokedAnswer,
+  tokenAnswer,
+  tokenIdRequest,
+  tokenRequest,
+  tokensAnswer,
+} from "../token-schemas.ts";
+
+const EXAMPLE = {
+  id: "a1b2c3d4e5f60718",
+  created: "2026-01-15T12:00:00Z",
+  expires: "2026-01-15T13:00:00Z",
+  uses: 20,
+  name: "web-*",
+  tags: { role: "web" },
+};
+
+const ADMIN = [
+  "Closed unless api_admin is set in ctrl-exec.conf, and without an auth hook. The hook is asked with the action",
+];
+
+// Loaded when asked for: what makes and keeps tokens is of no use to any other route.
+const tokens = async () => await import("../../controller/pairing/join-tokens.ts");
+
+export const createToken = defineRoute({
+  method: "POST",
+  path: "/tokens",
+  summary: "Make a join token",
+  description: [
+    "With it hosts join without an operator. The answer is the only one that has the token.",
+    ...ADMIN,
+    "token-create, and gets the bounds as its args.",
+  ].join("\n"),
+  request: tokenRequest,
+  bodyOptional: true,
+  requestExample: { ttl: 3600, uses: 20, name: "web-*", tags: { role: "web" }, username: "alice" },
+  answers: {
+    200: {
+      description: "The token, and its bounds.",
+      schema: tokenAnswer,
+      example: { ok: true, token: "cxj1_q6urq6ur...", ...EXAMPLE },
+    },
+  },
+  async handle({ api: { controller }, caller, body }) {
+    const { ttl: seconds, uses, name, from, replace } = body;
+    const tags = readTagSet(body.tags);
+    await authorizeAdmin(controller, caller, {
+      action: "token-create",
+      args: [
+        `ttl=${seconds}`,
+        `uses=${uses}`,
+        ...(name === undefined ? [] : [`name=${name}`]),
+        ...(from ?? []).map((network) => `from=${network}`),
+        ...Object.entries(tags).map(([key, value]) => `tag=${key}=${value}`),
+        ...(replace ? ["replace"] : []),
+      ],
+    });
+    const { createToken: create, shownToken } = await tokens();
+    const wish = { seconds, uses, name, tags, from, replace, user: caller.username };
+    const { text, token } = await create(controller, wish);
+    return success<typeof tokenAnswer>({ ok: true, token: text, ...shownToken(token) });
+  },
+});
+
+export const listTokens = defineRoute({
+  method: "GET",
+  path: "/tokens",
+  summary: "The join tokens, the newest first",
+  description: [
+    "Without the tokens themselves, which this host does not keep.",
+    ...ADMIN,
+    "token-list.",
+  ].join("\n"),
+  answers: {
+    200: {
+      description: "Those that are over among them, for a week.",
+      schema: tokensAnswer,
+      example: { ok: true, tokens: [{ ...EXAMPLE, used: 3, state: "open" }] },
+    },
+  },
+  async handle({ api: { controller }, caller }) {
+    await authorizeAdmin(controller, caller, { action: "token-list", args: [] });
+    const { listTokens: list, shownToken } = await tokens();
+    const listed = await list(controller);
+    return success<typeof tokensAnswer>({
+      ok: true,
+      tokens: listed.map(({ token, used, state }) => ({ ...shownToken(token), used, state })),
+    });
+  },
+});
+
+export const revokeToken = defineRoute({
+  method: "POST",
+  path: "/tokens/{id}/revoke",
+  summary: "Let no further host join with a token",
+  description: [
+    "Hosts that have joined with it stay.",
+    ...ADMIN,
+    "token-revoke, and gets the id as its only argument.",
+  ].join("\n"),
+  request: tokenIdRequest,
+  bodyOptional: true,
+  requestExample: { username: "alice" },
+  answers: {
+    200: {
+      description: "It is revoked, now or before.",
+      schema: revokedAnswer,
+      example: { ok: true, ...EXAMPLE, revoked: "2026-01-15T12:30:00Z" },
+    },
+  },
+  async handle({ api: { controller }, caller, parameters: { id } }) {
+    await authorizeAdmin(controller, caller, { action: "token-revoke", args: [id] });
+    const { revokeToken: revoke, shownToken } = await tokens();
+    const token = await revoke(controller, id, caller.username);
+    return success<typeof revokedAnswer>({ ok: true, ...shownToken(token) });
+  },
+});

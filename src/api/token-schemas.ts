@@ -1,0 +1,73 @@
+/** Join tokens: what a request for one has, and what the API tells of them. */
+import { z } from "zod";
+import { MAX_TOKEN_SECONDS, MAX_TOKEN_USES } from "../core/join-token.ts";
+import { token as hookToken, requestSchema, username } from "./schemas.ts";
+
+const SECONDS = `expected a whole number of seconds from 1 to ${MAX_TOKEN_SECONDS}`;
+const USES = `expected a whole number from 1 to ${MAX_TOKEN_USES}`;
+
+export const tokenRequest = requestSchema({
+  ttl: z
+    .int({ error: SECONDS })
+    .min(1, { error: SECONDS })
+    .max(MAX_TOKEN_SECONDS, { error: SECONDS })
+    .default(3600)
+    .describe("Seconds for which hosts may join with it."),
+  uses: z
+    .int({ error: USES })
+    .min(1, { error: USES })
+    .max(MAX_TOKEN_USES, { error: USES })
+    .default(1)
+    .describe("How many hosts may join with it."),
+  name: z
+    .string({ error: "expected text" })
+    .optional()
+    .describe("Only hosts of such names: * stands for any characters, ? for one."),
+  tags: z
+    .record(z.string(), z.string({ error: "expected text" }), { error: "expected an object" })
+    .default({})
+    .describe("The control host's own tags of each host that joins."),
+  from: z
+    .array(z.string({ error: "expected text" }), { error: "expected an array of networks" })
+    .optional()
+    .describe("Only hosts in these networks, such as 10.0.0.0/8."),
+  replace: z
+    .boolean({ error: "expected true or false" })
+    .default(false)
+    .describe("A host may take over a registered name; the certificates before are revoked."),
+  username,
+  token: hookToken,
+});
+
+export const tokenIdRequest = requestSchema({ username, token: hookToken });
+
+const known = {
+  id: z.string(),
+  created: z.string(),
+  expires: z.string(),
+  uses: z.int(),
+  name: z.string().optional(),
+  tags: z.record(z.string(), z.string()).optional(),
+  from: z.array(z.string()).optional(),
+  replace: z.boolean().optional(),
+  revoked: z.string().optional().describe("When it was revoked."),
+};
+
+export const tokenAnswer = z.object({
+  ok: z.literal(true),
+  token: z.string().describe("The token itself, which no later answer has."),
+  ...known,
+});
+
+export const tokensAnswer = z.object({
+  ok: z.literal(true),
+  tokens: z.array(
+    z.object({
+      ...known,
+      used: z.int().describe("How many hosts have joined with it."),
+      state: z.enum(["open", "revoked", "expired", "used-up"]),
+    }),
+  ),
+});
+
+export const revokedAnswer = z.object({ ok: z.literal(true), ...known });

@@ -68,7 +68,7 @@ describe("a run", () => {
     const where = { peer: "127.0.0.1", reqid, script: "script" };
     expect(jobs.events).toEqual([
       { event: "run-start", ...where },
-      { event: "run", exit: 3, ...where },
+      { event: "run", exit: 3, took: expect.any(Number), ...where },
     ]);
     expect(table.running(reqid)).toBeUndefined();
     const kept = table.find(reqid);
@@ -148,6 +148,17 @@ describe("a run", () => {
     expect(withdrawal).toEqual({ kind: "withdrawn", knownMs: expect.any(Number) });
     expect(await table.start(order)).toEqual({ kind: "withdrawn", by: "" });
     expect([table.find(order.reqid), jobs.events]).toEqual([undefined, []]);
+  });
+
+  test("whose folder somebody has removed does not start again, but may have run", async () => {
+    await using jobs = await ready();
+    const table = await jobs.table();
+    const order = jobs.order("true");
+    await (await started(table, order)).ended;
+    for (const name of jobNamesIn(jobs.folder.join("jobs"))) {
+      rmSync(jobs.folder.join("jobs", name), { recursive: true });
+    }
+    expect(table.withdraw(order.reqid, "")).toEqual({ kind: "withdrawn", knownMs: 0 });
   });
 });
 

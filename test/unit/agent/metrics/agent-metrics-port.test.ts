@@ -1,5 +1,6 @@
 /** `metrics_bind` of an agent: a real agent, asked by a real control host. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
+import { AgentMetrics } from "../../../../src/agent/metrics/agent-metrics-port.ts";
 import { type AgentServer, startAgentServer } from "../../../../src/agent/server.ts";
 import { loadState } from "../../../../src/agent/state/state.ts";
 import { parseAgentConfig } from "../../../../src/core/config/agent-config.ts";
@@ -95,3 +96,21 @@ test.each(["0.0.0.0", "::", "10.0.0.1", "localhost"])(
     );
   },
 );
+
+test("when the agent closes it, nobody is served there any more", async () => {
+  const port = new EventLog("ctrl-exec-agent");
+  const load = {
+    certificateEnd: new Date(),
+    scripts: 0,
+    processes: 0,
+    connections: 0,
+    spoolBytes: undefined,
+    spoolLimit: 0,
+  };
+  const config = { ...agent.config, metrics_bind: "127.0.0.1", metrics_port: 0 };
+  const close = await new AgentMetrics().serve(config, port.log, () => load);
+  const url = `http://127.0.0.1:${port.of("metrics-start")[0]?.fields.PORT}/metrics`;
+  expect((await fetch(url)).status).toBe(200);
+  close?.();
+  await expect(fetch(url)).rejects.toThrow();
+});

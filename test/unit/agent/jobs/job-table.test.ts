@@ -165,7 +165,7 @@ describe("what its shim says of a run", () => {
     expect(jobs.events).toEqual([
       { event: "run-start", peer: "127.0.0.1", reqid, script: "script" },
       { event: "stdin-timeout", bytes: 7, reqid, script: "script" },
-      { event: "run", exit: 3, peer: "127.0.0.1", reqid, script: "script" },
+      { event: "run", exit: 3, peer: "127.0.0.1", reqid, script: "script", took: 1000 },
     ]);
   });
 

@@ -99,11 +99,13 @@ describe.each(programs.map((program) => [program.name, program] as const))(
       test("its arity fits its usage line", async () => {
         const { arity, positionals } = await entry.load();
         const before = positionals.replace(/\[-- .*$/, "").trim();
-        const words = before === "" ? [] : before.split(/ +/);
-        const needed = words.filter((word) => word.startsWith("<")).length;
+        const ways = before.split(" | ").map((way) => way.split(/ +/).filter(Boolean));
+        const needed = Math.min(
+          ...ways.map((words) => words.filter((word) => !word.startsWith("[")).length),
+        );
         expect(arity[0]).toBe(needed);
         if (before.includes("...")) expect(arity[1]).toBeGreaterThan(needed);
-        else expect(arity[1]).toBe(words.length);
+        else expect(arity[1]).toBe(Math.max(...ways.map(({ length }) => length)));
         expect(entry.takesScriptArgs === true).toBe(positionals.includes("[-- "));
       });
     });

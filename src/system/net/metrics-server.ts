@@ -36,16 +36,29 @@ const PHRASES: Readonly<Record<number, string>> = {
 /** @throws CtrlExecError `config` when the port cannot be bound */
 export async function startMetricsServer(options: MetricsServerOptions): Promise<HttpServer> {
   const { bind, port, secureContext, onTlsFailure } = options;
+  const asked = { ...options, text: shared(options.text) };
   return await startHttpServer({
     bind,
     port,
     secureContext,
     onTlsFailure,
     connections: CONNECTIONS,
-    onRequest: (request, response) => void answer(options, request, response),
+    onRequest: (request, response) => void answer(asked, request, response),
     refuse: (status) =>
       `HTTP/1.1 ${status} ${PHRASES[status]}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`,
   });
+}
+
+/** Who asks while the text is being made gets the same: however many ask, one is made at a time (T67). */
+function shared(text: MetricsServerOptions["text"]): MetricsServerOptions["text"] {
+  const underWay = new Map<Format, Promise<string>>();
+  return async (format) => {
+    const known = underWay.get(format);
+    if (known !== undefined) return await known;
+    const made = text(format).finally(() => underWay.delete(format));
+    underWay.set(format, made);
+    return await made;
+  };
 }
 
 async function answer(

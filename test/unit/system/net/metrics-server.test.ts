@@ -2,6 +2,7 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import type { HttpServer } from "../../../../src/system/net/http-server.ts";
 import { startMetricsServer } from "../../../../src/system/net/metrics-server.ts";
+import { until } from "../../../support/folder.ts";
 
 let server: HttpServer | undefined;
 
@@ -96,6 +97,25 @@ test("T25 a page whose name was made to point here reads nothing", async () => {
     expect(await ask("/metrics", headers as Record<string, string>)).toMatchObject({ status: 403 });
   }
   expect(await ask("/metrics", { host: "localhost:7446" })).toMatchObject({ status: 200 });
+});
+
+test("T67 whoever asks while the text is made shares it", async () => {
+  let made = 0;
+  const first = Promise.withResolvers<void>();
+  const ask = await start(undefined, async () => {
+    made += 1;
+    await first.promise;
+    return `text ${made}`;
+  });
+  const asked = Array.from({ length: 5 }, () => ask("/metrics"));
+  await until("it is made", () => made > 0);
+  const open = ask("/metrics", { accept: "application/openmetrics-text" });
+  await until("the other format is made", () => made > 1);
+  first.resolve();
+  for (const { status } of await Promise.all([...asked, open])) expect(status).toBe(200);
+  expect(made).toBe(2);
+  await ask("/metrics");
+  expect(made).toBe(3);
 });
 
 test("T21 a body is not kept: the answer does not wait for it", async () => {

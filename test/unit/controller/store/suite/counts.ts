@@ -51,4 +51,20 @@ export function countsSuite(make: MakeStore): void {
       new Map([["ctrl_exec_dry_runs", [15]]]),
     );
   });
+
+  test("T10 of a process that is killed while it adds, nothing that was there is lost", async () => {
+    await using stage = await Stage.open(make);
+    const { counts } = stage.store;
+    await counts.readAll(NEWS);
+    await using other = stage.another("count", "100000");
+    await other.says();
+    other.goOn();
+    const shown = async () =>
+      (await counts.readAll(NOTHING))?.counts.get("ctrl_exec_dry_runs")?.[0] ?? 0;
+    let before = 0;
+    while (before < 5) before = await shown();
+    await other.kill();
+    expect(await shown()).toBeGreaterThanOrEqual(before);
+    expect(stage.log.events).toEqual([]);
+  });
 }

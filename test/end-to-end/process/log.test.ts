@@ -75,12 +75,16 @@ test("run: auth, dispatch, one line per host, and the agent's own", async () => 
     TARGET: target,
   });
   expect(run?.priority).toBe(INFO);
-  await line("ctrl-exec-agent", "run", {
+  await control.log.seen("run", (fields) => "PEER" in fields);
+  const [ran] = control.log.of("run").filter(({ tag }) => tag === "ctrl-exec-agent");
+  expect(ran?.fields).toEqual({
     EXIT: "3",
     PEER: "127.0.0.1",
     REQID: reqid,
     SCRIPT: "fail",
+    TOOK: expect.stringMatching(/^\d+$/),
   });
+  expect(ran?.priority).toBe(INFO);
   // One process, and in the order things happen.
   expect(new Set([auth.pid, dispatch.pid, run?.pid]).size).toBe(1);
   const order = control.log.lines.filter(({ pid }) => pid === auth.pid).map(({ action }) => action);

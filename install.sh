@@ -117,10 +117,10 @@ check_options() {
     [ "$purge" = 0 ] || bad_usage '--purge goes with --uninstall'
   fi
   [ -z "$controller" ] || [ "$agent" = 1 ] || bad_usage '--pair goes with --agent'
-  [ -z "$controller" ] || [ -z "$root" ] || bad_usage '--pair works on a running host, not with --root'
   [ -z "$fingerprint" ] || [ -n "$controller" ] || bad_usage '--ca-fingerprint goes with --pair'
   [ -z "$join_token" ] || [ -n "$controller" ] || bad_usage '--join-token-file goes with --pair'
   [ -z "$join_token" ] || [ -z "$fingerprint" ] || bad_usage '--ca-fingerprint is in the join token already'
+  [ -z "$controller" ] || [ -z "$root" ] || bad_usage '--pair works on a running host, not with --root'
   case $prefix in
     /*[!A-Za-z0-9_./-]*) bad_usage '--prefix takes letters, digits, _ . - and / only' ;;
     /*) ;;
@@ -876,6 +876,11 @@ restart_unit() {
   fi
 }
 
+# The shell opens the file: under sudo, the program would take the caller's own files alone.
+join_with_token() {
+  "$program" join --dispatcher "$controller" --token-file - --timeout 600 <"$join_token" && rm -f "$join_token"
+}
+
 pair_agent() {
   program=$prefix/bin/ctrl-exec-agent
   if [ -x "$program" ] && "$program" pairing-status >/dev/null 2>&1; then
@@ -884,7 +889,7 @@ pair_agent() {
   fi
   if [ -n "$join_token" ]; then
     # An image may boot before its control host does.
-    step "join $controller" "$program" join --dispatcher "$controller" --token-file "$join_token" --consume --timeout 600
+    step "join $controller" join_with_token
   elif [ -n "$fingerprint" ]; then
     step "pair with $controller" "$program" request-pairing --dispatcher "$controller" --ca-fingerprint "$fingerprint"
   else

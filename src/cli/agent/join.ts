@@ -10,7 +10,6 @@ import { forOneLine } from "../../core/text.ts";
 import { createCsr } from "../../pki/csr.ts";
 import { generateKeyPem, readPrivateKey } from "../../pki/keys.ts";
 import { pause } from "../../system/deadline.ts";
-import { removeIfPresent } from "../../system/files/files.ts";
 import { defineVerb, type VerbInput } from "../command/command.ts";
 import { numberOption, portOption } from "../command/numbers.ts";
 import { joinTokenFrom } from "./join-token-file.ts";
@@ -76,9 +75,9 @@ export const join = defineVerb({
       given.timeout === undefined
         ? USUAL_SECONDS
         : numberOption("timeout", given.timeout, 0, MAX_SECONDS);
-    const token = await joinTokenFrom(given["token-file"], given.consume, input.io);
+    const { token, consume } = await joinTokenFrom(given["token-file"], given.consume, input.io);
     const setting = await openAgentSetting(given, "defaults");
-    const plan = { controller, hostname, token, seconds, port };
+    const plan = { controller, hostname, token, consume, seconds, port };
     try {
       return await joinAndStore(input, plan, setting);
     } catch (thrown) {
@@ -92,6 +91,8 @@ interface JoinPlan {
   readonly controller: string;
   readonly hostname: string;
   readonly token: JoinToken;
+  /** As in TypedJoinToken. */
+  readonly consume: () => boolean;
   readonly port: number | undefined;
   readonly seconds: number;
 }
@@ -141,7 +142,9 @@ async function joinAndStore(
   forgetJoin(config);
   log({ event: "join-complete", dispatcher: controller, token: token.id });
   io.err(`Joined as ${hostname}. Certificate: ${config.cert}\n`);
-  if (given.consume && given["token-file"] !== undefined) removeIfPresent(given["token-file"]);
+  if (given.consume && !plan.consume()) {
+    io.err(`${given["token-file"]} is another file by now, and was not removed.\n`);
+  }
   io.err(`Next, unless the agent runs already, start it${startStep(config)}\n`);
   return 0;
 }

@@ -108,16 +108,19 @@ export class JoinDesk {
     const refusal = refusalOf(token, hostname, true, now());
     if (refusal !== undefined) return refusal;
     const known = await store.registry.find(hostname);
+    const earlier = await store.joinTokens.useBy(token.id, key);
     const decision = decideJoin(token, {
       used: await store.joinTokens.used(token.id),
-      earlier: await store.joinTokens.useBy(token.id, key),
+      earlier,
       hostname,
       nonce,
       registered: known && { reqid: known.kind === "agent" ? known.record.reqid : "" },
       isSameHost: await this.#isSameHost(call, known),
     });
     if (decision.kind === "refused") return decision.refusal;
-    const tags = joinedTags(known, token.tags);
+    // Of a join that is only finished, the record has them; what an operator has changed since then stays (T77).
+    const isRecorded = known?.kind === "agent" && known.record.reqid === earlier?.reqid;
+    const tags = isRecorded ? known.record.tags : joinedTags(known, token.tags);
     if (tags instanceof CtrlExecError) return { why: tags.message, told: LATER };
     const use = { key, nonce, hostname, ip, reqid: id, at: isoSeconds(now()) };
     // Before it is signed: a crash from here on costs this use at most, and never gives one more (T31).

@@ -169,6 +169,19 @@ test("T31 what was signed for one connection is refused on another", async () =>
   expect(await stage.used(token)).toBe(1);
 });
 
+test("T77 a host that asks again gets no tag back that an operator has taken away", async () => {
+  await using stage = await JoinStage.open();
+  const token = await stage.token({ tags: { env: "prod", role: "db" } });
+  const host = await joiner("web-01");
+  expect((await stage.join(token, host)).kind).toBe("joined");
+  const { registry } = stage.controller.store;
+  await registry.change((record) => ({ ...record, tags: { env: "quarantine" } }));
+  expect((await stage.join(token, host)).kind).toBe("joined");
+  const found = await registry.find("web-01");
+  expect(found).toMatchObject({ kind: "agent", record: { tags: { env: "quarantine" } } });
+  expect(found?.kind === "agent" && found.record.tags).toEqual({ env: "quarantine" });
+});
+
 test("T31 a host whose answer was lost asks again with its key, and counts once", async () => {
   await using stage = await JoinStage.open();
   const token = await stage.token();

@@ -25,7 +25,7 @@ import { PlayedFleet } from "../../support/played-fleet.ts";
 
 /** Modes whose examples are typed elsewhere: they pair, set up, renew, or are about this program alone. */
 const ELSEWHERE =
-  "approve asset complete demo deny edit-agent help list-locks list-requests maintain pairing-mode rotate-cert setup-ca setup-ctrl-exec unpair".split(
+  "approve asset complete demo deny doctor edit-agent help list-locks list-requests maintain pairing-mode rotate-cert setup-ca setup-ctrl-exec token unpair".split(
     " ",
   );
 

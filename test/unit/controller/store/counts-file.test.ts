@@ -91,5 +91,6 @@ if (process.geteuid?.() !== 0) {
     chmodSync(folder.join("state", "locks", ".counts"), 0o400);
     expect(await addCounts(context, NEWS)).toBeUndefined();
     expect(log.events).toEqual([]);
+    chmodSync(folder.join("state", "locks"), 0o700);
   });
 }

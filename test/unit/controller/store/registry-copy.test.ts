@@ -162,7 +162,7 @@ describe("once there is a copy", () => {
   });
 
   const damages: readonly (readonly [string, () => void])[] = [
-    ["cut short", () => truncateSync(copy, statSync(copy).size / 2)],
+    ["cut short", () => truncateSync(copy, statSync(copy).size >> 1)],
     ["empty", () => truncateSync(copy, 0)],
     ["full of zeros behind its first line", () => zero(copy)],
     ["changed in one letter", () => replaceIn(copy, "copied", "copies")],

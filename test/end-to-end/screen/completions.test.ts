@@ -195,8 +195,13 @@ describe.each([
   ["bash", openBash],
   ["zsh", openZsh],
 ] as const)("%s", (_, open) => {
-  test("completes modes, options, hosts, scripts and requests", async () => {
-    using shell = await open();
+  let shell: Awaited<ReturnType<typeof open>>;
+  beforeAll(async () => {
+    shell = await open();
+  });
+  afterAll(() => shell[Symbol.dispose]());
+
+  test("completes modes, options, hosts and scripts", async () => {
     await shell.press("ctrl-exec pairing-m", /pairing-mode/);
     const modes = await shell.press("ctrl-exec ", /setup-ca/);
     for (const mode of ["run", "ping", "list-agents", "approve", "asset"]) {
@@ -215,6 +220,9 @@ describe.each([
     expect(third).not.toContain("no-such-script");
     await shell.press("ctrl-exec ping w", /ping web-01/);
     await shell.press("ctrl-exec ping db-01,w", /ping db-01,web-01/);
+  });
+
+  test("completes expressions of hosts and groups", async () => {
     await shell.press("ctrl-exec ping 'db-01&w", /ping 'db-01&web-01/);
     await shell.press("ctrl-exec ping 'x,(w", /ping 'x,\(web-01/);
     await shell.press("ctrl-exec ping '@all!d", /ping '@all!db-01/);
@@ -226,6 +234,9 @@ describe.each([
     await shell.press("ctrl-exec ping 'web-*' --except d", /--except db-01/);
     await shell.press("ctrl-exec ping '$(echo oh)`echo oh`,d", /oh\)`echo oh`,db-01/);
     await shell.press("ctrl-exec run 'web-*' d", /deploy-app/);
+  });
+
+  test("completes tags and versions", async () => {
     await shell.press("ctrl-exec ping @env=pr", /ping @env=production/);
     await shell.press("ctrl-exec ping '@env=production&@ro", /ping '@env=production&@role=/);
     await shell.press("ctrl-exec ping @env=production\\&@role=w", /production\\&@role=web/);
@@ -235,6 +246,9 @@ describe.each([
     await shell.press("ctrl-exec ping @all --except @role=w", /--except @role=web/);
     await shell.press("ctrl-exec run @role=web rep", /run @role=web report/);
     await shell.press("ctrl-exec run web-01 deploy-app --batch 1 --check rep", /--check report/);
+  });
+
+  test("completes by the configuration that is named, and what options take", async () => {
     await shell.press("ctrl-exec ping --config other.conf m", /mail-01/);
     await shell.press("ctrl-exec ping --config=other.conf m", /mail-01/);
     await shell.press("ctrl-exec run --username=alice db-01 b", /backup-mysql/);
@@ -243,6 +257,9 @@ describe.each([
     await shell.press("ctrl-exec asset ctrl-exec-api.s", /ctrl-exec-api\.service/);
     await shell.press("ctrl-exec run web-01 --config cont", /control\//);
     await shell.press("ctrl-exec run web-01 x -- cont", /control\//);
+  });
+
+  test("completes requests, runs and keys of tags", async () => {
     await shell.press("ctrl-exec approve b", /b1b2c3d4e5f60718/);
     const ids = await shell.press("ctrl-exec cancel ", /a1b2c3d4e5f60719/);
     expect(ids).toContain("a1b2c3d4e5f60718");

@@ -3,7 +3,7 @@
  * so; everything else goes on.
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { existsSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
 import { TestApi } from "../../support/api.ts";
 import { Running } from "../../support/binary.ts";
 import { ControlHost, type TestAgent } from "../../support/fleet.ts";
@@ -62,7 +62,8 @@ describe("the agent", () => {
   };
 
   beforeAll(async () => {
-    const wait = 'touch "$1.here"; until [ -e "$1.go" ]; do sleep 0.05; done; echo done';
+    // From the mark on it starts no process of its own.
+    const wait = 'mkfifo "$1.go"; : >"$1.here"; read -r go <"$1.go"; echo done';
     agent = await control.addAgent("web-01", { scripts: { greet: "echo hi", wait } });
     await agent.pair();
     handOver(agent.path("."));
@@ -102,7 +103,7 @@ describe("the agent", () => {
     const answer = run("wait", mark);
     await until("the script runs", () => existsSync(`${mark}.here`));
     await whileUsedUp(pid, async () => {
-      control.folder.write("web-01/mark.go", "");
+      writeFileSync(`${mark}.go`, "\n");
       expect(await answer).toMatchObject({ exit: 0, stdout: "done\n" });
     });
   });

@@ -8,6 +8,7 @@ import { shownCertificate } from "../fleet/shown-certificate.ts";
 import { targetOf } from "../fleet/targets.ts";
 import type { AgentRecord } from "../store/agent-record.ts";
 import type { IssuedTo } from "../store/ports/certificates.ts";
+import { knownSerials } from "../trust/known-serials.ts";
 import { notRegistered } from "./agents.ts";
 
 export interface Unpaired {
@@ -45,7 +46,7 @@ export async function unpairAgent(
     // well.
     const agent = await agentToRemove(controller, typed, revoke);
     const { hostname, registered, issued } = agent;
-    const known = [...new Set([...asked, ...knownSerials(agent)])];
+    const known = [...new Set([...asked, ...knownSerials(agent.record, issued)])];
     const revoked = revoke ? known : [];
     // Revoke first: after a crash in between, the host can be unpaired again.
     if (revoked.length > 0) {
@@ -106,13 +107,6 @@ function nothingToRevoke(
   });
 }
 
-/** Every serial of the host that is recorded here. */
-function knownSerials({ record, issued }: AgentToRemove): readonly Serial[] {
-  const noted = readSerialLine(record?.serial ?? "");
-  const serials = issued.certificates.map(({ serial }) => serial);
-  return noted === undefined ? serials : [...serials, noted];
-}
-
 function lastExpiry({ record, issued }: AgentToRemove): string | undefined {
   const recorded = parseOpensslTime(record?.expiry ?? "");
   const ends = issued.certificates.map(({ notAfter }) => notAfter);
@@ -135,8 +129,8 @@ async function noteForLater({ store }: Controller, agent: AgentToRemove): Promis
  * that takes as long as the host likes. Empty if there is no need to ask.
  */
 async function askForSerial(controller: Controller, agent: AgentToRemove): Promise<Serial[]> {
-  if (knownSerials(agent).length > 0) return [];
-  const { hostname, record } = agent;
+  const { hostname, record, issued } = agent;
+  if (knownSerials(record, issued).length > 0) return [];
   const hint = `Put the serial into ${controller.store.certificates.revocationList} by hand, then unpair without --revoke.`;
   if (record === undefined) {
     throw new CtrlExecError(

@@ -1,5 +1,6 @@
 /** Decides on pairing requests: signs and registers what the operator approves. */
 import { CtrlExecError } from "../../core/errors.ts";
+import { judgeCsr } from "../../pki/csr.ts";
 import type { Controller } from "../control-host.ts";
 import type { PendingRequest } from "../store/ports/pairing.ts";
 import type { Writer } from "../store/ports.ts";
@@ -83,7 +84,7 @@ async function admit(
     ip: options.ip ?? request.ip,
     port: options.port ?? request.port,
     lookupBy: options.lookupBy,
-    csr: request.csr,
+    publicKey: judgeCsr(request.csr, request.hostname).publicKey,
     nonce: request.nonce,
     reqid: request.id,
   };

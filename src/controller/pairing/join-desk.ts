@@ -7,7 +7,6 @@ import { CtrlExecError, messageOf } from "../../core/errors.ts";
 import { AddressList, parseAddressPrefix } from "../../core/net/address-list.ts";
 import { pairedNameProblem } from "../../core/net/host-name.ts";
 import { Semaphore } from "../../core/semaphore.ts";
-import { readSerialLine, type Serial } from "../../core/serial.ts";
 import { changedTags, MAX_OWN_TAGS, type Tags } from "../../core/tags.ts";
 import { isoSeconds } from "../../core/time.ts";
 import { joinStatement } from "../../core/wire/join-statement.ts";
@@ -19,6 +18,7 @@ import type { StoredToken, TokenUse } from "../store/ports/join-tokens.ts";
 import type { Registered } from "../store/ports/registry.ts";
 import type { Writer } from "../store/ports.ts";
 import type { ControllerCredential } from "../trust/credential.ts";
+import { knownSerials } from "../trust/known-serials.ts";
 import { requireRightClock } from "../upkeep/clock-check.ts";
 import { decideJoin, type JoinRefusal, NOT_ACCEPTED, refusalOf } from "./judge-join.ts";
 import { registerHost } from "./register-host.ts";
@@ -127,7 +127,7 @@ export class JoinDesk {
     await writer.putUse(token.id, { ...use, registered: false });
     try {
       if (decision.replaces) await this.#revoke(writer, hostname, known);
-      const host = { hostname, ip, port: proof.port, lookupBy: undefined, csr: proof.csr, nonce };
+      const host = { hostname, ip, port: proof.port, lookupBy: undefined, publicKey, nonce };
       const { answer } = await registerHost(
         this.#controller,
         writer,
@@ -158,15 +158,11 @@ export class JoinDesk {
 
   async #revoke(writer: Writer, hostname: string, known: Registered | undefined): Promise<void> {
     const { log, now, store } = this.#controller;
-    const { certificates } = await store.certificates.issuedTo(hostname, now());
-    const noted = known?.kind === "agent" ? readSerialLine(known.record.serial) : undefined;
-    const serials = [...certificates.map(({ serial }) => serial), noted].filter(
-      (serial): serial is Serial => serial !== undefined,
-    );
-    const unique = [...new Set(serials)];
-    if (unique.length === 0) return;
-    await writer.revoke(unique, `${hostname}, replaced by a join ${isoSeconds(now())}`);
-    log({ event: "revoke", agent: hostname, serials: unique });
+    const issued = await store.certificates.issuedTo(hostname, now());
+    const serials = knownSerials(known?.kind === "agent" ? known.record : undefined, issued);
+    if (serials.length === 0) return;
+    await writer.revoke(serials, `${hostname}, replaced by a join ${isoSeconds(now())}`);
+    log({ event: "revoke", agent: hostname, serials });
   }
 
   async #isSameHost(call: JoinCall, known: Registered | undefined): Promise<boolean> {

@@ -6,7 +6,7 @@ import type { Tags } from "../../core/tags.ts";
 import { isoSeconds, opensslTime } from "../../core/time.ts";
 import type { ApprovalAnswer } from "../../core/wire/messages/pairing.ts";
 import { readCertificate } from "../../pki/certificate.ts";
-import { judgeCsr } from "../../pki/csr.ts";
+import type { JudgedCsr } from "../../pki/csr.ts";
 import { readText } from "../../system/files/files.ts";
 import type { Controller } from "../control-host.ts";
 import type { AgentRecord } from "../store/agent-record.ts";
@@ -21,7 +21,8 @@ export interface NewHost {
   readonly ip: string;
   readonly port: number | undefined;
   readonly lookupBy: "hostname" | "ip" | undefined;
-  readonly csr: string;
+  /** Of its certificate request, which was judged. */
+  readonly publicKey: JudgedCsr["publicKey"];
   readonly nonce: string;
   readonly reqid: string;
 }
@@ -45,9 +46,8 @@ export async function registerHost(
   tagsOf: (before: Tags | undefined) => Tags | undefined,
 ): Promise<Approval & { readonly answer: ApprovalAnswer }> {
   const { config, now, store } = controller;
-  const { publicKey } = judgeCsr(host.csr, host.hostname);
   const controllerSerial = serialToKnow(controller);
-  const certificate = await signHost(controller, host.hostname, publicKey);
+  const certificate = await signHost(controller, host.hostname, host.publicKey);
   const replaced = await store.registry.find(host.hostname);
   const paired = isoSeconds(now());
   const record: AgentRecord = {

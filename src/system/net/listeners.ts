@@ -1,4 +1,5 @@
 /** Which TCP ports of this host are listened on, as the kernel tells it: nobody is called (proc_pid_net(5)). */
+import { canonicalAddress } from "../../core/net/host-name.ts";
 import { readTextIfPresent } from "../files/files.ts";
 
 export interface Listener {
@@ -39,7 +40,7 @@ function readAddress(hex: string): string {
   return groups.join(":");
 }
 
-const ANY: readonly string[] = ["0.0.0.0", "0:0:0:0:0:0:0:0"];
+const ANY: readonly string[] = ["0.0.0.0", "::"];
 
 /** Those that take a connection to the address, or would be in the way of a server there. */
 export function listenersAt(
@@ -48,19 +49,10 @@ export function listenersAt(
   port: number,
 ): readonly Listener[] {
   const [plain = ""] = bind.split("%");
-  const own = plain.includes(":") ? everyGroup(plain) : plain;
+  const own = canonicalAddress(plain);
   return all.filter((one) => {
     if (one.port !== port) return false;
-    return ANY.includes(own) || ANY.includes(one.address) || one.address === own;
+    const address = canonicalAddress(one.address);
+    return ANY.includes(own) || ANY.includes(address) || address === own;
   });
-}
-
-/** Without `::`. An address whose end is written as IPv4 is none that a person listens on. */
-function everyGroup(address: string): string {
-  const [head = "", tail] = address.toLowerCase().split("::");
-  const before = head === "" ? [] : head.split(":");
-  const after = tail === undefined || tail === "" ? [] : tail.split(":");
-  const zeros = tail === undefined ? 0 : 8 - before.length - after.length;
-  const groups = [...before, ...Array.from({ length: zeros }, () => "0"), ...after];
-  return groups.map((group) => group.replace(/^0+(?=.)/, "")).join(":");
 }

@@ -3,7 +3,7 @@
  * token it is meant for a loopback address, and then for nobody whose page was made to point here (T25).
  */
 import { createHash, timingSafeEqual } from "node:crypto";
-import type { IncomingMessage, ServerResponse } from "node:http";
+import { type IncomingMessage, type ServerResponse, STATUS_CODES } from "node:http";
 import type { SecureContext } from "node:tls";
 import { CONTENT_TYPES, type Format, formatFor } from "../../core/metrics/exposition.ts";
 import { foreignHost } from "../../core/net/foreign-host.ts";
@@ -25,14 +25,6 @@ export interface MetricsServerOptions {
 /** A scraper keeps one; more at once are turned away (T20, T21). */
 const CONNECTIONS = 16;
 
-const PHRASES: Readonly<Record<number, string>> = {
-  400: "Bad Request",
-  405: "Method Not Allowed",
-  408: "Request Timeout",
-  431: "Request Header Fields Too Large",
-  503: "Service Unavailable",
-};
-
 /** @throws CtrlExecError `config` when the port cannot be bound */
 export async function startMetricsServer(options: MetricsServerOptions): Promise<HttpServer> {
   const { bind, port, secureContext, onTlsFailure } = options;
@@ -45,7 +37,7 @@ export async function startMetricsServer(options: MetricsServerOptions): Promise
     connections: CONNECTIONS,
     onRequest: (request, response) => void answer(asked, request, response),
     refuse: (status) =>
-      `HTTP/1.1 ${status} ${PHRASES[status]}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`,
+      `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`,
   });
 }
 

@@ -1,16 +1,15 @@
 /** Whether the databases that can be removed at any time are whole, for who looks after this host. */
-import { Database, constants as sqlite } from "bun:sqlite";
 import { lstatSync } from "node:fs";
 import type { ControllerConfig } from "../../core/config/controller-config.ts";
 import { CtrlExecError, messageOf, systemCode } from "../../core/errors.ts";
 import { fileError } from "../../system/files/files.ts";
-import { requirePlain } from "../../system/files/plain-file.ts";
 import {
   isOfSurroundings,
   lockDatabase,
+  openDatabaseAsItIs,
   openDatabaseToRead,
   removeDatabaseFile,
-  sideFiles,
+  requirePlainFiles,
 } from "./database-file.ts";
 import { paths } from "./paths.ts";
 
@@ -58,12 +57,10 @@ export function databasePath(config: ControllerConfig, name: DatabaseName): stri
 
 function problemOf(path: string, table: string, mayWrite: boolean): string | undefined {
   try {
-    for (const file of [path, ...sideFiles(path)]) {
-      const facts = lstatSync(file, { throwIfNoEntry: false });
-      if (facts !== undefined) requirePlain(facts);
-    }
+    requirePlainFiles(path);
     if (lstatSync(path, { throwIfNoEntry: false }) === undefined) return undefined;
-    using database = mayWrite ? openToLook(path) : openDatabaseToRead(path);
+    // Whoever closes it last tidies up after itself, which a mere reader cannot.
+    using database = mayWrite ? openDatabaseAsItIs(path) : openDatabaseToRead(path);
     const [said] = database.query<{ quick_check: string }, []>("PRAGMA quick_check(1)").all();
     if (said?.quick_check !== "ok") return "it is damaged";
     const tables = database
@@ -76,13 +73,6 @@ function problemOf(path: string, table: string, mayWrite: boolean): string | und
     if (isOfSurroundings(thrown)) throw notJudged(path, thrown);
     return systemCode(thrown).startsWith("SQLITE_") ? "it is damaged" : messageOf(thrown);
   }
-}
-
-/** Whoever closes it last tidies up after itself, which a mere reader cannot. */
-function openToLook(path: string): Database {
-  const database = new Database(path, sqlite.SQLITE_OPEN_READWRITE | sqlite.SQLITE_OPEN_NOFOLLOW);
-  database.run("PRAGMA busy_timeout = 1000");
-  return database;
 }
 
 function notJudged(path: string, thrown: unknown): CtrlExecError {

@@ -31,16 +31,10 @@ const CHECKPOINT_PAGES = 100;
  * @throws Error if it is damaged, or of another kind
  */
 export function openDatabaseFile(path: string, kind: DatabaseKind): Database {
-  for (const file of [path, ...sideFiles(path)]) {
-    // SQLite would wait for the writer of a FIFO.
-    const facts = lstatSync(file, { throwIfNoEntry: false });
-    if (facts !== undefined) requirePlain(facts);
-  }
+  requirePlainFiles(path);
   makeFile(path);
-  // A link that was put in its place meanwhile is not followed either.
-  const database = new Database(path, sqlite.SQLITE_OPEN_READWRITE | sqlite.SQLITE_OPEN_NOFOLLOW);
+  const database = openDatabaseAsItIs(path);
   try {
-    database.run(OTHERS_CLOSE);
     database.run("PRAGMA journal_mode = WAL");
     database.run(`PRAGMA synchronous = ${kind.synchronous}`);
     database.run(`PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
@@ -50,6 +44,21 @@ export function openDatabaseFile(path: string, kind: DatabaseKind): Database {
     database.close();
     throw thrown;
   }
+}
+
+/** SQLite would wait for the writer of a FIFO. @throws Error if one of its files is no plain file */
+export function requirePlainFiles(path: string): void {
+  for (const file of [path, ...sideFiles(path)]) {
+    const facts = lstatSync(file, { throwIfNoEntry: false });
+    if (facts !== undefined) requirePlain(facts);
+  }
+}
+
+/** Changes nothing in it. A link that was put in its place is not followed. @throws Error */
+export function openDatabaseAsItIs(path: string): Database {
+  const database = new Database(path, sqlite.SQLITE_OPEN_READWRITE | sqlite.SQLITE_OPEN_NOFOLLOW);
+  database.run(OTHERS_CLOSE);
+  return database;
 }
 
 /**
@@ -100,7 +109,7 @@ function makeFile(path: string): void {
   }
 }
 
-export function sideFiles(path: string): readonly string[] {
+function sideFiles(path: string): readonly string[] {
   return ["-wal", "-shm", "-journal"].map((ending) => path + ending);
 }
 

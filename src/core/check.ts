@@ -1,7 +1,5 @@
 /** A line of a self-check, the agent's (`self-check`) or the control host's (`doctor`). */
 import { CtrlExecError, messageOf } from "./errors.ts";
-import { opensslTime } from "./time.ts";
-import type { Validity } from "./validity.ts";
 
 export interface Check {
   /** What was looked at. */
@@ -39,11 +37,4 @@ export function attemptValue<Value>(read: () => Value): {
   } catch (problem) {
     return { value: undefined, problem };
   }
-}
-
-/** Why a certificate is not valid now; undefined if it is. */
-export function lifeProblem({ notBefore, notAfter }: Validity, now: Date): string | undefined {
-  if (now > notAfter) return `expired ${opensslTime(notAfter)}`;
-  if (now < notBefore) return `not valid before ${opensslTime(notBefore)}`;
-  return undefined;
 }

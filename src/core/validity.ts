@@ -1,4 +1,4 @@
-/** Whether a certificate that another host has just made is valid by this host's clock (T68). */
+/** Whether a certificate is valid by this host's clock. */
 import { opensslTime } from "./time.ts";
 
 export interface Validity {
@@ -7,7 +7,7 @@ export interface Validity {
 }
 
 /**
- * What is wrong, as the rest of a sentence that begins with the certificate; undefined if it is valid. It says
+ * Of one that another host has just made (T68): what is wrong, as the rest of a sentence that begins with the certificate; undefined if it is valid. It says
  * which clock to check.
  */
 export function validityProblem({ notBefore, notAfter }: Validity, now: Date): string | undefined {
@@ -24,5 +24,12 @@ export function validityProblem({ notBefore, notAfter }: Validity, now: Date): s
       "The control host's clock is ahead, or this host's is behind; check the clocks of both hosts"
     );
   }
+  return undefined;
+}
+
+/** Of one that is in use: why it is not valid now, in a few words; undefined if it is. */
+export function lifeProblem({ notBefore, notAfter }: Validity, now: Date): string | undefined {
+  if (now > notAfter) return `expired ${opensslTime(notAfter)}`;
+  if (now < notBefore) return `not valid before ${opensslTime(notBefore)}`;
   return undefined;
 }

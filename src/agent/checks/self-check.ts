@@ -1,6 +1,6 @@
 /** Every check of `self-check`: only this host's files, no connection. */
 import { statSync } from "node:fs";
-import { attempt, attemptValue, type Check, failed, lifeProblem } from "../../core/check.ts";
+import { attempt, attemptValue, type Check, failed } from "../../core/check.ts";
 import {
   type AgentConfig,
   agentConfigArgument,
@@ -9,6 +9,7 @@ import {
 import type { ConfigWarning } from "../../core/config/config-file.ts";
 import { UPDATE_SERIAL_SCRIPT } from "../../core/reserved-script.ts";
 import { opensslTime } from "../../core/time.ts";
+import { lifeProblem } from "../../core/validity.ts";
 import { type CertificateFacts, isSignedBy, readCertificate } from "../../pki/certificate.ts";
 import { fitsKey } from "../../pki/keys.ts";
 import { readPrivateText, readText } from "../../system/files/files.ts";

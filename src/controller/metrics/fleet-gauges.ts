@@ -1,4 +1,5 @@
 /** What the store knows of the fleet, as numbers: no host is asked, and none is named (T34). */
+import { attemptValue } from "../../core/check.ts";
 import {
   AGENT_SERIALS,
   CONTACT_AGES,
@@ -70,17 +71,9 @@ async function ofOwnCertificates({ config }: HostContext): Promise<readonly Seri
     },
   };
   return Object.entries(ends).flatMap(([of, read]) => {
-    const end = ignoring(read);
+    const end = attemptValue(read).value;
     return end === undefined ? [] : [series(M.certificateEnds, { of }, end.getTime() / 1000)];
   });
-}
-
-function ignoring<Value>(read: () => Value): Value | undefined {
-  try {
-    return read();
-  } catch {
-    return undefined;
-  }
 }
 
 async function ofLocks({ store }: HostContext): Promise<readonly Series[]> {

@@ -1,4 +1,5 @@
 /** Whether a host that joins is the one that is registered under its name already: it signs with that one's key, too. */
+import { attemptValue } from "../../core/check.ts";
 import { readSerialLine } from "../../core/serial.ts";
 import { validityProblem } from "../../core/validity.ts";
 import type { JoinProof } from "../../core/wire/messages/join.ts";
@@ -27,7 +28,7 @@ export async function isSameHost(
 ): Promise<boolean> {
   const { hostname, certificate: pem, own_signature: signature } = proof;
   if (pem === undefined || signature === undefined || registered?.kind !== "agent") return false;
-  const certificate = readOr(pem);
+  const { value: certificate } = attemptValue(() => readCertificate(pem, "the host's certificate"));
   if (certificate === undefined || certificate.isCa) return false;
   if (!isSignedBy(certificate, ca) || !speaksFor(certificate, hostname)) return false;
   const serial = readSerialLine(registered.record.serial);
@@ -37,12 +38,4 @@ export async function isSameHost(
       : certificate.serial === serial;
   if (!isKnown || (await store.certificates.revoked()).has(certificate.serial)) return false;
   return isSignedByKey(statement, signature, certificate.publicKey);
-}
-
-function readOr(pem: string): CertificateFacts | undefined {
-  try {
-    return readCertificate(pem, "the host's certificate");
-  } catch {
-    return undefined;
-  }
 }

@@ -1,7 +1,7 @@
 /** T68 whether a certificate of another host's making is valid by this host's clock. */
 import { expect, test } from "bun:test";
 import { shortageOf } from "../../../src/core/shortage.ts";
-import { validityProblem } from "../../../src/core/validity.ts";
+import { lifeProblem, validityProblem } from "../../../src/core/validity.ts";
 import { VERSION, versionText } from "../../../src/core/version.ts";
 
 const FROM = new Date("2026-01-01T00:00:00Z");
@@ -30,4 +30,14 @@ test("T65 a code that says nothing of a shortage is none", () => {
 
 test("sources that run directly were built from no commit", () => {
   expect(versionText()).toBe(VERSION);
+});
+
+const END = new Date("2027-06-07T16:28:00Z");
+const BEGIN = new Date("2026-06-07T16:28:00Z");
+
+test("a certificate is valid from its beginning to its end, both included", () => {
+  const at = (time: number) => lifeProblem({ notBefore: BEGIN, notAfter: END }, new Date(time));
+  expect(at(BEGIN.getTime() - 1)).toBe("not valid before Jun  7 16:28:00 2026 GMT");
+  expect([at(BEGIN.getTime()), at(END.getTime())]).toEqual([undefined, undefined]);
+  expect(at(END.getTime() + 1)).toBe("expired Jun  7 16:28:00 2027 GMT");
 });

@@ -1,9 +1,10 @@
 /** The CA and this host's own credential, as they are at this moment. */
 import { lstatSync } from "node:fs";
-import { attemptValue, type Check, failed, lifeProblem } from "../../../core/check.ts";
+import { attemptValue, type Check, failed } from "../../../core/check.ts";
 import { type ControllerConfig, configArgument } from "../../../core/config/controller-config.ts";
 import { renewalThreshold, rotationDue } from "../../../core/rotation.ts";
 import { addDays, opensslTime } from "../../../core/time.ts";
+import { lifeProblem } from "../../../core/validity.ts";
 import { type CertificateFacts, readCertificate } from "../../../pki/certificate.ts";
 import { fitsKey, privateKeyAlone } from "../../../pki/keys.ts";
 import { readPrivateText, readText } from "../../../system/files/files.ts";

@@ -3,6 +3,7 @@
  * which they are compared.
  */
 import { CtrlExecError } from "./errors.ts";
+import { firstOf } from "./text.ts";
 
 /**
  * Lower-case hex with an even number of digits, as OpenSSL prints whole octets: `02`, `0aff`. Everything
@@ -93,8 +94,7 @@ const NAMED_LINES = 5;
 /** `line 3 is not a serial`, `lines 3, 5 are not serials`. */
 export function badLinesProblem(lines: readonly number[]): string {
   if (lines.length === 1) return `line ${lines[0]} is not a serial`;
-  const more = lines.length > NAMED_LINES ? ` and ${lines.length - NAMED_LINES} more` : "";
-  return `lines ${lines.slice(0, NAMED_LINES).join(", ")}${more} are not serials`;
+  return `lines ${firstOf(lines.map(String), NAMED_LINES)} are not serials`;
 }
 
 /** Reads the one-line serial file that pairing writes; undefined if it has no hex serial. */

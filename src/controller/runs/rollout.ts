@@ -7,6 +7,7 @@ import { hostCount } from "../../core/hosts/fold.ts";
 import { formatHostPort } from "../../core/net/host-name.ts";
 import { type RunResult, runFailed, withoutResult } from "../../core/run-result.ts";
 import { isSendableName } from "../../core/script-name.ts";
+import { firstOf } from "../../core/text.ts";
 import type { RolloutMessage } from "../../core/wire/run-messages.ts";
 import { pause } from "../../system/deadline.ts";
 import type { ResolvedTarget } from "../fleet/targets.ts";
@@ -23,6 +24,9 @@ import { Run, type RunReport, type RunUnderWay } from "./run.ts";
 
 /** Hosts that say nothing for so long after the rollout was cancelled are not waited for: an agent may have stopped. */
 const LATE_MS = 2000;
+
+/** Hosts within a reason. */
+const MOST_NAMED = 3;
 
 export class Rollout implements RunUnderWay {
   readonly reqid: string;
@@ -247,7 +251,7 @@ export class Rollout implements RunUnderWay {
     const { failed } = checked;
     this.#tell({ event: "check", batch: number, ...checked });
     this.#halt.hear(await this.#parts.owned.wishes());
-    if (failed.length > 0) this.#halt.stop(`its check failed on ${shortList(failed)}`);
+    if (failed.length > 0) this.#halt.stop(`its check failed on ${firstOf(failed, MOST_NAMED)}`);
   }
 
   /** Until the run has ended, or nobody waits for anything any more. */
@@ -298,11 +302,4 @@ export class Rollout implements RunUnderWay {
 
 function isOfBatch({ event }: RolloutMessage): boolean {
   return event === "batch" || event === "batch-end";
-}
-
-const MOST_NAMED = 3;
-
-function shortList(hosts: readonly string[]): string {
-  const more = hosts.length - MOST_NAMED;
-  return `${hosts.slice(0, MOST_NAMED).join(", ")}${more > 0 ? ` and ${more} more` : ""}`;
 }

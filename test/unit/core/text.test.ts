@@ -2,6 +2,7 @@ import { describe, expect, test } from "bun:test";
 import {
   cutCharacter,
   decodeText,
+  firstOf,
   forColourTerminal,
   forOneLine,
   forTerminal,
@@ -228,4 +229,10 @@ describe("a long text in pieces", () => {
     const pieces = [...inPieces(`${"x".repeat(99)}\n`.repeat(2000))];
     for (const piece of pieces) expect(piece).toEndWith("\n");
   });
+});
+
+test("the first of many within a sentence, and how many more there are", () => {
+  expect(firstOf(["a"], 3)).toBe("a");
+  expect(firstOf(["a", "b", "c"], 3)).toBe("a, b, c");
+  expect(firstOf(["a", "b", "c", "d", "e"], 3)).toBe("a, b, c and 2 more");
 });

@@ -3,9 +3,10 @@
  * their folders. What this host has made itself can be closed again; what is the administrator's is only named.
  */
 import { lstatSync, type Stats } from "node:fs";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { type ControllerConfig, configArgument } from "../../../core/config/controller-config.ts";
 import { CtrlExecError } from "../../../core/errors.ts";
+import { firstOf } from "../../../core/text.ts";
 import { closeToOthers } from "../../../system/files/close-to-others.ts";
 import { fileError, isDenied, listFolder } from "../../../system/files/files.ts";
 import { describeWriters, judgePath } from "../../../system/files/trusted-path.ts";
@@ -183,9 +184,10 @@ function inFolder(config: ControllerConfig, folder: string, closed: number): Fin
 }
 
 function namesOf(files: readonly { readonly path: string }[]): string {
-  const names = files.slice(0, MAX_NAMED).map(({ path }) => path.slice(dirname(path).length + 1));
-  const more = files.length - names.length;
-  return `${names.join(", ")}${more === 0 ? "" : ` and ${more} more`}`;
+  return firstOf(
+    files.map(({ path }) => basename(path)),
+    MAX_NAMED,
+  );
 }
 
 /** Undefined if it is missing, or this user may not look at it: that is said elsewhere. */

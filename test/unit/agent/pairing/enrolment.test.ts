@@ -1,74 +1,36 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
-import { createServer, type Socket } from "node:net";
-import { TLSSocket } from "node:tls";
 import { pair } from "../../../../src/agent/pairing/enrolment.ts";
 import { paths } from "../../../../src/controller/store/paths.ts";
 import { setupCa, setupController, signHost } from "../../../../src/controller/trust/ca.ts";
-import { loadCredential, pairingCredential } from "../../../../src/controller/trust/credential.ts";
-import { formatHttpResponse, HttpMessageReader } from "../../../../src/core/wire/http-message.ts";
+import { loadCredential } from "../../../../src/controller/trust/credential.ts";
 import { createCaCertificate } from "../../../../src/pki/authority.ts";
 import { readCertificate } from "../../../../src/pki/certificate.ts";
 import { createCsr, judgeCsr } from "../../../../src/pki/csr.ts";
 import { generateKeyPem, readPrivateKey } from "../../../../src/pki/keys.ts";
-import { tlsContext } from "../../../../src/system/net/tls.ts";
-import { until } from "../../../support/folder.ts";
 import { LocalFleet } from "../../../support/local-fleet.ts";
-
-type Answer = Record<string, unknown>;
+import { type Json, PairingAnswerer } from "../../../support/pairing-answerer.ts";
 
 /** A control host that answers as the test says; `honest` is what the real one would say. */
-class FakeController implements AsyncDisposable {
-  readonly #server;
-  readonly #sockets = new Set<Socket>();
-  received = 0;
-
-  /** @param shown whose certificate the handshake shows, in front of the fleet's CA */
-  constructor(fleet: LocalFleet, answer: (honest: Answer) => Answer, shown = fleet) {
-    const credential = loadCredential(fleet.controller.config, fleet.now);
-    const { certificate, keyPem } = loadCredential(shown.controller.config, shown.now);
-    const secureContext = tlsContext(pairingCredential({ certificate, keyPem, ca: credential.ca }));
-    this.#server = createServer((raw) => {
-      this.#sockets.add(raw);
-      raw.once("close", () => this.#sockets.delete(raw));
-      const socket = new TLSSocket(raw, { isServer: true, secureContext });
-      socket.on("error", () => undefined);
-      const messages = new HttpMessageReader(65_536);
-      socket.on("data", async (chunk: Buffer) => {
-        this.received += chunk.length;
-        messages.take(chunk);
-        const { hostname, csr, nonce } = JSON.parse(messages.next()?.body ?? "{}");
-        const pending = { status: "pending", reqid: "0123456789abcdef" };
-        socket.write(formatHttpResponse(JSON.stringify(pending)));
-        const { publicKey } = judgeCsr(csr, hostname);
-        const honest = {
+class FakeController extends PairingAnswerer {
+  /** @param shown as PairingAnswerer has it */
+  constructor(fleet: LocalFleet, answer: (honest: Json) => Json, shown = fleet) {
+    const { certificate, ca } = loadCredential(fleet.controller.config, fleet.now);
+    super(
+      fleet,
+      async function* ({ hostname, csr, nonce }) {
+        yield { status: "pending", reqid: "0123456789abcdef" };
+        const { publicKey } = judgeCsr(String(csr), String(hostname));
+        yield answer({
           status: "approved",
-          cert: (await signHost(fleet.controller, hostname, publicKey)).pem,
-          ca: credential.ca.pem,
+          cert: (await signHost(fleet.controller, String(hostname), publicKey)).pem,
+          ca: ca.pem,
           nonce,
-          dispatcher_serial: credential.certificate.serial,
-        };
-        socket.write(formatHttpResponse(JSON.stringify(answer(honest))));
-      });
-    });
-  }
-
-  /** Resolves when nobody is connected any more. */
-  async left(): Promise<void> {
-    await until("nobody is connected", () => this.#sockets.size === 0);
-  }
-
-  async port(): Promise<number> {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#server.listen({ host: "127.0.0.1", port: 0 }, resolve);
-    await promise;
-    const address = this.#server.address();
-    return typeof address === "object" && address !== null ? address.port : 0;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    for (const socket of this.#sockets) socket.destroy();
-    this.#server.close();
+          dispatcher_serial: certificate.serial,
+        });
+      },
+      shown,
+    );
   }
 }
 
@@ -93,8 +55,8 @@ describe("T07 the agent's side of pairing", () => {
   let fleet: LocalFleet;
   let other: LocalFleet;
   /** Approvals that somebody else was given. */
-  let ofAnotherKey: Answer;
-  let ofAnotherHost: Answer;
+  let ofAnotherKey: Json;
+  let ofAnotherHost: Json;
   let otherCa: string;
 
   beforeAll(async () => {
@@ -122,7 +84,7 @@ describe("T07 the agent's side of pairing", () => {
     await controller.left();
   });
 
-  const refused: readonly (readonly [string, string, (honest: Answer) => Answer])[] = [
+  const refused: readonly (readonly [string, string, (honest: Json) => Json])[] = [
     ["a replayed nonce", "another nonce", (honest) => ({ ...honest, nonce: "0".repeat(32) })],
     ["a swapped answer", "another key", (honest) => ({ ...honest, ...ofAnotherKey })],
     ["a misrouted answer", "another key", (honest) => ({ ...honest, ...ofAnotherHost })],

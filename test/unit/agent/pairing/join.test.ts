@@ -1,13 +1,7 @@
 /** What an agent takes for the answer to its join, from a control host that shows the right CA. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { createServer } from "node:net";
-import { TLSSocket } from "node:tls";
-import { loadCredential, pairingCredential } from "../../../../src/controller/trust/credential.ts";
-import { formatHttpResponse, HttpMessageReader } from "../../../../src/core/wire/http-message.ts";
-import { tlsContext } from "../../../../src/system/net/tls.ts";
 import { JoinStage, joiner } from "../../../support/join-stage.ts";
-
-type Json = Record<string, unknown>;
+import { type Json, PairingAnswerer } from "../../../support/pairing-answerer.ts";
 
 let stage: JoinStage;
 
@@ -18,34 +12,16 @@ afterAll(async () => {
   await stage[Symbol.asyncDispose]();
 });
 
-/** Joins at a port that answers so. @returns the outcome, and the paths that were asked for */
+/** Joins at a port that answers so. @returns the outcome, and what was sent */
 async function joinAt(challenge: Json, answer: (proof: Json) => Json) {
-  const { config } = stage.controller;
-  const secureContext = tlsContext(pairingCredential(loadCredential(config, stage.fleet.now)));
   const asked: Json[] = [];
-  const server = createServer((raw) => {
-    const socket = new TLSSocket(raw, { isServer: true, secureContext });
-    socket.on("error", () => undefined);
-    const messages = new HttpMessageReader(65_536);
-    socket.on("data", (chunk: Buffer) => {
-      messages.take(chunk);
-      const body: Json = JSON.parse(messages.next()?.body ?? "{}");
-      asked.push(body);
-      const reply = asked.length === 1 ? challenge : answer(body);
-      socket.write(formatHttpResponse(JSON.stringify(reply)));
-    });
+  await using server = new PairingAnswerer(stage.fleet, (body) => {
+    asked.push(body);
+    return [asked.length === 1 ? challenge : answer(body)];
   });
-  const { promise, resolve } = Promise.withResolvers<void>();
-  server.listen({ host: "127.0.0.1", port: 0 }, resolve);
-  await promise;
-  const address = server.address();
-  const port = typeof address === "object" && address !== null ? address.port : 0;
-  try {
-    const who = await joiner("web-01");
-    return { outcome: await stage.join(await stage.token(), who, { port }), asked, who };
-  } finally {
-    server.close();
-  }
+  const who = await joiner("web-01");
+  const port = await server.port();
+  return { outcome: await stage.join(await stage.token(), who, { port }), asked, who };
 }
 
 const CHALLENGE = { status: "challenge", value: "0".repeat(64) };

@@ -17,14 +17,14 @@ export const AGENT_METRICS = {
     labels: { script: "script" },
     buckets: DURATIONS,
   },
-  denied: counter("runs_denied", "Runs that were refused: a script that is not allowed.", {}),
+  denied: counter("runs_denied", "Runs that were refused because the script is not allowed.", {}),
   cancelled: counter("runs_cancelled", "Runs that were ended on request.", {}),
-  unkept: counter("runs_unkept", "Runs without a usable folder: how they end may be lost.", {}),
+  unkept: counter("runs_unkept", "Runs without a usable folder, whose end may be lost.", {}),
   authorizations: counter("authorizations", "Decisions of the agent's own auth hook.", {
     action: ["run", "discovery"],
     result: HOOK_RESULTS,
   }),
-  refused: counter("connections_refused", "Connections and requests that were refused, and why.", {
+  refused: counter("connections_refused", "Connections and requests that were refused, by reason.", {
     reason: ["address", "tls", "revoked", "serial", "full", "slow", "unreadable"],
   }),
   rateBlocks: counter("rate_blocks", "Addresses that were blocked for a while.", {
@@ -49,8 +49,8 @@ export const AGENT_GAUGES = {
     {},
   ),
   scripts: gauge("scripts", "Scripts that are allowed.", {}),
-  running: gauge("processes_running", "Scripts and hooks that run.", {}),
+  running: gauge("processes_running", "Scripts and hooks that are running.", {}),
   connections: gauge("connections", "Connections that are open.", {}),
-  spool: gauge("spool_used_bytes", "Disk that runs and their output take.", {}),
+  spool: gauge("spool_used_bytes", "Disk space that runs and their output take.", {}),
   spoolLimit: gauge("spool_limit_bytes", "The most they may take: run_spool.", {}),
 } as const satisfies Readonly<Record<string, Metric>>;

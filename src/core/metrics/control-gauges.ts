@@ -19,12 +19,12 @@ export const CONTROL_GAUGES = {
   started: gauge("api_start_timestamp_seconds", "When the API started.", {}),
   countsBegan: gauge(
     "counts_start_timestamp_seconds",
-    "When the counters began: they outlive restarts, and begin anew when counts.json is removed.",
+    "When the counters began: they outlive restarts, and start again when counts.json is removed.",
     {},
   ),
   agents: gauge(
     "agents",
-    "Registered hosts, by whether they know this host's serial; unreadable is a record that cannot be used.",
+    "Registered hosts, by whether they know this host's serial; unreadable means a record that cannot be used.",
     { serial: AGENT_SERIALS },
   ),
   contacts: gauge(
@@ -34,29 +34,29 @@ export const CONTROL_GAUGES = {
   ),
   certificateEnds: gauge(
     "certificate_end_timestamp_seconds",
-    "When the certificate ends; of all agents the one that ends first.",
+    "When the certificate ends; for agents, the one that ends first.",
     { of: ["control-host", "ca", "api", "agents"] },
   ),
   runLocks: gauge(
     "run_locks",
-    "Scripts on hosts that runs hold locked, from the command line too: they run, or wait for their turn.",
+    "Scripts on hosts that runs hold locked, those from the command line too: they are running, or wait for their turn.",
     {},
   ),
-  pairingQueue: gauge("pairing_queue", "Pairing requests that wait for an operator.", {}),
+  pairingQueue: gauge("pairing_queue", "Pairing requests that are waiting for an operator.", {}),
   rollouts: gauge("rollouts", "Rollouts that are not over.", { kind: ["detached", "paused"] }),
-  requests: gauge("api_requests_in_flight", "Requests of the API that are being worked on.", {}),
+  requests: gauge("api_requests_in_flight", "Requests to the API that are being answered.", {}),
   streams: gauge("api_streams", "Event streams and downloads that are open.", {}),
-  runsHere: gauge("api_runs_in_flight", "Runs of the API that have not ended.", {}),
+  runsHere: gauge("api_runs_in_flight", "Runs that the API has started and that have not ended.", {}),
   callsWaiting: gauge(
     "agent_calls_queued",
-    "Calls of the API to agents that wait because as many are under way as there may be.",
+    "Calls from the API to agents that are waiting because the limit of calls under way is reached.",
     {},
   ),
-  callsFree: gauge("agent_calls_free", "Further calls that the API could make at once.", {}),
+  callsFree: gauge("agent_calls_free", "How many more calls the API could make at once.", {}),
   budgetHeld: gauge(
     "reply_budget_held_bytes",
-    "Memory that the answers of agents hold in the API.",
+    "Memory that answers from agents take up in the API.",
     {},
   ),
-  budgetLimit: gauge("reply_budget_limit_bytes", "The most they may hold: max_replies.", {}),
+  budgetLimit: gauge("reply_budget_limit_bytes", "The most they may take up: max_replies.", {}),
 } as const satisfies Readonly<Record<string, Metric>>;

@@ -37,7 +37,7 @@ export const CONTROL_METRICS = {
   runs: counter("runs", "Runs that were sent to their hosts.", { script: "script" }),
   hostResults: counter(
     "host_results",
-    "Results of runs of all scripts: each outcome is there before its first one, so that its growth can be watched.",
+    "Results of runs of all scripts. Each outcome is shown even while it is zero, so that its growth can be watched.",
     { outcome: RUN_OUTCOMES },
   ),
   hostRuns: counter("host_runs", "Results of runs, one for each host.", {
@@ -47,28 +47,28 @@ export const CONTROL_METRICS = {
   hostRunDuration: {
     name: "ctrl_exec_host_run_duration_seconds",
     type: "histogram",
-    help: "Time from asking a host until its script's result, of scripts that have ended.",
+    help: "Time from asking a host until the result of its script, for scripts that have ended.",
     labels: { script: "script" },
     buckets: DURATIONS,
   },
-  dryRuns: counter("dry_runs", "Runs that were only looked at.", {}),
+  dryRuns: counter("dry_runs", "Runs that were only shown and not started.", {}),
   lockConflicts: counter(
     "lock_conflicts",
-    "Runs that were refused because the script was running.",
+    "Runs that were refused because the script was already running.",
     {},
   ),
-  callFailures: counter("agent_call_failures", "Calls to agents without an answer, and why.", {
+  callFailures: counter("agent_call_failures", "Calls to agents that got no answer, by reason.", {
     during: ["run", "ping", "discovery"],
     reason: FAULTS,
   }),
   pings: counter("pings", "Hosts that were pinged.", { result: DONE }),
-  authorizations: counter("authorizations", "Decisions of the auth hook, or of its default.", {
+  authorizations: counter("authorizations", "Decisions of the auth hook, or of the default if there is no hook.", {
     action: ACTIONS,
     result: HOOK_RESULTS,
   }),
   outputDropped: counter(
     "output_dropped_bytes",
-    "Bytes of scripts' output that were dropped: more than an agent keeps, or than could be recorded.",
+    "Bytes of scripts' output that were dropped, because they were more than an agent keeps or than could be recorded.",
     {},
   ),
   rolloutsStopped: counter("rollouts_stopped", "Rollouts that stopped before their end.", {}),
@@ -82,7 +82,7 @@ export const CONTROL_METRICS = {
     "Run records that were removed early, because of run_records_max.",
     {},
   ),
-  pairings: counter("pairing_requests", "Requests of hosts that want to be paired.", {
+  pairings: counter("pairing_requests", "Requests from hosts that ask to be paired.", {
     result: ["asked", "approved", "denied", "rejected", "pushed-out"],
   }),
   joins: counter("joins", "Hosts that joined with a token, or were refused.", {
@@ -92,7 +92,7 @@ export const CONTROL_METRICS = {
   rotations: counter("rotations", "Rotations of this host's own certificate.", { result: DONE }),
   maintenanceFailures: counter(
     "maintenance_failures",
-    "Parts of the maintenance that failed, and agents that could not be told a new serial.",
+    "Parts of maintenance that failed, and agents that could not be told a new serial.",
     {},
   ),
   apiRequests: counter("api_requests", "Answers of the API.", {
@@ -101,7 +101,7 @@ export const CONTROL_METRICS = {
   }),
   apiErrors: counter(
     "api_errors",
-    "Faults of the API, and runs that this host had no room for.",
+    "Faults in the API, and runs for which this host had no room.",
     {},
   ),
   apiTlsFailures: counter("api_tls_failures", "Handshakes with the API that failed.", {}),

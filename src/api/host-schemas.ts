@@ -29,7 +29,7 @@ function expressionProblem(text: string): string | undefined {
 export const except = z
   .array(hostExpressionSchema, { error: "expected an array of hosts" })
   .default([])
-  .describe("Hosts that are left out, whatever hosts says: names or expressions.");
+  .describe("Hosts to leave out, even if hosts names them: names or expressions.");
 
 export const limit = z
   .string({ error: "expected text such as 10 or 10%" })
@@ -41,7 +41,7 @@ export const limit = z
   })
   .optional()
   .describe(
-    "Only so many of the hosts, chosen at random: a number, or a percentage, which is rounded up.",
+    "Run on only this many of the hosts, chosen at random: a number, or a percentage, which is rounded up.",
   );
 
 export const hosts = z
@@ -50,5 +50,5 @@ export const hosts = z
   .meta({
     uniqueItems: true,
     description:
-      "At most max_hosts of them (500 unless configured), each name once. Each port of an address counts as a host.",
+      "At most max_hosts hosts (500 unless configured), each name once. Each port of an address counts as a host.",
   });

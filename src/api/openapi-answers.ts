@@ -6,20 +6,20 @@ const text = { type: "string" };
 
 export const HEADERS = {
   "X-Request-Id": {
-    description: "The request's id, as in the log; for a run also its reqid.",
+    description: "The id of the request, as in the log; for a run also its reqid.",
     required: true,
     schema: { type: "string", pattern: "^[0-9a-f]{16}$" },
   },
   "Retry-After": {
-    description: "Seconds to wait before the next try.",
+    description: "Seconds to wait before trying again.",
     required: true,
     schema: { type: "integer" },
   },
   Location: { description: "The run's record.", required: true, schema: text },
-  Link: { description: "The run's events, as rel monitor.", required: true, schema: text },
-  "Accept-Ranges": { description: "bytes.", required: true, schema: text },
+  Link: { description: "The events of the run, with rel=monitor.", required: true, schema: text },
+  "Accept-Ranges": { description: "Always bytes.", required: true, schema: text },
   "Content-Range": {
-    description: "Which bytes these are, of how many; * while more may come.",
+    description: "Which bytes these are, and of how many; * while more may come.",
     required: true,
     schema: text,
   },
@@ -29,7 +29,7 @@ export const HEADERS = {
     schema: { type: "boolean" },
   },
   "X-Ctrl-Exec-Dropped": {
-    description: "Bytes that the script printed beyond that, and that are not kept.",
+    description: "How many more bytes the script printed that are not kept.",
     required: true,
     schema: { type: "integer" },
   },
@@ -79,22 +79,23 @@ const failed = (error: string, detail: string) => ({ ok: false, error, detail })
 const REFUSALS = {
   400: {
     description:
-      "The request is not what the schema says, or has a member, a query or a body that the route does not take; detail names it.",
+      "The request does not match the schema, or has a member, query parameter or body that the route does not accept; detail names it.",
     schema: "Error",
     example: failed("bad request", 'unknown query parameter "x"; this route takes none'),
   },
   403: {
-    description: "The auth hook refused, or there is none and api_auth_default is deny.",
+    description: "The auth hook refused, or there is no hook and api_auth_default is deny.",
     schema: "Denied",
     example: { ok: false, error: "insufficient privilege", code: 3 },
   },
   404: {
-    description: "No such run, its record is no longer kept, or it is another's.",
+    description:
+      "There is no such run, its record is no longer kept, or the run is another user's.",
     schema: "Error",
     example: failed("not found", "no run a1b2c3d4e5f60718 that you may see"),
   },
   405: {
-    description: "The path has other methods; Allow names them.",
+    description: "The path does not have this method; Allow names those it has.",
     schema: "Error",
     example: failed("method not allowed", "allowed here: POST"),
   },
@@ -131,25 +132,26 @@ const REFUSALS = {
     example: failed("expectation failed", "no Expect but 100-continue is understood"),
   },
   429: {
-    description: "Too many of this client's requests are in flight.",
+    description: "Too many requests from this client are in flight.",
     schema: "Error",
     example: failed("too many requests", "64 requests are in flight, most of them yours"),
     retry: true,
   },
   500: {
-    description: "An internal fault; the log has it under the request's id.",
+    description: "An internal fault; the log shows it under the id of the request.",
     schema: "Error",
     example: failed("server error", "see the log of the control host for REQID=a1b2c3d4e5f60718"),
   },
   503: {
-    description: "Too many requests are in flight or streams open, or the API is stopping.",
+    description:
+      "Too many requests are in flight or too many streams are open, or the API is stopping.",
     schema: "Error",
     example: failed("busy", "64 requests are in flight"),
     retry: true,
   },
   507: {
     description:
-      'The record of a run with "wait": false cannot be written; nothing was sent to any host.',
+      'The record of a run with "wait": false could not be written; nothing was sent to any host.',
     schema: "Error",
     example: failed("not recorded", "Cannot start the run: its record cannot be written"),
   },

@@ -46,9 +46,9 @@ function document(
       version,
       summary: "Run allowlisted scripts on a fleet.",
       description: [
-        "JSON in and out, but for streams and a script's own bytes. HEAD works wherever GET does. Every request passes the auth hook of the",
-        `control host, which gets the token and the user's name (the header ${schemas.USERNAME_HEADER}); there`,
-        "is no status 401.",
+        "JSON in and out, except for streams and the bytes that a script prints. HEAD works wherever GET does. The auth",
+        "hook of the control host decides on every request. It gets the token and the user's name (the header",
+        `${schemas.USERNAME_HEADER}); there is no status 401.`,
       ].join("\n"),
       license: { name: "Apache-2.0", identifier: "Apache-2.0" },
     },
@@ -124,7 +124,7 @@ const PATH_PARAMETERS = [
     name: "id",
     in: "path",
     required: true,
-    description: "The id of a join token, which is not a secret.",
+    description: "The id of a join token. It is not a secret.",
     schema: { type: "string", pattern: "^[0-9a-f]{16}$" },
     example: "a1b2c3d4e5f60718",
   },
@@ -135,7 +135,7 @@ const USERNAME_PARAMETER = {
   in: "header",
   required: false,
   description:
-    "The user's name, for the auth hooks and the script; for requests without a body. Wins over username in a body.",
+    "The user's name, for the auth hooks and the script, in requests without a body. It takes precedence over username in a body.",
   schema: { type: "string", maxLength: schemas.MAX_CREDENTIAL },
   example: "alice",
 };

@@ -25,12 +25,12 @@ export const rolloutMembers = {
     .max(MOST_SIZES, { error: `expected at most ${MOST_SIZES} sizes` })
     .optional()
     .describe(
-      "How many hosts each batch has: numbers, or percentages of all, rounded down and at least one host; the last repeats.",
+      "How many hosts each batch has: numbers, or percentages of all hosts, rounded down, but at least one host; the last size repeats.",
     ),
   max_failures: size(parseMaxFailures)
     .optional()
     .describe(
-      "It stops behind the batch in which more hosts than these have failed; 0 if left out.",
+      "The rollout stops after a batch in which more hosts than this have failed; 0 if left out.",
     ),
   pause: z
     .int(seconds)
@@ -41,7 +41,7 @@ export const rolloutMembers = {
   per_tag: z
     .record(z.string(), z.int(bound).min(1, bound), { error: "expected an object of numbers" })
     .optional()
-    .describe("For each of these tags: at most so many hosts of each of its values at once."),
+    .describe("For each tag named here: at most this many hosts at once with the same value."),
 };
 
 /** As the use-case takes it. */
@@ -60,10 +60,12 @@ export function rolloutOf(
 
 export const rolloutAnswer = z.object({
   batches: z.int(),
-  begun: z.int().describe("How many of them were begun."),
-  not_started: z.int().describe("Hosts that were not asked: POST /runs/{reqid}/resume goes on."),
+  begun: z.int().describe("How many batches have begun."),
+  not_started: z
+    .int()
+    .describe("How many hosts were not asked; POST /runs/{reqid}/resume goes on with them."),
   stopped: z
     .string()
     .optional()
-    .describe("Why, and behind which batch; absent if it did not stop."),
+    .describe("Why the rollout stopped, and after which batch; absent if it did not stop."),
 });

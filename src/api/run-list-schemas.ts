@@ -9,7 +9,7 @@ export const runsQuery = z.object({
   failed: z
     .literal("true", { error: "expected true" })
     .optional()
-    .describe("Only runs that failed on a host, or on the host that is named."),
+    .describe("Only runs that failed on some host, or on the one named in host."),
   since: z
     .string()
     .optional()
@@ -18,12 +18,12 @@ export const runsQuery = z.object({
     .string()
     .regex(/^[1-9]\d{0,3}$/, { error: "expected a number from 1 to 9999" })
     .default("100")
-    .describe("At most so many, the newest."),
+    .describe("At most this many runs, the newest ones."),
   after: z
     .string()
     .regex(/^\d{1,15}-\d{1,15}-[0-9a-f]{16}$/, { error: "expected next of an earlier answer" })
     .optional()
-    .describe("Only runs behind those of an earlier answer: its next."),
+    .describe("Only runs after those of an earlier answer: the value of its next."),
 });
 
 export const runsAnswer = z.object({
@@ -40,8 +40,8 @@ export const runsAnswer = z.object({
           host: z.string(),
           state: z.enum(RUN_STATES),
           exit: z.int().nullable(),
-          failed: z.boolean().describe("As run judges it; false while the script runs."),
-          cancelled: z.literal(true).optional().describe("Its end was asked for."),
+          failed: z.boolean().describe("As judged by run; false while the script is running."),
+          cancelled: z.literal(true).optional().describe("Somebody asked for it to be ended."),
         }),
       ),
       paused: z
@@ -51,14 +51,16 @@ export const runsAnswer = z.object({
       unheard: z
         .array(z.string())
         .optional()
-        .describe("Hosts that could not be asked how it ended there: shown as known last."),
+        .describe(
+          "Hosts that could not be asked how the run ended there; they are shown as last known.",
+        ),
     }),
   ),
   unreadable: z
     .array(z.string())
-    .describe("Runs whose records cannot be read, and that are not listed: their ids."),
+    .describe("The ids of runs that are not listed because their records cannot be read."),
   next: z
     .string()
     .optional()
-    .describe("There if more may follow: give it as after, with the same parameters."),
+    .describe("Present if more runs may follow: pass it as after, with the same parameters."),
 });

@@ -30,10 +30,10 @@ const credential = argument
   .nullish();
 
 export const username = credential.describe(
-  `Told to the auth hooks and the script; nobody else verifies it. Null is the same as nothing. The header ${USERNAME_HEADER} wins over it.`,
+  `Passed to the auth hooks and the script; nothing else verifies it. Null means the same as leaving it out. The header ${USERNAME_HEADER} takes precedence.`,
 );
 export const token = credential.describe(
-  "Told to the auth hooks and the script. An Authorization: Bearer header wins over it.",
+  "Passed to the auth hooks and the script. The header Authorization: Bearer takes precedence.",
 );
 
 /** Most characters in a name that a request may ask for, listed or not: each host's result repeats it. */
@@ -43,7 +43,7 @@ export const scriptSchema = z
   .string({ error: "expected a script name: letters, digits, _ and -" })
   .regex(/^[A-Za-z0-9_-]+$/, { error: "expected a script name: letters, digits, _ and -" })
   .max(MAX_ASKED_NAME, { error: `expected at most ${MAX_ASKED_NAME} characters` })
-  .describe("A name that scripts.conf lists on the agent.");
+  .describe("A name that is listed in the agent's scripts.conf.");
 
 /** How many unknown members are reported: one request may hold half a million. */
 const MAX_UNKNOWN = 3;
@@ -82,28 +82,34 @@ export const runRequest = requestSchema({
   args: z
     .array(argument, { error: "expected an array of strings" })
     .default([])
-    .describe("Passed to the script unchanged; no shell sees them."),
+    .describe("Passed to the script unchanged, and never to a shell."),
   wait: z
     .boolean({ error: "expected true or false" })
     .default(true)
-    .describe("False answers 202 as soon as the run is accepted; see /status/{reqid}."),
+    .describe("If false, the answer is 202 as soon as the run is accepted; see /status/{reqid}."),
   detach: z
     .boolean({ error: "expected true or false" })
     .default(false)
-    .describe("True is the same as false in wait."),
+    .describe("True means the same as false in wait."),
   timeout: z
     .int({ error: SECONDS_EXPECTED })
     .min(1, { error: SECONDS_EXPECTED })
     .max(MAX_SECONDS, { error: SECONDS_EXPECTED })
     .optional()
-    .describe("Seconds after which the agents end the script. Agents older than 1.1 do not."),
+    .describe(
+      "Seconds after which the agents end the script. Agents older than 1.1 do not end it.",
+    ),
   rollout: requestSchema(rollout)
     .optional()
-    .describe("A few hosts at a time; with wait, the answer comes when it has ended."),
+    .describe(
+      "Run on a few hosts at a time. With wait, the answer comes when the rollout has ended.",
+    ),
   dry_run: z
     .boolean({ error: "expected true or false" })
     .default(false)
-    .describe("True answers 200 with the hosts that would be asked; only the auth hook is."),
+    .describe(
+      "If true, the answer is 200 with the hosts that would be asked; only the auth hook is asked.",
+    ),
   username,
   token,
 });
@@ -124,7 +130,7 @@ export const cancelRequest = requestSchema({
     .array(hostExpressionSchema, { error: "expected an array of hosts" })
     .default([])
     .describe(
-      "As in the run, or host expressions that are answered from its hosts; all of them if left out.",
+      "Hosts as named in the run, or host expressions, which select from the hosts of the run; all of its hosts if left out.",
     ),
   except,
   grace: z
@@ -140,7 +146,7 @@ export const cancelRequest = requestSchema({
 export const pauseRequest = requestSchema({ username, token });
 
 export const discoveryRequest = requestSchema({
-  hosts: hosts.optional().describe("All registered hosts if left out."),
+  hosts: hosts.optional().describe("If left out, all registered hosts."),
   except,
   limit,
   username,
@@ -181,16 +187,20 @@ export const runAnswer = z.object({
   ok,
   reqid,
   results: z.array(runResult),
-  rollout: rolloutAnswer.optional().describe("How far it came; absent if it was no rollout."),
+  rollout: rolloutAnswer
+    .optional()
+    .describe("How far the rollout got; absent if the run was not a rollout."),
   recorded: z
     .literal(false)
     .optional()
-    .describe("The run's record is incomplete, because it could not be written. Absent otherwise."),
+    .describe(
+      "The record of the run is incomplete, because it could not be written. Absent otherwise.",
+    ),
   hint: z
     .string()
     .optional()
     .describe(
-      "How to come back to hosts whose script may go on, or to a run that is in the way; absent if there are none.",
+      "How to come back to hosts on which the script may still be running, or to a run that is in the way; absent if there are none.",
     ),
 });
 
@@ -210,7 +220,9 @@ export const statusAnswer = z.object({
   reqid,
   results: z
     .array(runResult.extend({ reqid: z.string() }))
-    .describe("For the hosts that are done, and those whose agents say that they run it."),
+    .describe(
+      "For the hosts that are done, and for those whose agents say that the script is running.",
+    ),
 });
 
 export const cancelAnswer = z.object({
@@ -220,9 +232,12 @@ export const cancelAnswer = z.object({
       host: z.string(),
       status: z
         .enum(["ended", "running", "not-running", "failed"])
-        .describe("running: something of it could not be ended, see left."),
+        .describe("running: some of it could not be ended, see left."),
       left: z.int().describe("How many processes could not be ended."),
-      error: z.string().optional().describe("Why the host was not cancelled; there if failed."),
+      error: z
+        .string()
+        .optional()
+        .describe("Why the run was not cancelled on the host; present if status is failed."),
     }),
   ),
 });
@@ -244,7 +259,7 @@ export const errorAnswer = z.object({
 
 export const deniedAnswer = z.object({
   ok: refused,
-  error: z.string().describe("The auth hook's reason."),
+  error: z.string().describe("The reason given by the auth hook."),
   code: z.int().min(1).max(3).describe("1 generic, 2 bad credentials, 3 insufficient privilege."),
   hint,
 });
@@ -253,7 +268,7 @@ export const lockedAnswer = z.object({
   ok: refused,
   error: z.literal("locked"),
   code: z.literal(4),
-  conflicts: z.array(z.string()).describe("host:script pairs that are already running."),
+  conflicts: z.array(z.string()).describe("The host:script pairs that are already running."),
   hint,
 });
 

@@ -7,7 +7,7 @@ export const outputQuery = z.object({
   stream: z
     .enum(OUTPUT_STREAMS, { error: "expected stdout or stderr" })
     .default("stdout")
-    .describe("Which one."),
+    .describe("Which of the two streams."),
 });
 
 /** Most runs in one stream. */
@@ -19,7 +19,7 @@ export const eventsQuery = z.object({
   runs: z
     .string({ error: RUN_LIST_WANTED })
     .regex(RUN_LIST, { error: RUN_LIST_WANTED })
-    .describe(`The runs, at most ${MAX_RUNS}, with commas between them.`),
+    .describe(`The runs, at most ${MAX_RUNS}, separated by commas.`),
 });
 
 const { reqid, host } = runResult.shape;
@@ -31,7 +31,7 @@ const {
   ...ofEnd
 } = runResult.shape;
 
-const number = z.int().describe("From 1 on.");
+const number = z.int().describe("Counted from 1.");
 const of = z.int().describe("How many batches there are.");
 
 /** What one message of an event stream says (core/wire/run-messages.ts). */
@@ -41,16 +41,16 @@ export const runMessage = z.discriminatedUnion("event", [
     reqid,
     host,
     script: z.string(),
-    started: z.string().describe("When the host started it, ISO 8601."),
+    started: z.string().describe("When the host started the script, ISO 8601."),
   }),
   z.object({
     event: z.enum(OUTPUT_STREAMS),
     reqid,
     host,
-    stream: z.enum(OUTPUT_STREAMS).describe("The same as event."),
-    offset: z.int().describe("Of the first byte in its stream."),
+    stream: z.enum(OUTPUT_STREAMS).describe("Same as event."),
+    offset: z.int().describe("Offset of the first byte in its stream."),
     data: z.string().optional().describe("The bytes, if they are UTF-8."),
-    data_b64: z.string().optional().describe("The bytes in base64, if they are not."),
+    data_b64: z.string().optional().describe("The bytes in base64, if they are not UTF-8."),
   }),
   z.object({ event: z.literal("end"), ...ofEnd }).describe("A result, without output."),
   z
@@ -58,7 +58,7 @@ export const runMessage = z.discriminatedUnion("event", [
     .describe("A batch of a rollout begins."),
   z
     .object({ event: z.literal("batch-end"), reqid, batch: number, of, failed: z.int() })
-    .describe("Every host of it has its result; so many have failed."),
+    .describe("Every host of the batch has its result; failed says how many failed."),
   z
     .object({
       event: z.literal("check"),
@@ -68,14 +68,14 @@ export const runMessage = z.discriminatedUnion("event", [
       check: z.string().describe("The id of the check's own run."),
       failed: z.array(z.string()).describe("The hosts on which it failed."),
     })
-    .describe("The check of that batch is over."),
+    .describe("The check of the batch has ended."),
   z
     .object({ event: z.literal("paused"), reqid, batch: number, of, by: z.string() })
-    .describe("That batch waits until somebody continues the rollout."),
+    .describe("The batch waits until somebody continues the rollout."),
   z.object({ event: z.literal("continued"), reqid, batch: number, of }),
   z
     .object({ event: z.literal("stopped"), reqid, reason: z.string(), not_started: z.int() })
-    .describe("The rollout ends before its last batch, or its last check has failed."),
+    .describe("The rollout stops before its last batch, or its last check has failed."),
   z.object({
     event: z.literal("summary"),
     reqid,
@@ -83,7 +83,7 @@ export const runMessage = z.discriminatedUnion("event", [
     outcomes: z
       .record(z.string(), z.int())
       .describe(
-        "How many hosts ended how: ok, failed, cancelled, never-ran, unknown, lost, running.",
+        "How many hosts have each outcome: ok, failed, cancelled, never-ran, unknown, lost, running.",
       ),
     took: z.string().describe("Milliseconds with their unit: 42ms."),
   }),

@@ -22,11 +22,11 @@ export const tokenRequest = requestSchema({
   name: z
     .string({ error: "expected text" })
     .optional()
-    .describe("Only hosts of such names: * stands for any characters, ? for one."),
+    .describe("Only hosts whose names match: * stands for any characters, ? for one."),
   tags: z
     .record(z.string(), z.string({ error: "expected text" }), { error: "expected an object" })
     .default({})
-    .describe("The control host's own tags of each host that joins."),
+    .describe("The control host's own tags for each host that joins."),
   from: z
     .array(z.string({ error: "expected text" }), { error: "expected an array of networks" })
     .optional()
@@ -34,7 +34,7 @@ export const tokenRequest = requestSchema({
   replace: z
     .boolean({ error: "expected true or false" })
     .default(false)
-    .describe("A host may take over a registered name; the certificates before are revoked."),
+    .describe("A host may take over a registered name; its earlier certificates are revoked."),
   username,
   token: hookToken,
 });
@@ -55,7 +55,7 @@ const known = {
 
 export const tokenAnswer = z.object({
   ok: z.literal(true),
-  token: z.string().describe("The token itself, which no later answer has."),
+  token: z.string().describe("The token itself. No later answer contains it."),
   ...known,
 });
 

@@ -7,23 +7,29 @@ export const dryRunHost = z.object({
   registered: z.boolean(),
   address: z
     .string()
-    .check(z.describe("The address that would be called, or the name that is looked up for it.")),
+    .check(
+      z.describe("The address that would be called, or the name that would be looked up for it."),
+    ),
   port: z.int(),
   batch: z
     .exactOptional(z.int())
-    .check(z.describe("The batch in which it would be asked, from 1; absent if all are at once.")),
+    .check(
+      z.describe(
+        "The batch in which the host would be asked, counted from 1; absent if all are asked at once.",
+      ),
+    ),
   claimed_tags: z
     .exactOptional(z.record(z.string(), z.nullable(z.string())))
     .check(
       z.describe(
-        "What its agent claims of the tags that the expression looks at, null where it claims none of the key; absent if that decides nothing.",
+        "The tags that the expression looks at, as the agent claims them; null for a key that it does not claim. Absent if that decides nothing.",
       ),
     ),
   claimed_version: z
     .exactOptional(z.string())
     .check(
       z.describe(
-        "The version that its agent claims; absent if the expression does not look at versions.",
+        "The version that the agent claims; absent if the expression does not look at versions.",
       ),
     ),
   error: z
@@ -36,6 +42,8 @@ export const dryRun = z.object({
   dry_run: z.literal(true),
   script: z.string(),
   args: z.array(z.string()),
-  hosts: z.array(dryRunHost).check(z.describe("Who would be asked, in the order given.")),
+  hosts: z
+    .array(dryRunHost)
+    .check(z.describe("The hosts that would be asked, in the order given.")),
 });
 export type DryRun = Frozen<z.output<typeof dryRun>>;

@@ -22,7 +22,7 @@ export const pingResult = z.object({
     .exactOptional(z.int())
     .check(
       z.describe(
-        "Seconds by which its clock is ahead of this host's, if that is a minute or more.",
+        "By how many seconds the host's clock is ahead of this one's, if that is a minute or more.",
       ),
     ),
 });

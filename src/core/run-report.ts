@@ -24,7 +24,7 @@ export const runReport = z.object({
     .nullable(text)
     .check(
       z.describe(
-        "Null until all hosts are done. When the last one ended, as far as the hosts say.",
+        "When the last host was done, as far as the hosts say; null until all hosts are done.",
       ),
     ),
   paused: z.exactOptional(
@@ -35,7 +35,7 @@ export const runReport = z.object({
   resumed_by: z.exactOptional(
     z
       .array(rolloutHand)
-      .check(z.describe("Who has gone on with the rollout after it had stopped, and when.")),
+      .check(z.describe("Who resumed the rollout after it had stopped, and when.")),
   ),
 });
 

@@ -39,20 +39,20 @@ type Members = z.output<typeof runResult>;
 
 /** What the members mean, for the API's document, which is generated on demand. */
 export const RUN_RESULT_WORDS = {
-  exit: "The script's exit status; 126 if killed or not executable; -1 if none, see state.",
+  exit: "The exit status of the script; 126 if it was killed or is not executable; -1 if there is none, see state.",
   rtt: "Milliseconds with their unit: 42ms.",
   reqid: "16 hex digits.",
   state:
-    "Whether the script ran. ended: it ran and has ended. never-ran: it did not, so running it again repeats nothing. running: it goes on, and nobody waits for it here. lost: it ran (or may have), and its end cannot be known: the host went down under it, or its agent does not know it any more. unknown: the host may have been asked and no result came, so it may have run or still be running: ask again. queued: the host has not been asked yet, or has not begun it. not-started: the host was not asked, because its rollout stopped before.",
-  error: "What went wrong; always there unless state is ended.",
-  stdout_b64: "The exact bytes, base64, if they are not UTF-8.",
+    "Whether the script ran. ended: it ran and has ended. never-ran: it did not run, so running it again repeats nothing. running: it is still running, and nobody here waits for it. lost: it ran (or may have), and its end cannot be known: the host went down while it ran, or its agent does not know it any more. unknown: the host may have been asked but no result came, so it may have run or still be running: ask again. queued: the host has not been asked yet, or has not begun it. not-started: the host was not asked, because the rollout had stopped.",
+  error: "What went wrong; always present unless state is ended.",
+  stdout_b64: "The exact bytes in base64, if they are not UTF-8.",
   signal: "The signal that ended the script.",
-  timed_out: "The agent ended the script because its `timeout` was over.",
+  timed_out: "The agent ended the script because its `timeout` had passed.",
   stdout_dropped:
-    "Bytes of output that were dropped: more than the agent keeps, or than could be recorded.",
-  cancelled: "Somebody asked for its end, and the agent ended it.",
+    "How many bytes of output were dropped, because they were more than the agent keeps or than could be recorded.",
+  cancelled: "Somebody asked for the script to be ended, and the agent ended it.",
   cancelled_by:
-    "The user name with which that was asked; without `cancelled`, before it came to the host: then it never ran.",
+    "The user name under which that was asked. Without `cancelled`, it was asked before the run came to the host, and the script never ran.",
   started: "When the host started it, ISO 8601.",
   ended: "When it ended, ISO 8601.",
 } as const satisfies Partial<Record<keyof Members, string>>;

@@ -9,16 +9,16 @@ export const cancel = defineRoute({
   path: "/runs/{reqid}/cancel",
   summary: "End a run on its hosts",
   description: [
-    "All that the script has started on a host gets TERM, and KILL after the grace. The answer comes when",
+    "Everything that the script has started on a host gets TERM, and KILL after grace. The answer comes when",
     "every host has answered. The auth hook is asked with the action cancel. Agents older than 1.1 cannot",
-    "cancel, and have the status failed.",
+    "cancel, and get the status failed.",
   ].join("\n"),
   request: cancelRequest,
   bodyOptional: true,
   requestExample: { hosts: ["web-01"], grace: 10, username: "alice" },
   answers: {
     200: {
-      description: "What became of it on each host, in the order of the run.",
+      description: "What became of the run on each host, in the order of the run.",
       schema: cancelAnswer,
       example: { ok: true, results: [{ host: "web-01", status: "ended", left: 0 }] },
     },

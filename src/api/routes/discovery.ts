@@ -7,10 +7,10 @@ import { discoveryAnswer, discoveryRequest } from "../schemas.ts";
 
 const shared = {
   path: "/discovery",
-  summary: "What hosts may run, and their tags",
+  summary: "Which scripts hosts may run, and their tags",
   answers: {
     200: {
-      description: "Every host by name, with its port if two would look the same.",
+      description: "Every host by its name, with its port if two would otherwise look the same.",
       schema: discoveryAnswer,
       example: {
         ok: true,

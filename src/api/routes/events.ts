@@ -11,7 +11,7 @@ const EVENT_STREAM = "text/event-stream";
 const LAST_EVENT_ID = {
   name: "Last-Event-ID",
   description:
-    "The id of the last message that came: the stream goes on behind it. From the beginning if left out.",
+    "The id of the last message that was received: the stream goes on after it. If left out, the stream starts from the beginning.",
   example: "R4-0",
 };
 
@@ -25,26 +25,26 @@ const EXAMPLE = [
 const ANSWERS = {
   200: {
     description:
-      "Each message has an id, and as data one of these objects. The stream ends behind the last summary.",
+      "Each message has an id, and one of these objects as its data. The stream ends after the last summary.",
     type: EVENT_STREAM,
     schema: runMessage,
     example: EXAMPLE,
   },
   204: {
-    description: "Last-Event-ID is that of the last message: there is nothing more to come.",
+    description: "Last-Event-ID is the id of the last message: nothing more will come.",
   },
 } as const;
 
 export const runEvents = defineRoute({
   method: "GET",
   path: "/runs/{reqid}/events",
-  summary: "What a run's hosts print, as it comes",
+  summary: "The output of a run on its hosts, as it comes",
   description: [
     "Server-Sent Events, from the first byte on: start, stdout, stderr and end of each host, then a summary.",
-    "With Last-Event-ID, as browsers send it, another stream goes on where one broke: no byte comes twice,",
-    "and none is missing, whatever was restarted meanwhile. A comment comes after 10 s of silence. The auth",
-    "hook is asked once, at the beginning, with the action read. A client that takes nothing for two minutes",
-    "is hung up on.",
+    "With Last-Event-ID, which browsers send, a new stream goes on where the old one broke off: no byte comes",
+    "twice and none is missing, whatever was restarted in the meantime. A comment is sent after 10 s of silence.",
+    "The auth hook is asked once, at the beginning, with the action read. The connection to a client that takes",
+    "nothing for two minutes is closed.",
   ].join("\n"),
   headers: [LAST_EVENT_ID],
   streams: true,
@@ -57,7 +57,7 @@ export const events = defineRoute({
   path: "/events",
   summary: "Several runs in one stream",
   description: [
-    "As /runs/{reqid}/events, and each message names its run. The auth hook is asked once for each run, and",
+    "As /runs/{reqid}/events; each message names its run. The auth hook is asked once for each run, and",
     "the stream begins only if all of them may be read.",
   ].join("\n"),
   query: eventsQuery,

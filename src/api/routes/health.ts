@@ -11,7 +11,7 @@ export const health = defineRoute({
   description: "For liveness checks. It asks no agent.",
   answers: {
     200: {
-      description: "It answers.",
+      description: "The API answers.",
       schema: healthAnswer,
       example: { ok: true, version: VERSION },
     },

@@ -7,23 +7,23 @@ import { defineRoute } from "../route.ts";
 
 const ACCEPT = {
   name: "Accept",
-  description: "With application/openmetrics-text among its types, the answer is OpenMetrics.",
+  description: "If application/openmetrics-text is among its types, the answer is OpenMetrics.",
   example: "application/openmetrics-text",
 };
 
 export const metrics = defineRoute({
   method: "GET",
   path: "/metrics",
-  summary: "What Prometheus reads",
+  summary: "The metrics, for Prometheus",
   description: [
-    "Counters of what this control host has done, by the API and by the command line, and the state of its fleet,",
-    "in the text format of Prometheus or as OpenMetrics 1.0. No host is asked and none is named. The auth hook is asked",
-    "with the action api; metrics_bind in ctrl-exec.conf serves the same on an address of its own.",
+    "Counters of what this control host has done, through the API and the command line, and the state of its",
+    "fleet, in the text format of Prometheus or as OpenMetrics 1.0. No host is asked and none is named. The auth",
+    "hook is asked with the action api. metrics_bind in ctrl-exec.conf serves the same on a separate address.",
   ].join("\n"),
   headers: [ACCEPT],
   answers: {
     200: {
-      description: "The metrics; docs/METRICS.md has their names.",
+      description: "The metrics; docs/METRICS.md lists them.",
       type: "text/plain",
       example: exposition(
         [series(CONTROL_GAUGES.build, { version: VERSION, commit: "" }, 1)],

@@ -12,9 +12,8 @@ import { openapiAnswer } from "../schemas.ts";
 export const openapiLive = defineRoute({
   method: "GET",
   path: "/openapi-live.json",
-  summary: "The same document with the registered hosts and the scripts seen on them",
-  description:
-    "Asks every registered host. For a program that offers a choice of hosts and scripts.",
+  summary: "The same document, with the registered hosts and the scripts they have",
+  description: "Asks every registered host. For programs that offer a choice of hosts and scripts.",
   answers: {
     200: { description: "The document.", schema: openapiAnswer, example: { openapi: "3.1.0" } },
   },

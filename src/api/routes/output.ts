@@ -11,26 +11,26 @@ const BYTES = "application/octet-stream";
 
 const RANGE = {
   name: "Range",
-  description: "One range: bytes=0-99, bytes=100-, or the last ones, bytes=-100.",
+  description: "One range: bytes=0-99, bytes=100-, or bytes=-100 for the last ones.",
   example: "bytes=0-99",
 };
 
 export const output = defineRoute({
   method: "GET",
   path: "/runs/{reqid}/output/{host}",
-  summary: "What a run has printed on one host, as bytes",
+  summary: "The output of a run on one host, as bytes",
   description: [
-    "One of its streams, from the record or, where the run has not ended or nobody has recorded its end, from",
-    "the agent. X-Ctrl-Exec-Complete says whether that is all of it: while the script runs, a later request",
-    "gives more. One range of bytes can be asked for (RFC 9110, section 14); several are answered with the",
-    "whole. The auth hook is asked with the action read.",
+    "One of the two streams, from the record or, if the run has not ended or its end has not been recorded, from",
+    "the agent. X-Ctrl-Exec-Complete says whether that is all of it: while the script is running, a later",
+    "request returns more. One range of bytes can be asked for (RFC 9110, section 14); a request for several is",
+    "answered with the whole. The auth hook is asked with the action read.",
   ].join("\n"),
   query: outputQuery,
   headers: [RANGE],
   streams: true,
   answers: {
     200: {
-      description: "All there is of it.",
+      description: "Everything there is so far.",
       type: BYTES,
       headers: ["Accept-Ranges", "X-Ctrl-Exec-Complete", "X-Ctrl-Exec-Dropped"],
     },
@@ -40,7 +40,7 @@ export const output = defineRoute({
       headers: ["Accept-Ranges", "Content-Range", "X-Ctrl-Exec-Complete", "X-Ctrl-Exec-Dropped"],
     },
     416: {
-      description: "There is no byte of the range, or not yet.",
+      description: "No byte of the range exists, or not yet.",
       schema: errorAnswer,
       example: {
         ok: false,
@@ -50,7 +50,7 @@ export const output = defineRoute({
       headers: ["Accept-Ranges", "Content-Range", "X-Ctrl-Exec-Complete", "X-Ctrl-Exec-Dropped"],
     },
     502: {
-      description: "The host's agent, which has it, could not be asked.",
+      description: "The output is with the host's agent, which could not be asked.",
       schema: errorAnswer,
       example: { ok: false, error: "unreachable", detail: "web-01: connection refused" },
     },

@@ -7,16 +7,18 @@ import { pauseAnswer, pauseRequest } from "../schemas.ts";
 import { unlessHidden } from "./status.ts";
 
 export const pause = route("pause", pauseRollout, {
-  summary: "Let no further batch of a rollout begin",
+  summary: "Pause a rollout, so that no further batch begins",
   description: [
-    "Whoever carries the rollout out hears of it before its next batch; what has begun goes on. One that is paused",
-    "already stays so. The auth hook is asked with the action pause.",
+    "The process that carries out the rollout notices before its next batch; what has begun goes on. A rollout that",
+    "is already paused stays paused. The auth hook is asked with the action pause.",
   ],
 });
 
 export const goOn = route("continue", continueRollout, {
-  summary: "Let a paused rollout go on",
-  description: ["400 if it is not paused. The auth hook is asked with the action continue."],
+  summary: "Continue a paused rollout",
+  description: [
+    "The answer is 400 if the rollout is not paused. The auth hook is asked with the action continue.",
+  ],
 });
 
 function route(
@@ -34,7 +36,7 @@ function route(
     requestExample: { username: "alice" },
     answers: {
       200: {
-        description: "It is done.",
+        description: "Done.",
         schema: pauseAnswer,
         example: { ok: true, reqid: "a1b2c3d4e5f60718" },
       },

@@ -7,17 +7,18 @@ import { unlessHidden } from "./status.ts";
 export const resume = defineRoute({
   method: "POST",
   path: "/runs/{reqid}/resume",
-  summary: "Go on with a rollout that has stopped",
+  summary: "Resume a rollout that has stopped",
   description: [
     "Runs the script on the hosts of the rollout that are not-started, under the same id and in the same record.",
-    "Script and arguments are given again, since no record has arguments; another script is refused. What rollout",
-    "leaves out is as it was. The auth hook is asked whether the caller may read the run, and then as for any run.",
+    "Script and arguments must be given again, because records have no arguments; a different script is refused.",
+    "Settings that rollout leaves out stay as they were. The auth hook is asked whether the caller may read the",
+    "run, and then as for any run.",
   ].join("\n"),
   request: resumeRequest,
   requestExample: { script: "deploy-app", args: ["--fast"], username: "alice" },
   answers: {
     200: {
-      description: "A result for each host that was not-started before, in the order of the run.",
+      description: "A result for each host that was not-started, in the order of the run.",
       schema: runAnswer,
       example: {
         ok: true,
@@ -27,7 +28,7 @@ export const resume = defineRoute({
       },
     },
     202: {
-      description: "It goes on; Location names its record, and Link its events.",
+      description: "The rollout goes on; Location names its record, and Link its events.",
       headers: ["Location", "Link"],
       schema: acceptedAnswer,
       example: { ok: true, reqid: "a1b2c3d4e5f60718", complete: false },

@@ -12,18 +12,18 @@ export const run = defineRoute({
   description: [
     "Runs the script on every host in parallel and answers when all are done. A host that fails gets a",
     "result, not an error; its state says whether the script may have run there. A client that hangs",
-    'up does not stop the run: its record is at /status/{reqid}. With "wait": false the answer comes as',
-    "soon as the run is recorded, before anything is sent to a host, and the record then grows; a run",
-    "that cannot be recorded is refused. Otherwise it goes on, and its answer says so.",
-    'With "dry_run": true the answer says which hosts would be asked, and where. The auth hook is asked as',
-    "for the run; nothing is locked, recorded or sent.",
+    'up does not stop the run: its record is at /status/{reqid}. With "wait": false, the answer comes as',
+    "soon as the run is recorded, before anything is sent to a host, and results are added to the record as",
+    "they come; a run that cannot be recorded is then refused. Without it, such a run goes on, and the answer",
+    'says so. With "dry_run": true, the answer says which hosts would be asked, and where. The auth hook is',
+    "asked as for the run; nothing is locked, recorded or sent.",
   ].join("\n"),
   request: runRequest,
   requestExample: { hosts: ["web-01"], script: "deploy-app", args: ["--fast"], username: "alice" },
   answers: {
     200: {
       description:
-        "A result for each host, in the order given; of a dry run, each host and where it would be called.",
+        "A result for each host, in the order given; for a dry run, each host and where it would be called.",
       schema: runOrDryRunAnswer,
       example: {
         ok: true,

@@ -8,17 +8,17 @@ import { runsAnswer, runsQuery } from "../run-list-schemas.ts";
 export const runs = defineRoute({
   method: "GET",
   path: "/runs",
-  summary: "The recorded runs, the newest first",
+  summary: "The recorded runs, newest first",
   description: [
     "Each parameter narrows the list. The auth hook is asked with the action read, once for each name under",
     "which the listed runs were submitted; runs that it hides from this caller are left out. A full page has",
-    "next, which gives the page behind it. Agents are asked about runs whose end nobody has recorded, for five",
-    "seconds at most.",
+    "next, with which the page after it can be asked for. Agents are asked about runs whose end has not been",
+    "recorded, for at most five seconds.",
   ].join("\n"),
   query: runsQuery,
   answers: {
     200: {
-      description: "The runs, without their outputs.",
+      description: "The runs, without their output.",
       schema: runsAnswer,
       example: {
         ok: true,

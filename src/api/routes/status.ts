@@ -39,9 +39,9 @@ const shared = {
 
 const describe = (action: string) =>
   [
-    "Says which hosts are done and which have not answered yet; complete says whether all are done.",
-    "Records are kept for run_retention (24 hours), or for less once they take run_records_max. The auth",
-    `hook is asked with the action ${action}, the run's id and who submitted it; a run that it hides only`,
+    "Shows which hosts are done and which have not answered yet; complete says whether all are done.",
+    "Records are kept for run_retention (24 hours), or less if they take up more than run_records_max. The",
+    `auth hook is asked with the action ${action}, the run's id and who submitted it. A run that it hides only`,
     "from this caller is answered as not found.",
   ].join("\n");
 
@@ -56,7 +56,7 @@ export const oneRun = defineRoute({
 export const status = defineRoute({
   ...shared,
   path: "/status/{reqid}",
-  summary: "The same, as versions before 1.1 have it",
+  summary: "The same, as in versions before 1.1",
   description: describe("api"),
   handle: (call) => show(call, "api"),
 });

@@ -20,7 +20,7 @@ const EXAMPLE = {
 };
 
 const ADMIN = [
-  "Closed unless api_admin is set in ctrl-exec.conf, and without an auth hook. The hook is asked with the action",
+  "Closed unless api_admin is set in ctrl-exec.conf and there is an auth hook. The hook is asked with the action",
 ];
 
 // Loaded when asked for: what makes and keeps tokens is of no use to any other route.
@@ -31,16 +31,16 @@ export const createToken = defineRoute({
   path: "/tokens",
   summary: "Make a join token",
   description: [
-    "With it hosts join without an operator. The answer is the only one that has the token.",
+    "Hosts join with it without an operator. This answer is the only one that contains the token.",
     ...ADMIN,
-    "token-create, and gets the bounds as its args.",
+    "token-create, and gets the limits of the token as its args.",
   ].join("\n"),
   request: tokenRequest,
   bodyOptional: true,
   requestExample: { ttl: 3600, uses: 20, name: "web-*", tags: { role: "web" }, username: "alice" },
   answers: {
     200: {
-      description: "The token, and its bounds.",
+      description: "The token, and its limits.",
       schema: tokenAnswer,
       example: { ok: true, token: "cxj1_q6urq6ur...", ...EXAMPLE },
     },
@@ -69,15 +69,15 @@ export const createToken = defineRoute({
 export const listTokens = defineRoute({
   method: "GET",
   path: "/tokens",
-  summary: "The join tokens, the newest first",
+  summary: "The join tokens, newest first",
   description: [
-    "Without the tokens themselves, which this host does not keep.",
+    "Without the tokens themselves, which the control host does not keep.",
     ...ADMIN,
     "token-list.",
   ].join("\n"),
   answers: {
     200: {
-      description: "Those that are over among them, for a week.",
+      description: "The tokens; those that can no longer be used are listed for a week.",
       schema: tokensAnswer,
       example: { ok: true, tokens: [{ ...EXAMPLE, used: 3, state: "open" }] },
     },
@@ -96,9 +96,9 @@ export const listTokens = defineRoute({
 export const revokeToken = defineRoute({
   method: "POST",
   path: "/tokens/{id}/revoke",
-  summary: "Let no further host join with a token",
+  summary: "Revoke a token, so that no further host joins with it",
   description: [
-    "Hosts that have joined with it stay.",
+    "Hosts that have already joined with it stay registered.",
     ...ADMIN,
     "token-revoke, and gets the id as its only argument.",
   ].join("\n"),
@@ -107,7 +107,7 @@ export const revokeToken = defineRoute({
   requestExample: { username: "alice" },
   answers: {
     200: {
-      description: "It is revoked, now or before.",
+      description: "The token is revoked, by this request or an earlier one.",
       schema: revokedAnswer,
       example: { ok: true, ...EXAMPLE, revoked: "2026-01-15T12:30:00Z" },
     },

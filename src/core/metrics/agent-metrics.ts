@@ -24,9 +24,13 @@ export const AGENT_METRICS = {
     action: ["run", "discovery"],
     result: HOOK_RESULTS,
   }),
-  refused: counter("connections_refused", "Connections and requests that were refused, by reason.", {
-    reason: ["address", "tls", "revoked", "serial", "full", "slow", "unreadable"],
-  }),
+  refused: counter(
+    "connections_refused",
+    "Connections and requests that were refused, by reason.",
+    {
+      reason: ["address", "tls", "revoked", "serial", "full", "slow", "unreadable"],
+    },
+  ),
   rateBlocks: counter("rate_blocks", "Addresses that were blocked for a while.", {
     reason: ["volume", "probe"],
   }),

@@ -46,7 +46,11 @@ export const CONTROL_GAUGES = {
   rollouts: gauge("rollouts", "Rollouts that are not over.", { kind: ["detached", "paused"] }),
   requests: gauge("api_requests_in_flight", "Requests to the API that are being answered.", {}),
   streams: gauge("api_streams", "Event streams and downloads that are open.", {}),
-  runsHere: gauge("api_runs_in_flight", "Runs that the API has started and that have not ended.", {}),
+  runsHere: gauge(
+    "api_runs_in_flight",
+    "Runs that the API has started and that have not ended.",
+    {},
+  ),
   callsWaiting: gauge(
     "agent_calls_queued",
     "Calls from the API to agents that are waiting because the limit of calls under way is reached.",

@@ -62,10 +62,14 @@ export const CONTROL_METRICS = {
     reason: FAULTS,
   }),
   pings: counter("pings", "Hosts that were pinged.", { result: DONE }),
-  authorizations: counter("authorizations", "Decisions of the auth hook, or of the default if there is no hook.", {
-    action: ACTIONS,
-    result: HOOK_RESULTS,
-  }),
+  authorizations: counter(
+    "authorizations",
+    "Decisions of the auth hook, or of the default if there is no hook.",
+    {
+      action: ACTIONS,
+      result: HOOK_RESULTS,
+    },
+  ),
   outputDropped: counter(
     "output_dropped_bytes",
     "Bytes of scripts' output that were dropped, because they were more than an agent keeps or than could be recorded.",

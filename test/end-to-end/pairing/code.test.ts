@@ -1,4 +1,4 @@
-/** T07: what the six digits prove, with agents, control hosts and somebody in between on real sockets. */
+/** T07: what the six digits prove, with agents, control hosts and an attacker in between on real sockets. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { existsSync, readdirSync } from "node:fs";
 import { connect } from "node:tls";
@@ -233,7 +233,7 @@ describe("T07 whoever is bound to a value cannot choose another one:", () => {
   });
 });
 
-describe("T07 somebody in between", () => {
+describe("T07 an attacker in between", () => {
   test("passes everything on: the screens show different codes, and the agent's denies", async () => {
     const agent = await newAgent();
     const { cert, key } = await (await Authority.create()).issue("ctrl-exec");

@@ -50,26 +50,41 @@ const OPTION_PREFIX = "JSC_";
 /** The options that the program sets itself: threads, and nothing else. */
 const KEPT = Object.keys(WITHOUT_HELPERS).map((name) => name.replace("BUN_", ""));
 
-/** A name as C keeps it: on its own between two NULs. Only the first byte goes, since the tail of one
- * string may be another one. */
-const NAME = /(?<=\0)(?:BUN_|NODE_CHANNEL_|JSC_)[A-Za-z0-9_]+(?=\0)/g;
+const PREFIXES = ["BUN_", "NODE_CHANNEL_", OPTION_PREFIX];
+
+interface Found {
+  readonly name: string;
+  readonly index: number;
+}
+
+/** Where names that begin so stand as C keeps them: each on its own between two NULs. */
+function* namesWith(beginning: string, bytes: Buffer): Generator<Found> {
+  const start = `\0${beginning}`;
+  for (let at = bytes.indexOf(start); at >= 0; at = bytes.indexOf(start, at + 1)) {
+    const name = bytes.toString("latin1", at + 1, bytes.indexOf(0, at + 1));
+    if (/^\w*$/.test(name)) yield { name, index: at + 1 };
+  }
+}
 
 /**
- * The same executable with the name of every variable and option blanked that is not kept.
+ * The same executable with the name of every variable and option blanked that is not kept. Only one byte of
+ * each goes, since the tail of one string may be another one.
  * @throws Error when this Bun keeps its names in another way than was looked at
  */
 export function withoutVariables(runtime: Uint8Array): Uint8Array {
   const bytes = Buffer.from(runtime);
-  const found = [...bytes.toString("latin1").matchAll(NAME)];
+  const found = PREFIXES.flatMap((prefix) =>
+    [...namesWith(prefix, bytes)].filter(({ name }) => name !== prefix),
+  );
   for (const name of [...DANGEROUS, ...KEPT]) {
-    const times = found.filter(([text]) => text === name).length;
+    const times = found.filter((one) => one.name === name).length;
     if (times === 1) continue;
     throw new Error(
       `Cannot blank ${name} in Bun ${Bun.version}: found ${times} times, expected once. Look at how ` +
         "this version reads its variables, and correct .ci/runtime.ts.",
     );
   }
-  for (const { index, 0: name } of found) {
+  for (const { index, name } of found) {
     if (KEPT.includes(name)) continue;
     if (name.startsWith(OPTION_PREFIX)) bytes.write("=", index + OPTION_PREFIX.length);
     else bytes[index] = 0;
@@ -78,9 +93,6 @@ export function withoutVariables(runtime: Uint8Array): Uint8Array {
 }
 
 const ELF = Buffer.from("\x7fELF", "latin1");
-/** As the table of what is linked dynamically keeps its names: each on its own between two NULs. */
-const IMPORT = /(?<=\0)setrlimit(?=\0)/g;
-
 /**
  * The same executable, leaving its limit of open files as it is.
  * @throws Error when this Bun raises it in another way than was looked at
@@ -88,7 +100,7 @@ const IMPORT = /(?<=\0)setrlimit(?=\0)/g;
 function withoutRaisedLimit(runtime: Uint8Array): Uint8Array {
   const bytes = Buffer.from(runtime);
   if (!bytes.subarray(0, ELF.length).equals(ELF)) return bytes;
-  const found = [...bytes.toString("latin1").matchAll(IMPORT)];
+  const found = [...namesWith("setrlimit", bytes)].filter(({ name }) => name === "setrlimit");
   if (found.length === 0) {
     throw new Error(
       `Cannot keep Bun ${Bun.version} from raising its limit of open files: it does not import setrlimit. ` +

@@ -27,28 +27,24 @@ test("the build of this platform has the format, processor, loader and libraries
 test("the same sources build the same bytes, whatever the folder", async () => {
   using folder = new TestFolder();
   const options = /^COMPILE := ((?:.*\\\n)*.*)$/m.exec(readDocument("Makefile"))?.[1] ?? "";
-  const build = async (name: string) => {
-    const out = folder.join(name, "ctrl-exec");
-    const runtime = folder.write(`${name}/runtime`, carriedRuntime(readFileSync(process.execPath)));
-    chmodSync(runtime, 0o755);
-    const flags = `${options} --compile-executable-path=${runtime}`
-      .replaceAll("\\\n", " ")
-      .split(/\s+/)
-      .filter((flag) => flag !== "");
-    const child = Bun.spawn(
-      [process.execPath, "build", ...flags, "--outfile", out, "src/main.ts"],
-      {
-        cwd: ROOT,
-        stdout: "ignore",
-        stderr: "pipe",
-      },
-    );
-    expect(await child.exited, await new Response(child.stderr).text()).toBe(0);
-    return new Bun.CryptoHasher("sha256").update(readFileSync(out)).digest("hex");
-  };
-  const first = await build("one");
+  const { out: version } = await runProgram("ctrl-exec", ["--version"]);
+  const commit = /\(commit (.*)\)/.exec(version)?.[1];
+  const out = folder.join("deeper/ctrl-exec");
+  const runtime = folder.write("runtime", carriedRuntime(readFileSync(process.execPath)));
+  chmodSync(runtime, 0o755);
+  const flags = `${options} --compile-executable-path=${runtime}`
+    .replaceAll("\\\n", " ")
+    .split(/\s+/)
+    .filter((flag) => flag !== "");
+  if (commit !== undefined) flags.push("--define", `BUILD_COMMIT="${commit}"`);
+  const child = Bun.spawn([process.execPath, "build", ...flags, "--outfile", out, "src/main.ts"], {
+    ...{ cwd: ROOT, stdout: "ignore", stderr: "pipe" },
+  });
+  expect(await child.exited, await new Response(child.stderr).text()).toBe(0);
 
-  expect(await build("deeper/two")).toBe(first);
+  const digest = (path: string) =>
+    new Bun.CryptoHasher("sha256").update(readFileSync(path)).digest("hex");
+  expect(digest(out)).toBe(digest(BINARY));
 });
 
 test("T62 a runtime that keeps the names of its variables in another way is not built upon", () => {

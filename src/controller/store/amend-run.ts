@@ -13,11 +13,11 @@ import type { ReplyAccount } from "../fleet/reply-budget.ts";
 import type { StoreContext } from "./host.ts";
 import { OutputFile, outputName } from "./output-file.ts";
 import { lockPath, paths, RECORD_MODE } from "./paths.ts";
+import { recordFile } from "./record-file.ts";
 import { recordJson } from "./record-json.ts";
 import { type RecordedResult, recordedResult } from "./recorded-result.ts";
 import { FileRollouts } from "./rollout-files.ts";
 import { RunOutputs } from "./run-outputs.ts";
-import { recordFile } from "./run-record.ts";
 import { resultsOf, type StoredRun } from "./stored-run.ts";
 import { readStoredRun, waitingResults } from "./stored-runs.ts";
 

@@ -37,8 +37,8 @@ import type {
   RolloutWish,
   RolloutWishes,
 } from "./ports/rollouts.ts";
+import { recordFile } from "./record-file.ts";
 import { readOrder, rolloutOrder } from "./rollout-order.ts";
-import { recordFile } from "./run-record.ts";
 
 const OWN_ALONE = 0o600;
 /** The offer first: a taker that comes in between makes it the order, which goes then. */

@@ -3,10 +3,7 @@
  * record never contains a token (T27) or the arguments, which may be just as secret.
  */
 import { utimes } from "node:fs/promises";
-import { join } from "node:path";
-import type { ControllerConfig } from "../../core/config/controller-config.ts";
-import { CtrlExecError, messageOf } from "../../core/errors.ts";
-import { isRequestId, newRequestId } from "../../core/request-id.ts";
+import { newRequestId } from "../../core/request-id.ts";
 import { OUTPUT_STREAMS } from "../../core/run-event.ts";
 import type { RunResult } from "../../core/run-result.ts";
 import { goesOn } from "../../core/run-state.ts";
@@ -15,13 +12,12 @@ import { formatBytes } from "../../core/units.ts";
 import type { RolloutMessage } from "../../core/wire/run-messages.ts";
 import { overwriteAsync, writeWholeAsync } from "../../system/files/async-files.ts";
 import { ensureFolder } from "../../system/files/files.ts";
-import { takeLock } from "../../system/files/lock.ts";
 import { identify } from "../../system/process/process-id.ts";
 import type { ReplyShare } from "../fleet/reply-budget.ts";
 import { resultWithoutToken } from "../runs/redact.ts";
 import { bareResult, longestBareResult } from "./bare-result.ts";
 import type { StoreContext } from "./host.ts";
-import { lockPath, longestRecord, paths, RECORD_MODE } from "./paths.ts";
+import { longestRecord, paths, RECORD_MODE } from "./paths.ts";
 import type {
   HostOutput,
   RolloutFacts,
@@ -30,9 +26,11 @@ import type {
   RunRecord,
   StepNoted,
 } from "./ports/runs.ts";
+import { recordFile } from "./record-file.ts";
 import { recordJson } from "./record-json.ts";
 import { noteRecordWritten } from "./record-space.ts";
-import { isOfAnother, type RecordWriter } from "./record-writer.ts";
+import type { RecordWriter } from "./record-writer.ts";
+import { RecordWrites } from "./record-writes.ts";
 import {
   type RecordedResult,
   recordedResult,
@@ -40,16 +38,6 @@ import {
   withoutBeginnings,
 } from "./recorded-result.ts";
 import { RunOutputs } from "./run-outputs.ts";
-
-/**
- * The least time between two writes of a run under way; also at least twenty times as long as the last one
- * took.
- */
-const WRITE_PAUSE_MS = 1000;
-const WRITE_SHARE = 20;
-
-/** Whoever else writes the record takes as long as it takes to write one. */
-const WAIT_MS = 10_000;
 
 /** A run under way touches its record this often; if it is untouched for longer, its process is gone. */
 const HEARTBEAT_MS = 10_000;
@@ -71,8 +59,7 @@ export class FileRunRecord implements RunRecord {
   readonly #started: string;
   #rollout: RolloutFacts | undefined;
   readonly #writer: RecordWriter | undefined;
-  readonly #taken = Promise.withResolvers<void>();
-  #isTaken = false;
+  readonly #writes: RecordWrites;
   readonly #outputs: RunOutputs;
   readonly #results = new Map<string, RecordedResult>();
   /** When the script started, by the hosts that have said so. */
@@ -80,9 +67,7 @@ export class FileRunRecord implements RunRecord {
   /** Long outputs are on their way into files. */
   #moving: Promise<void> = Promise.resolve();
   readonly #heartbeat: ReturnType<typeof setInterval>;
-  #writing: Promise<boolean>;
   #scheduled: ReturnType<typeof setTimeout> | undefined;
-  #pauseMs = WRITE_PAUSE_MS;
   #closed = false;
   /** Nobody waits for its hosts, until another process goes on with it. */
   #left = false;
@@ -100,13 +85,14 @@ export class FileRunRecord implements RunRecord {
     this.#rollout = facts.rollout;
     const writer = identify(process.pid);
     this.#writer = writer && facts.rollout ? { ...writer, id: newRequestId() } : writer;
+    this.#writes = new RecordWrites(controller, facts.reqid, this.#file, this.#writer?.id);
+    this.#writes.takenOver.then(() => this.discard());
     for (const result of before?.results ?? []) this.#results.set(result.host, result);
     this.#heartbeat = setInterval(() => {
       const now = controller.now();
       utimes(this.#file, now, now).catch(() => undefined);
     }, HEARTBEAT_MS);
-    this.stored = this.#store(() => this.#begin(durable));
-    this.#writing = this.stored;
+    this.stored = this.#writes.begin(() => this.#begin(durable));
   }
 
   output(host: string, share: ReplyShare): HostOutput {
@@ -129,14 +115,14 @@ export class FileRunRecord implements RunRecord {
   #writeSoon(): void {
     this.#scheduled ??= setTimeout(() => {
       this.#scheduled = undefined;
-      this.#then(async () => {
+      this.#writes.add(async () => {
         if (!this.#closed) await this.#write(false);
       });
-    }, this.#pauseMs);
+    }, this.#writes.pauseMs);
   }
 
   get takenOver(): Promise<void> {
-    return this.#taken.promise;
+    return this.#writes.takenOver;
   }
 
   tell(message: RolloutMessage): void {
@@ -148,11 +134,11 @@ export class FileRunRecord implements RunRecord {
 
   async step(step: RolloutStep): Promise<StepNoted> {
     if (this.#rollout !== undefined) this.#rollout = { ...this.#rollout, ...step };
-    this.#then(async () => {
+    this.#writes.add(async () => {
       if (!this.#closed) await this.#write(false, true);
     });
-    const noted = await this.#writing;
-    if (this.#isTaken) return "taken-over";
+    const noted = await this.#writes.last;
+    if (this.#writes.isTaken) return "taken-over";
     return noted ? "noted" : "not-noted";
   }
 
@@ -163,9 +149,9 @@ export class FileRunRecord implements RunRecord {
   async close(): Promise<boolean> {
     if (!this.#closed) {
       this.#takeNoMore();
-      this.#then(() => this.#finish());
+      this.#writes.add(() => this.#finish());
     }
-    return (await this.#writing) && this.#outputs.isWhole;
+    return (await this.#writes.last) && this.#outputs.isWhole;
   }
 
   /** The run was not begun: nothing more is written. */
@@ -178,13 +164,13 @@ export class FileRunRecord implements RunRecord {
     if (this.#closed) return;
     this.#takeNoMore();
     this.#left = true;
-    this.#then(async () => {
+    this.#writes.add(async () => {
       await this.#write(false, true).catch(async (thrown) => {
         await this.#giveUp();
         throw thrown;
       });
     });
-    await this.#writing;
+    await this.#writes.last;
     this.#outputs.close();
   }
 
@@ -204,40 +190,6 @@ export class FileRunRecord implements RunRecord {
       // A file is gone that was there a moment ago.
       this.#outputs.leftOut(thrown);
       this.#results.set(host, resultWithoutToken(without(result, OUTPUT_STREAMS), token));
-    }
-  }
-
-  /** One write at a time, in order. */
-  #then(write: () => Promise<void>): void {
-    this.#writing = this.#writing.then(() => this.#store(() => this.#ifOurs(write)));
-  }
-
-  /** Whoever goes on with a rollout holds the lock until the record names it. */
-  async #ifOurs(write: () => Promise<void>): Promise<void> {
-    const id = this.#writer?.id;
-    if (id === undefined) return await write();
-    using _lock = await takeLock(lockPath(this.#controller.config, "run-records"), WAIT_MS);
-    if (!this.#isTaken && (await isOfAnother(this.#file, id))) {
-      this.#isTaken = true;
-      this.discard();
-      this.#taken.resolve();
-    }
-    if (this.#isTaken) throw new Error("another process has taken the record over");
-    await write();
-  }
-
-  /** Resolves with whether the write succeeded. */
-  async #store(write: () => Promise<void>): Promise<boolean> {
-    const started = performance.now();
-    try {
-      await write();
-      return true;
-    } catch (thrown) {
-      const { log } = this.#controller;
-      log({ event: "run-store-fail", error: messageOf(thrown), reqid: this.#facts.reqid });
-      return false;
-    } finally {
-      this.#pauseMs = Math.max(WRITE_PAUSE_MS, WRITE_SHARE * (performance.now() - started));
     }
   }
 
@@ -340,12 +292,4 @@ export class FileRunRecord implements RunRecord {
 export interface RecordBefore {
   readonly started: string;
   readonly results: readonly RecordedResult[];
-}
-
-/** A request id is checked before it is part of a path (T17). */
-export function recordFile(config: ControllerConfig, reqid: string): string {
-  if (!isRequestId(reqid)) {
-    throw new CtrlExecError("bad-request", `Cannot use "${reqid}": not a request id`);
-  }
-  return join(paths(config).runs, `${reqid}.json`);
 }

@@ -16,10 +16,11 @@ import type { ReplyAccount } from "../fleet/reply-budget.ts";
 import type { StoreContext } from "./host.ts";
 import { longestRecord } from "./paths.ts";
 import type { OpenHost, RecordedRun } from "./ports/runs.ts";
+import { recordFile } from "./record-file.ts";
 import { resultFromRecord } from "./recorded-result.ts";
 import { FileRollouts } from "./rollout-files.ts";
 import { orderFile, readOrder } from "./rollout-order.ts";
-import { LOST_AFTER_MS, recordFile } from "./run-record.ts";
+import { LOST_AFTER_MS } from "./run-record.ts";
 import { parseStoredRun, resultsOf, type StoredRun, waitingHosts } from "./stored-run.ts";
 
 /** For a host in a record without a result. Only those of rollouts say which hosts had been asked. */

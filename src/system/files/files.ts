@@ -6,12 +6,10 @@ import {
   fchownSync,
   fstatSync,
   fsyncSync,
-  ftruncateSync,
   linkSync,
   mkdirSync,
   openSync,
   readdirSync,
-  readSync,
   renameSync,
   statSync,
   unlinkSync,
@@ -19,7 +17,7 @@ import {
 } from "node:fs";
 import { dirname, join } from "node:path";
 import { CtrlExecError, type ErrorCode, messageOf, systemCode } from "../../core/errors.ts";
-import { type PlainFile, type ReadRule, readPlainFile, requirePlain } from "./plain-file.ts";
+import { type PlainFile, type ReadRule, readPlainFile } from "./plain-file.ts";
 import { openTemporary, removeDeadOnce, temporaryFor } from "./temporary-file.ts";
 
 const REASONS: Readonly<Record<string, string>> = {
@@ -255,40 +253,6 @@ export function listFiles(path: string): string[] {
     const facts = statSync(join(path, name), { throwIfNoEntry: false });
     return facts === undefined || facts.isFile();
   });
-}
-
-class CutShort extends Error {
-  readonly code = "ENOSPC";
-}
-
-/** Adds a line that is on the disk when this returns. @throws CtrlExecError `storage` */
-export function appendLine(path: string, line: string, mode: number): void {
-  try {
-    const { O_RDWR, O_CREAT, O_APPEND, O_NONBLOCK } = constants;
-    const file = openSync(path, O_RDWR | O_CREAT | O_APPEND | O_NONBLOCK, mode);
-    const facts = fstatSync(file);
-    const { size } = facts;
-    try {
-      requirePlain(facts);
-      const bytes = Buffer.from(`${endsInLine(file, size) ? "" : "\n"}${line}\n`, "utf8");
-      // A full disk may take part of the line, which would then swallow the next one.
-      if (writeSync(file, bytes) < bytes.length) throw new CutShort();
-      fsyncSync(file);
-    } catch (thrown) {
-      if (facts.isFile()) ftruncateSync(file, size);
-      throw thrown;
-    } finally {
-      closeSync(file);
-    }
-  } catch (thrown) {
-    throw fileError("storage", "write", path, thrown);
-  }
-}
-
-/** False after part of a line, which a full disk or an editor may leave: appending would merge two lines. */
-function endsInLine(file: number, size: number): boolean {
-  const last = Buffer.alloc(1);
-  return size === 0 || (readSync(file, last, 0, 1, size - 1) === 1 && last.toString() === "\n");
 }
 
 /** Makes a folder and its parents. The mode applies to those that it makes. */

@@ -11,7 +11,6 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import {
-  appendLine,
   createWhole,
   ensureFolder,
   fileError,
@@ -62,7 +61,6 @@ describe("reading", () => {
         expect(() => read(path)).toThrow(`Cannot read ${path}: it is not a plain file`);
       }
     }
-    expect(() => appendLine(fifo, "x", 0o600)).toThrow("it is not a plain file");
     expect(() => tryLock(fifo)).toThrow(`Cannot lock ${fifo}: it is not a plain file`);
   });
 
@@ -227,35 +225,6 @@ describe("T22 when it cannot be written, the error says why and the old file is 
     expect(readdirSync(folder.path)).toEqual(["f"]);
   });
 
-  test("a line that fits in part only: no part of it stays", () => {
-    using folder = new TestFolder();
-    const old = `${"o".repeat(49_999)}\n`;
-    const path = folder.write("f", old);
-    const code = `const { appendLine } = await import(${JSON.stringify(filesModule)});
-      try { appendLine(${JSON.stringify(path)}, "x".repeat(60_000), 0o600); }
-      catch (error) { console.log(error.code, error.message); }`;
-    // Between 50,000 and 110,000 bytes, whatever the shell's blocks are. A part is written first.
-    const child = Bun.spawnSync([
-      "/bin/sh",
-      "-c",
-      'trap "" XFSZ; ulimit -f 100; exec "$0" -e "$1"',
-      process.execPath,
-      code,
-    ]);
-    expect(child.stdout.toString()).toBe(
-      `storage Cannot write ${path}: no space left on the disk\n`,
-    );
-    expect(readText(path)).toBe(old);
-  });
-
-  test("T10 a line behind a part of one, as a kill leaves it, is a line of its own", () => {
-    using folder = new TestFolder();
-    const path = folder.write("f", "whole\ncu");
-    appendLine(path, "next", 0o600);
-    appendLine(path, "last", 0o600);
-    expect(readText(path)).toBe("whole\ncu\nnext\nlast\n");
-  });
-
   test("a folder that may not be written", () => {
     using folder = new TestFolder();
     const path = folder.write("closed/f", "old");
@@ -369,13 +338,6 @@ test("what a user may not do comes with who may; other failures come without", (
   expect(fileError("storage", "write", "/f", full).hint).toBeUndefined();
 });
 
-test("a new line's file has the mode asked for, and an old one keeps its own", () => {
-  using folder = new TestFolder();
-  appendLine(folder.join("f"), "one", 0o600);
-  appendLine(folder.join("f"), "two", 0o644);
-  expect([readText(folder.join("f")), mode(folder.join("f"))]).toEqual(["one\ntwo\n", 0o600]);
-});
-
 if (asRoot)
   test("what root writes into a service's folder belongs to the service's group", () => {
     using folder = new TestFolder();
@@ -394,13 +356,10 @@ if (asRoot)
 test("no descriptor stays open, whatever came of it", () => {
   using folder = new TestFolder();
   const path = folder.join("f");
-  appendLine(path, "one", 0o600);
   writeWhole(path, "two", 0o600);
   moveOver(path, folder.join("g"));
   mkdirSync(folder.join("d"));
   refusal(() => writeWhole(folder.join("d"), "x", 0o600));
-  Bun.spawnSync(["mkfifo", folder.join("fifo")]);
-  refusal(() => appendLine(folder.join("fifo"), "x", 0o600));
   expect(openFiles(process.pid).filter((file) => file.startsWith(folder.path))).toEqual([]);
 });
 

@@ -62,7 +62,8 @@ async function look(given: VerbInput<typeof options>["options"]): Promise<Examin
   } catch (thrown) {
     if (!(thrown instanceof CtrlExecError) || thrown.code !== "config") throw thrown;
     // Then this is the only check.
-    return { findings: [notLooked("ctrl-exec.conf", thrown)], mended: [] };
+    const remedy = "correct it; ctrl-exec asset ctrl-exec.conf prints an example";
+    return { findings: [notLooked("ctrl-exec.conf", thrown, remedy)], mended: [] };
   }
 }
 

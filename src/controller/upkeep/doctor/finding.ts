@@ -16,10 +16,13 @@ export function passed(name: string, detail: string): Finding {
   return { name, ok: true, detail };
 }
 
-/** The check of a group that could not look at all; who may not read is misconfigured. */
-export function notLooked(name: string, thrown: unknown): Finding {
+/**
+ * The check of a group that could not look at all; who may not read is misconfigured.
+ * @param remedy for a fault that has no remedy of its own
+ */
+export function notLooked(name: string, thrown: unknown, remedy?: string): Finding {
   const isConfig = thrown instanceof CtrlExecError && thrown.code === "config";
-  return { ...failed(name, thrown), ...(isConfig ? { misconfigured: true } : {}) };
+  return { ...failed(name, thrown, remedy), ...(isConfig ? { misconfigured: true } : {}) };
 }
 
 /** What a group finds, or why it could not look: the other groups are looked at all the same. */

@@ -88,6 +88,7 @@ test("a lock that is held for more than a day is named with its run; unused ones
   expect(long?.detail).toBe(`web-01:deploy has been held since ${since} by run ${REQID}`);
   expect(long?.remedy).toContain(`ctrl-exec cancel ${REQID} --config`);
   expect([long?.ok, forgotten?.ok]).toEqual([false, false]);
+  expect(forgotten?.detail).toBe("1 held, 2 files that nobody has used for a day");
   expect(await forgotten?.mend?.()).toBe("removed 2 lock files that nobody has used for a day");
   expect(await forgotten?.mend?.()).toBeUndefined();
   expect(files.filter(existsSync)).toEqual([]);

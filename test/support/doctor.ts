@@ -1,7 +1,7 @@
 /** What the tests of `doctor` have in common: a set-up control host, and what is found there. */
 import { utimesSync } from "node:fs";
 import type { Finding } from "../../src/controller/upkeep/doctor/finding.ts";
-import type { Surroundings } from "../../src/controller/upkeep/doctor/services.ts";
+import type { Surroundings } from "../../src/controller/upkeep/doctor/surroundings.ts";
 import type { LocalFleet } from "./local-fleet.ts";
 
 /** Those that are not ok, by name, as `name: what was found`. */

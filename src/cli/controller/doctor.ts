@@ -4,7 +4,7 @@ import {
   examineAndMend,
 } from "../../controller/upkeep/doctor/doctor.ts";
 import { notLooked } from "../../controller/upkeep/doctor/finding.ts";
-import { surroundings } from "../../controller/upkeep/doctor/services.ts";
+import { surroundings } from "../../controller/upkeep/doctor/surroundings.ts";
 import type { Check } from "../../core/check.ts";
 import { CtrlExecError, ERROR_FACTS } from "../../core/errors.ts";
 import { defineVerb, type VerbInput } from "../command/command.ts";

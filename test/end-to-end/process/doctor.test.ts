@@ -1,6 +1,14 @@
 /** `ctrl-exec doctor` on a real control host: a well one, and one with several things wrong. */
 import { expect, test } from "bun:test";
-import { chmodSync, existsSync, readdirSync, readFileSync, statSync, utimesSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  utimesSync,
+} from "node:fs";
 import { freePort } from "../../../src/system/net/free-port.ts";
 import { TestApi } from "../../support/api.ts";
 import { Running } from "../../support/binary.ts";
@@ -49,6 +57,9 @@ async function plant(control: ControlHost): Promise<void> {
   const request = { id: ID, received: AN_HOUR_AGO.toISOString() };
   leave(control, `state/pairing/${ID}.json`, JSON.stringify(request));
   leave(control, "state/learned.sqlite", "this is no database");
+  // What was learned last may stand in there, and would make it whole again.
+  for (const more of ["-wal", "-shm"])
+    rmSync(inFolder(control, `state/learned.sqlite${more}`), { force: true });
   chmodSync(inFolder(control, "ctrl-exec.key"), 0o644);
   chmodSync(inFolder(control, "state"), 0o775);
   control.addLines(["colour = red", "auth_hook = /no/such/hook"]);
@@ -120,7 +131,17 @@ test("what is wrong is named with what to do; --fix does what is safe, once", as
 });
 
 test("a configuration that cannot be used is the only check, and a host without a CA is told what to do first", async () => {
-  await using control = new ControlHost(SETTING);
+  await using control = await ControlHost.create(SETTING);
+  for (const name of [
+    "ca.crt",
+    "ca.key",
+    "ctrl-exec.crt",
+    "ctrl-exec.key",
+    "credentials",
+    "state",
+  ]) {
+    rmSync(inFolder(control, name), { recursive: true });
+  }
   const [status, said] = await saidBy(control);
   expect(status).toBe(78);
   const [{ detail = "", remedy = "" } = {}] = said.checks.filter(({ ok }) => !ok);

@@ -21,7 +21,8 @@ import { fileFindings } from "./own-files.ts";
 import { programFindings } from "./programs.ts";
 import { registryFindings, silentFindings } from "./registry.ts";
 import { rotationFindings } from "./rotation.ts";
-import { type Surroundings, serviceFindings } from "./services.ts";
+import { serviceFindings } from "./services.ts";
+import type { Surroundings } from "./surroundings.ts";
 
 /** @param warnings of the ctrl-exec.conf that was read */
 export async function examine(

@@ -1,16 +1,29 @@
 /** The programs and files that the administrator has named: whether they can be used as they are now. */
 import type { ControllerConfig } from "../../../core/config/controller-config.ts";
+import { readPrivateText } from "../../../system/files/files.ts";
 import { judgeStartable } from "../../../system/process/startable.ts";
 import { groupWarnings } from "../../groups/groups.ts";
 import type { HostContext } from "../../store/host.ts";
-import { type Finding, passed } from "./finding.ts";
+import { type Finding, ofSetting, passed } from "./finding.ts";
 
 export async function programFindings(host: HostContext): Promise<Finding[]> {
   const groups = await groupWarnings(host);
   return [
     ...(["auth_hook", "group_command"] as const).flatMap((key) => checkProgram(host.config, key)),
+    ...tokenFindings(host.config),
     ...groups.map(({ key, message }) => {
       return { name: key, ok: false, detail: message, misconfigured: true };
+    }),
+  ];
+}
+
+/** Who can read it can read the metrics. */
+function tokenFindings({ metrics_token_file: file }: ControllerConfig): Finding[] {
+  if (file === undefined) return [];
+  return [
+    ofSetting("metrics_token_file", () => {
+      readPrivateText(file);
+      return passed("metrics_token_file", file);
     }),
   ];
 }

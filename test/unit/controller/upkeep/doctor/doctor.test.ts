@@ -60,7 +60,7 @@ test("a host with which nothing is wrong: every check passes, and nothing is cha
     "state/learned.sqlite",
     "state/run-index.sqlite",
     "ctrl-exec-api",
-    "pairing-mode",
+    "pairing",
     "maintenance",
   ]);
   expect(files()).toEqual(before);

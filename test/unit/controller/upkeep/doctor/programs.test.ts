@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { chmodSync } from "node:fs";
+import { chmodSync, rmSync } from "node:fs";
 import { programFindings } from "../../../../../src/controller/upkeep/doctor/programs.ts";
 import { faults } from "../../../../support/doctor.ts";
 import { LocalFleet } from "../../../../support/local-fleet.ts";
@@ -40,5 +40,24 @@ test("a file of groups that cannot be read is named", async () => {
   const file = fleet.folder.write("control/groups.d/web.toml", "[");
   expect(faults(await programFindings(fleet.controller))).toEqual([
     expect.stringContaining(`groups.d: Cannot read ${file}: `),
+  ]);
+});
+
+test("a token of the metrics that everybody may read, or that is missing, is named", async () => {
+  await using fleet = await LocalFleet.bare();
+  const { controller, folder } = fleet;
+  const metrics_token_file = folder.write("token", "x", 0o640);
+  const found = async () => {
+    const config = { ...controller.config, metrics_token_file };
+    return faults(await programFindings({ ...controller, config }));
+  };
+  expect(await found()).toEqual([]);
+  chmodSync(metrics_token_file, 0o644);
+  expect(await found()).toEqual([
+    `metrics_token_file: Cannot use ${metrics_token_file}: every user of this host may open it (mode 0644)`,
+  ]);
+  rmSync(metrics_token_file);
+  expect(await found()).toEqual([
+    `metrics_token_file: Cannot read ${metrics_token_file}: no such file or folder`,
   ]);
 });

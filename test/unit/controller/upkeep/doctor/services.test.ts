@@ -29,12 +29,12 @@ test("what does not run, and need not, is no fault; another program on its port 
   const found = await services(fleet);
   expect(found.map(({ name, ok, detail }) => [name, ok, detail])).toEqual([
     ["ctrl-exec-api", true, "does not run"],
-    ["pairing-mode", true, "does not run; its port is free"],
+    ["pairing", true, "nobody holds the port, and it is free"],
     ["maintenance", true, `last done ${opensslTime(fleet.now)}`],
   ]);
   expect(faults(await services(fleet, {}, [at(7444), at(7445)]))).toEqual([
     "ctrl-exec-api: does not run, and another program has its port 7445",
-    "pairing-mode: cannot be started: another program has its port 7444",
+    "pairing: hosts cannot be paired: another program has its port 7444",
   ]);
   // At other addresses and ports nobody is in the way; and what is not told is no fault.
   expect(faults(await services(fleet, {}, [at(7445, "10.0.0.1"), at(7446)]))).toEqual([]);
@@ -52,12 +52,12 @@ test("what runs must be where its configuration says", async () => {
   expect(offers).toBeDefined();
   expect(faults(await services(fleet))).toEqual([
     "ctrl-exec-api: runs, and nothing listens on 127.0.0.1:7445: api_bind or api_port has changed since it was started",
-    "pairing-mode: runs, and nothing listens on port 7444: pairing_port has changed since it was started",
+    "pairing: pairing-mode runs, and nothing listens on port 7444: pairing_bind or pairing_port has changed since it was started",
   ]);
   const found = await services(fleet, {}, [at(7444), at(7445, "127.0.0.1")]);
   expect(found.map(({ ok, detail }) => [ok, detail])).toEqual([
     [true, "runs, and 127.0.0.1:7445 is listened on"],
-    [true, "runs"],
+    [true, "pairing-mode holds the port"],
     [true, "to be done by ctrl-exec-api, pairing-mode"],
   ]);
   await desk?.close();

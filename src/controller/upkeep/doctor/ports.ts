@@ -1,0 +1,96 @@
+/** The ports of this host: is each program that runs where its configuration says, and would the others find theirs free? */
+import type { ControllerConfig } from "../../../core/config/controller-config.ts";
+import { formatHostPort } from "../../../core/net/host-name.ts";
+import { listenersAt } from "../../../system/net/listeners.ts";
+import type { DeskKeeper } from "../../store/ports/pairing.ts";
+import { type Finding, passed } from "./finding.ts";
+import { isUsual, type Surroundings, startsApi } from "./surroundings.ts";
+
+export interface WhoRuns {
+  readonly api: boolean;
+  /** Who holds the pairing port. */
+  readonly keeper: DeskKeeper | undefined;
+}
+
+export function portFindings(
+  config: ControllerConfig,
+  around: Surroundings,
+  { api, keeper }: WhoRuns,
+): Finding[] {
+  const { metrics_bind } = config;
+  return [
+    apiFinding(config, around, api),
+    ...(metrics_bind === undefined ? [] : [metricsFinding(config, around, api, metrics_bind)]),
+    pairingFinding(config, around, api, keeper),
+  ];
+}
+
+const RESTART = "systemctl restart ctrl-exec-api";
+
+function apiFinding(config: ControllerConfig, around: Surroundings, runs: boolean): Finding {
+  const name = "ctrl-exec-api";
+  const { api_bind: bind, api_port: port } = config;
+  const taken = isTaken(around, bind, port);
+  if (runs) {
+    const at = formatHostPort(bind, port);
+    if (taken === undefined) return passed(name, "runs");
+    if (taken) return passed(name, `runs, and ${at} is listened on`);
+    const detail = `runs, and nothing listens on ${at}: api_bind or api_port has changed since it was started`;
+    return { name, ok: false, detail, remedy: RESTART };
+  }
+  if (taken === true) return foreign(name, "does not run, and", port);
+  if (!isUsual(config) || !startsApi(around)) return passed(name, "does not run");
+  const detail = "does not run, although it is to start at boot";
+  return { name, ok: false, detail, remedy: "see why: systemctl status ctrl-exec-api" };
+}
+
+function metricsFinding(
+  { metrics_port: port }: ControllerConfig,
+  around: Surroundings,
+  apiRuns: boolean,
+  bind: string,
+): Finding {
+  const name = "metrics";
+  const at = formatHostPort(bind, port);
+  const taken = isTaken(around, bind, port);
+  if (!apiRuns) {
+    return taken === true
+      ? foreign(name, "the API does not run, and", port)
+      : passed(name, "the API serves them, and does not run");
+  }
+  if (taken !== false) return passed(name, `served on ${at}`);
+  const detail = `nothing listens on ${at}: metrics_bind or metrics_port has changed since ctrl-exec-api was started`;
+  return { name, ok: false, detail, remedy: RESTART };
+}
+
+function pairingFinding(
+  config: ControllerConfig,
+  around: Surroundings,
+  apiRuns: boolean,
+  keeper: DeskKeeper | undefined,
+): Finding {
+  const name = "pairing";
+  const { pairing_bind: bind, pairing_port: port } = config;
+  const taken = isTaken(around, bind, port);
+  if (keeper !== undefined) {
+    if (taken !== false) return passed(name, `${keeper} holds the port`);
+    const detail = `${keeper} runs, and nothing listens on port ${port}: pairing_bind or pairing_port has changed since it was started`;
+    const remedy = keeper === "ctrl-exec-api" ? RESTART : "end it, and start it again";
+    return { name, ok: false, detail, remedy };
+  }
+  if (taken === true) return foreign(name, "hosts cannot be paired:", port);
+  if (!config.join || !apiRuns) return passed(name, "nobody holds the port, and it is free");
+  const detail = "join = on, and the API does not hold the port: no host can join";
+  return { name, ok: false, detail, remedy: RESTART };
+}
+
+function foreign(name: string, what: string, port: number): Finding {
+  const detail = `${what} another program has its port ${port}`;
+  return { name, ok: false, detail, remedy: `see which one: ss -tlnp "sport = :${port}"` };
+}
+
+/** Undefined if the system chooses the port, or the kernel does not tell. */
+function isTaken({ listening }: Surroundings, bind: string, port: number): boolean | undefined {
+  if (port === 0 || listening === undefined) return undefined;
+  return listenersAt(listening, bind, port).length > 0;
+}

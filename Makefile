@@ -83,8 +83,8 @@ typecheck: $(INSTALLED) ## Check the types
 generate: $(INSTALLED) ## Rewrite the files that are made from the command tables and the schemas
 	@$(BUN) .ci/generate.ts
 
-release: $(INSTALLED) ## Build every platform's binary, checksums and bill of materials into dist/release
-	@$(BUN) .ci/release.ts '$(COMMIT)' $(COMPILE)
+release: $(INSTALLED) ## Build every platform's binary, checksums (RELEASE_KEY=<file> signs them) and bill of materials into dist/release
+	@RELEASE_KEY='$(RELEASE_KEY)' $(BUN) .ci/release.ts '$(COMMIT)' $(COMPILE)
 
 clean: ## Remove what the build made
 	rm -rf dist coverage

@@ -1,7 +1,7 @@
 /**
  * Builds the release into dist/release: a compressed binary for each platform, install.sh, a bill of
- * materials and SHA256SUMS. The same commit builds the same bytes: nothing of the day, the folder or
- * the machine goes in.
+ * materials, VERSION and SHA256SUMS. The same commit builds the same bytes: nothing of the day, the
+ * folder or the machine goes in. With RELEASE_KEY, the file of an Ed25519 key, SHA256SUMS is signed.
  *
  *   bun .ci/release.ts <commit> <build options...>      (make release)
  */
@@ -16,7 +16,9 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
+import manifest from "../package.json";
 import { checkBinary } from "./release/binary-format.ts";
+import { writePapers } from "./release/papers.ts";
 import { billOfMaterials } from "./release/sbom.ts";
 import { TARGETS } from "./release/targets.ts";
 import { carriedRuntime } from "./runtime.ts";
@@ -55,9 +57,14 @@ copyFileSync(join(ROOT, "install.sh"), join(OUT, "install.sh"));
 chmodSync(join(OUT, "install.sh"), 0o755);
 files.push("install.sh");
 add("sbom.cdx.json", `${JSON.stringify(await billOfMaterials(ROOT, commit), null, 2)}\n`);
-const sums = files.sort().map((name) => `${sha256(readFileSync(join(OUT, name)))}  ${name}\n`);
-writeFileSync(join(OUT, "SHA256SUMS"), sums.join(""));
-console.log(`dist/release: ${files.length} files and SHA256SUMS`);
+const key = process.env.RELEASE_KEY;
+const papers = writePapers(OUT, files, manifest.version, key);
+console.log(`dist/release: ${files.length} files, ${papers.join(", ")}`);
+if (!papers.includes("SHA256SUMS.sig")) {
+  console.log(
+    "Not signed: no host takes it as an upgrade. Name the key: make release RELEASE_KEY=<file>",
+  );
+}
 
 /** Where Bun has put the runtime of a target; its own, when that is what it takes. */
 function fetchedRuntime(target: string): string {
@@ -87,8 +94,4 @@ async function build(target: string, outfile: string, ...more: string[]): Promis
 function add(name: string, content: string | Uint8Array): void {
   writeFileSync(join(OUT, name), content);
   files.push(name);
-}
-
-function sha256(bytes: Uint8Array): string {
-  return new Bun.CryptoHasher("sha256").update(bytes).digest("hex");
 }

@@ -111,7 +111,9 @@ function keyItem({ name, text, standard, example, section }: KeyRow): string[] {
   return [
     section ? `.It Bq ${name}` : `.It Ic ${name}`,
     sentence(text),
-    ...(values.length === 0 ? [] : values.map(roff)),
+    ...(values.length === 0
+      ? []
+      : values.map((value) => roff(value.replace(/ (?=\S{60})/g, "\n")))),
   ];
 }
 

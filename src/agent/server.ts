@@ -15,6 +15,8 @@ import { AgentMetrics } from "./metrics/agent-metrics-port.ts";
 import { RunningScripts } from "./scripts/running-scripts.ts";
 import type { AgentState } from "./state/state.ts";
 import { StateKeeper } from "./state/state-keeper.ts";
+import { UpgradeInbox } from "./upgrade/inbox.ts";
+import { inboxOf } from "./upgrade/places.ts";
 
 /** How long running scripts have to answer after close(). */
 const CLOSE_MS = 10_000;
@@ -47,9 +49,11 @@ export async function startAgentServer(options: AgentServerOptions): Promise<Age
   const folder = jobsFolderOf(state.config);
   const table = shim && new JobTable({ folder, shim, config, log, now, running });
   const jobs = table ?? new UnkeptRuns({ config, log, now });
+  const inbox = new UpgradeInbox(inboxOf(state.config));
+  inbox.removeLeft(now());
   const quiet = new QuietLog(log);
   const requests = new Requests(() => {
-    return { state: keeper.current(), log, quiet, now, running, jobs };
+    return { state: keeper.current(), log, quiet, now, running, jobs, inbox };
   }, now);
   const door = new Door({
     keeper,

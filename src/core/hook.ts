@@ -6,7 +6,7 @@ import type { CommonEvent, CommonLog } from "./events.ts";
 import type { Shortage } from "./shortage.ts";
 import { isoSeconds } from "./time.ts";
 
-/** `read` to `continue` are about runs that were recorded; those after them change whom this host trusts. */
+/** `read` to `continue` are about runs that were recorded; those after them change whom this host trusts, or itself. */
 export type HookAction =
   | "run"
   | "ping"
@@ -18,7 +18,8 @@ export type HookAction =
   | "continue"
   | "token-create"
   | "token-list"
-  | "token-revoke";
+  | "token-revoke"
+  | "upgrade";
 
 export interface HookRequest {
   readonly action: HookAction;

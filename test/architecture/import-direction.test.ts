@@ -188,7 +188,13 @@ const PACKAGE_BANS: readonly { from: readonly Place[]; module: RegExp; why: stri
 const KEPT_CALLS: readonly { text: RegExp; files: readonly string[]; why: string }[] = [
   {
     text: /\bnew X509Certificate\b|\bcreate(Private|Public|Secret)Key\s*\(/,
-    files: ["src/pki/certificate.ts", "src/pki/csr.ts", "src/pki/join-key.ts", "src/pki/keys.ts"],
+    files: [
+      "src/pki/certificate.ts",
+      "src/pki/csr.ts",
+      "src/pki/join-key.ts",
+      "src/pki/keys.ts",
+      "src/pki/release.ts",
+    ],
     why: "A library that is given text tries every way to read it; pki/pem.ts reads PEM, and they get DER.",
   },
   {
@@ -198,7 +204,8 @@ const KEPT_CALLS: readonly { text: RegExp; files: readonly string[]; why: string
   },
   {
     text: /-----BEGIN|\bPemConverter\b/,
-    files: ["src/pki/pem.ts"],
+    // SSH's signatures look like PEM, and are not.
+    files: ["src/pki/pem.ts", "src/core/release/ssh-signature.ts"],
     why: "PEM has one reader, which is strict and bounded.",
   },
   {

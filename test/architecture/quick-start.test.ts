@@ -72,6 +72,7 @@ test.each([
       "renew",
       "run-request",
       "texts",
+      "upgrade-request",
       "withdraw-request",
     ],
   ],

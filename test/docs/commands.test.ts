@@ -25,7 +25,7 @@ const PROGRAMS: Readonly<Record<string, Program>> = {
 
 /** What else documents may tell a reader to type. A new one is a new thing he must have. */
 const FOREIGN = new Set(
-  "cat chmod chown cp curl docker grep head install journalctl ln mkdir openssl sed sh sleep systemctl".split(
+  "cat chmod chown cp curl docker grep head install journalctl ln mkdir openssl sed sh sleep ssh-keygen systemctl".split(
     " ",
   ),
 );

@@ -6,6 +6,7 @@ import type { QuietLog } from "../door/quiet-log.ts";
 import type { Jobs } from "../jobs/job.ts";
 import type { RunningScripts } from "../scripts/running-scripts.ts";
 import type { AgentState } from "../state/state.ts";
+import type { UpgradeInbox } from "../upgrade/inbox.ts";
 
 /** A caller whose certificate this CA signed and which is not revoked. */
 export interface Caller {
@@ -50,6 +51,7 @@ export interface AgentContext {
   readonly now: () => Date;
   readonly running: RunningScripts;
   readonly jobs: Jobs;
+  readonly inbox: UpgradeInbox;
 }
 
 export function refusal(status: number, error: string): JsonReply {

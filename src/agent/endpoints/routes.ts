@@ -17,6 +17,7 @@ import { renewComplete } from "./renew-complete.ts";
 import { result } from "./result.ts";
 import { run } from "./run.ts";
 import { runs } from "./runs.ts";
+import { upgrade, upgradeApplied, upgradePieceCame, upgradeStatus } from "./upgrade.ts";
 import { withdraw } from "./withdraw.ts";
 
 const ROUTES: ReadonlyMap<string, Endpoint> = new Map([
@@ -29,6 +30,10 @@ const ROUTES: ReadonlyMap<string, Endpoint> = new Map([
   ["GET /capabilities", capabilities],
   ["POST /renew", renew],
   ["POST /renew-complete", renewComplete],
+  ["GET /upgrade", upgradeStatus],
+  ["POST /upgrade", upgrade],
+  ["POST /upgrade-piece", upgradePieceCame],
+  ["POST /upgrade-apply", upgradeApplied],
 ]);
 
 /** @param route method and request target, exactly as received */

@@ -8,6 +8,7 @@ const SCRIPTS = "Scripts";
 const LIMITS = "Limits for strangers";
 const PAIRING = "Pairing";
 const METRICS = "Metrics";
+const UPGRADES = "Upgrades";
 const TAGS = "Tags";
 
 export const AGENT_KEYS = {
@@ -96,6 +97,30 @@ export const AGENT_KEYS = {
     text: "The same for TLS handshakes that fail, time out or stop halfway.",
   },
   rate_limit_disable: { group: LIMITS, text: "1 switches both limits off; for tests only." },
+  allow_upgrade: {
+    group: UPGRADES,
+    text: "yes if the control host may replace the program with a release that release_key has signed.",
+    example: "yes",
+  },
+  release_key: {
+    group: UPGRADES,
+    text: "Public key of the releases that this host takes, as ssh-keygen writes it (Ed25519).",
+    example:
+      "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILXdeIlEdtHAm1QwnewCSgNViLs/vMpY3PoFeT4Ase+E releases",
+  },
+  upgrade_timeout: {
+    group: UPGRADES,
+    text: "Seconds that the agent may take to answer with the new version; after that the old one is put back.",
+  },
+  upgrade_restart: {
+    group: UPGRADES,
+    text: "Program that restarts the agent for an upgrade, without arguments and as root. If it is not set: systemctl, rc-service or /etc/init.d/ctrl-exec-agent, as this host has it.",
+    example: "/usr/local/sbin/restart-ctrl-exec-agent",
+  },
+  upgrade_state: {
+    group: UPGRADES,
+    text: "Folder, root's alone to write, in which an upgrade notes how far it is.",
+  },
   pairing_port: { group: PAIRING, text: "Port of the control host that request-pairing calls." },
   pairing_max_queue: {
     group: PAIRING,

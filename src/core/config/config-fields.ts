@@ -10,6 +10,7 @@ import { isArrayOfText } from "../json.ts";
 import { isLoopback } from "../net/foreign-host.ts";
 import { isResolvableName, lowerAscii } from "../net/host-name.ts";
 import { isIp } from "../net/ip-address.ts";
+import { parseReleaseKey } from "../release/release-key.ts";
 import { parseByteSize, parseRateLimit } from "../units.ts";
 
 /** The value of a key that is not in the file. zod calls it `_default` because `default` is a reserved word. */
@@ -124,4 +125,10 @@ export const bindAddress = textField(
 export const loopbackAddress = textField(
   (text) => (isIp(text) && isLoopback(text) ? text : undefined),
   "expected an address of this host alone, 127.0.0.1 or ::1",
+);
+
+/** The public key that has signed releases: its 32 bytes. */
+export const releaseKey = textField(
+  parseReleaseKey,
+  "expected a public key of ssh-keygen: ssh-ed25519 AAAA...",
 );

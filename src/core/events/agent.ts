@@ -156,6 +156,21 @@ export const AGENT_EVENTS = {
     maybe: ["count"],
     when: "what arrived is not a readable request: too long, too many headers, no length, cut or empty, a body that is not UTF-8",
   },
+  "upgrade-begin": {
+    level: "info",
+    fields: ["peer", "release", "reqid", "user"],
+    when: "the control host begins to send a signed release",
+  },
+  "upgrade-refuse": {
+    level: "warning",
+    fields: ["peer", "reason", "reqid"],
+    when: "an upgrade is refused: the hook or the signature is against it, it is an older version, another one is under way, or it cannot be stored",
+  },
+  "upgrade-apply": {
+    level: "info",
+    fields: ["peer", "reqid"],
+    when: "the release has come whole and was handed to root's part, `ctrl-exec-upgrade`",
+  },
   "pair-complete": { level: "info", fields: ["dispatcher", "status"], when: "paired" },
   "join-complete": {
     level: "info",

@@ -24,7 +24,7 @@ export const FIELDS = {
   agents: field("number", "how many hosts are registered"),
   authaction: field(
     "text",
-    "what was asked for: `run`, `ping`, `discovery`, `api`, or `read`, `cancel`, `pause` or `continue` for runs that were recorded, or `token-create`, `token-list`, `token-revoke`",
+    "what was asked for: `run`, `ping`, `discovery`, `api`, or `read`, `cancel`, `pause` or `continue` for runs that were recorded, or `token-create`, `token-list`, `token-revoke`, or `upgrade`",
   ),
   bind: field("text", "the address that it listens on"),
   by: field("text", "who called with rights that were lent, as the lender tells it"),
@@ -73,6 +73,7 @@ export const FIELDS = {
   peerSerial: field("text", "of the certificate that the other end showed"),
   port: field("number", "a TCP port"),
   reason: field("text", "why"),
+  release: field("text", "the version of a release"),
   removed: field("list", "keys of tags that were removed"),
   replacedBy: field("text", "the serial of the certificate that was in its place"),
   reqid: field("text", "the id of the request or run; it joins the lines of both sides"),

@@ -31,7 +31,10 @@ test("with every example set, self-check and self-ping pass, scripts run, and a 
       );
   const set = examples(readDocument("src/assets/agent.conf")).map((line) => here(line.slice(1)));
   const keys = set.flatMap((line) => /^(\w+) = /.exec(line)?.[1] ?? []);
-  expect(keys).toEqual(["allowed_ips", "metrics_bind", "script_dirs", "auth_hook", "env", "role"]);
+  expect(keys).toEqual([
+    ...["allowed_ips", "metrics_bind", "script_dirs", "auth_hook"],
+    ...["release_key", "upgrade_restart", "env", "role"],
+  ]);
   folder.script("image/etc/ctrl-exec-agent/auth-hook", "exit 0");
 
   const agent = await control.startAgent("web-01", { config: ["metrics_port = 0", ...set] });

@@ -8,6 +8,7 @@ import { answerRoute } from "../../../../src/agent/endpoints/routes.ts";
 import type { JobTable } from "../../../../src/agent/jobs/job-table.ts";
 import { RunningScripts } from "../../../../src/agent/scripts/running-scripts.ts";
 import { loadState } from "../../../../src/agent/state/state.ts";
+import { UpgradeInbox } from "../../../../src/agent/upgrade/inbox.ts";
 import { newRequestId } from "../../../../src/core/request-id.ts";
 import { opensslTime } from "../../../../src/core/time.ts";
 import { VERSION } from "../../../../src/core/version.ts";
@@ -50,6 +51,7 @@ async function served(processes = 10) {
     now: () => fleet.now,
     running: new RunningScripts(processes),
     jobs: table,
+    inbox: new UpgradeInbox(jobs.folder.join("inbox")),
   };
   const controller = certificateIn(fleet.controller.config.cert);
   const ask = async (route: string, body: unknown = {}, caller = controller) => {

@@ -8,6 +8,7 @@ import type { RunOrder } from "../../../../src/agent/jobs/job.ts";
 import type { JobTable } from "../../../../src/agent/jobs/job-table.ts";
 import { RunningScripts } from "../../../../src/agent/scripts/running-scripts.ts";
 import { loadState } from "../../../../src/agent/state/state.ts";
+import { UpgradeInbox } from "../../../../src/agent/upgrade/inbox.ts";
 import { newRequestId } from "../../../../src/core/request-id.ts";
 import { EventLog } from "../../../support/event-log.ts";
 import { TestFolder, until } from "../../../support/folder.ts";
@@ -51,6 +52,7 @@ async function withScripts(
     now: () => new Date(),
     running: new RunningScripts(options.processes ?? 10),
     jobs: options.table ?? table,
+    inbox: new UpgradeInbox(folder.join("inbox")),
   };
   const ask = (request: unknown) =>
     run(context, {

@@ -54,9 +54,11 @@ export function programPage(page: PageText, { program, modes, options }: Program
       "A host failed, a script ended with another status than 0,",
       "or the request was refused.",
       ".It 2",
-      "The command line is wrong.",
+      "The command line is wrong,",
+      "or a file or folder that an option names cannot be used.",
       ".It 78",
-      "A configuration file, key or certificate cannot be used; the message names it.",
+      "A configuration file, key or certificate of this host cannot be used;",
+      "the message names it.",
       ".El",
     ]),
   ]);

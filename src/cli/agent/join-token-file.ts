@@ -26,7 +26,7 @@ export interface TypedJoinToken {
   consume(): boolean;
 }
 
-/** @throws CtrlExecError `usage`, or `config` for what is not a whole token; never shows the file's content (T32) */
+/** @throws CtrlExecError `usage`, also for what is not a whole token; never shows the file's content (T32) */
 export async function joinTokenFrom(
   file: string | undefined,
   consume: boolean,

@@ -25,7 +25,7 @@ export const INPUT = "standard input";
  * file may be one that the caller may not even look for.
  *
  * @param caller who called with lent rights; undefined when none are lent
- * @throws CtrlExecError `config`
+ * @throws CtrlExecError `usage`: the path was typed
  */
 export function readTypedFile(
   file: TypedFile,
@@ -44,7 +44,7 @@ export function readTypedFile(
   }
   if (bytes !== undefined) return bytes;
   throw new CtrlExecError(
-    "config",
+    "usage",
     `Cannot use ${path}: there is no plain file of your own at that path`,
     {
       hint: `Under sudo, ${option} reads only your own files and follows no links. Let your shell open it: ${option} - < file\nIn a root shell that sudo opened: env -u SUDO_UID`,
@@ -64,7 +64,7 @@ function readOf(caller: number, path: string, maxBytes: number): Uint8Array | un
   return isTheirs(stats) ? bytes : undefined;
 }
 
-/** All of standard input. @throws CtrlExecError `config` if it is too long */
+/** All of standard input. @throws CtrlExecError `usage` if it is too long */
 export async function readInput(file: TypedFile): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   let length = 0;
@@ -83,7 +83,7 @@ export function unusable(
   from: string,
   problem: string,
 ): CtrlExecError {
-  return new CtrlExecError("config", `Cannot take ${what} from ${from}: ${problem}`, {
+  return new CtrlExecError("usage", `Cannot take ${what} from ${from}: ${problem}`, {
     hint: `${option} takes ${holds}, or - for standard input.`,
   });
 }

@@ -10,7 +10,7 @@ import { collecting } from "../../system/memory.ts";
 import { callers } from "../command/callers.ts";
 import { directPath } from "../command/direct-path.ts";
 
-/** Undefined without the option. @throws CtrlExecError `config` */
+/** Undefined without the option. @throws CtrlExecError `usage` */
 export function openOutput(path: string | undefined): OutputFiles | undefined {
   return path === undefined ? undefined : OutputFiles.open(path, callers().id);
 }
@@ -31,7 +31,7 @@ export class OutputFiles implements Disposable {
    * it must be the caller's own, and so the files are: root's rights write nowhere else (T62).
    *
    * @param caller who called with lent rights; undefined when none are lent
-   * @throws CtrlExecError `config`
+   * @throws CtrlExecError `usage`
    */
   static open(path: string, caller: number | undefined): OutputFiles {
     const folder = caller === undefined ? newFolder(path) : folderOf(caller, path);
@@ -88,7 +88,7 @@ function newFolder(path: string): EmptyFolder {
   try {
     return EmptyFolder.open(path);
   } catch (cause) {
-    throw new CtrlExecError("config", `Cannot write to ${path}: ${fileProblem(cause)}`, {
+    throw new CtrlExecError("usage", `Cannot write to ${path}: ${fileProblem(cause)}`, {
       cause,
       hint: "--output takes a folder that is not there yet, in one that is, or one of your own that is empty.",
     });
@@ -106,7 +106,7 @@ function folderOf(caller: number, path: string): EmptyFolder {
     // Told below.
   }
   throw new CtrlExecError(
-    "config",
+    "usage",
     `Cannot write to ${path}: there is no empty folder of your own at that path`,
     {
       hint: "Under sudo, --output writes only into an empty folder of your own, which you make first, and follows no links.\nIn a root shell that sudo opened: env -u SUDO_UID",

@@ -81,7 +81,7 @@ interface CallerOptions extends TokenOptions {
 
 /**
  * The person at the command line. Nobody verifies the name (docs/SECURITY.md, "Whom it trusts").
- * @throws CtrlExecError `usage` or `config` for a token that cannot be taken
+ * @throws CtrlExecError `usage` for a token that cannot be taken
  */
 export async function cliCaller(options: CallerOptions, io: Io): Promise<Caller> {
   return {

@@ -23,7 +23,7 @@ const TOKEN_FILE: TypedFile = {
   maxBytes: 65_536,
 };
 
-/** @throws CtrlExecError `usage`, or `config` for a file without a token; never shows the file's content */
+/** @throws CtrlExecError `usage`, also for a file without a token; never shows the file's content */
 export async function tokenOption(
   { token, "token-file": file }: TokenOptions,
   io: Io,
@@ -47,7 +47,7 @@ export async function tokenOption(
  * The token in a plain file.
  *
  * @param caller who called with lent rights; undefined when none are lent
- * @throws CtrlExecError `config`
+ * @throws CtrlExecError `usage`
  */
 export function readTokenFile(path: string, caller: number | undefined): string {
   return tokenIn(readTypedFile(TOKEN_FILE, path, caller), path);

@@ -48,7 +48,7 @@ test("hosts from a file: what is missing, or wrong in it, runs nowhere", async (
     expect.stringContaining(`Cannot take hosts from ${file}, line 2: Cannot read the hosts`),
   ]);
   expect(await refused("--hosts-from", "-", "report")).toEqual([
-    78,
+    2,
     expect.stringContaining("Cannot take hosts from standard input: it names no host\n"),
   ]);
   expect(await refused("report")).toEqual([2, expect.stringContaining("run needs <host>")]);

@@ -94,7 +94,10 @@ describe("the folder", () => {
     expect(folder.has("empty")).toBe(true);
     folder.write("full/a", "");
     expect(open(folder.join("full"))).toThrow(
-      `Cannot write to ${folder.join("full")}: it is not empty`,
+      expect.objectContaining({
+        code: "usage",
+        message: `Cannot write to ${folder.join("full")}: it is not empty`,
+      }),
     );
     expect(open(folder.join("full", "a"))).toThrow("a part of its path is not a folder");
     expect(open(folder.join("none", "a"))).toThrow("no such file or folder");

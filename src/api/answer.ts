@@ -92,7 +92,7 @@ export function errorAnswer(error: CtrlExecError, requestId: string): JsonAnswer
   const told = error.code === "busy" || error.code === "unrecorded";
   if (status >= 500 && !told) return serverError(requestId);
   const { name, headers } = NAMES[status] ?? { name: error.code };
-  return refusal(status, name, error.message, headers, error.remoteHint);
+  return refusal(status, name, error.remoteMessage, headers, error.remoteHint);
 }
 
 function serverError(requestId: string): JsonAnswer {

@@ -203,7 +203,8 @@ export class Answering {
   #failure({ requestId }: Due, thrown: unknown): Answer {
     if (thrown instanceof Refused) return thrown.answer;
     const error = asCtrlExecError(thrown);
-    if (ERROR_FACTS[error.code].http >= 500) {
+    // What only the operator can correct is for the log, too.
+    if (ERROR_FACTS[error.code].http >= 500 || error.code === "unusable") {
       const cause = error.cause === undefined ? "" : `: ${messageOf(error.cause)}`;
       const told = error.message + cause;
       this.#controller.log({ event: "api-error", error: told, reqid: requestId });

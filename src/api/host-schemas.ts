@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { asCtrlExecError } from "../core/errors.ts";
 import { MAX_EXPRESSION, parseHostExpression } from "../core/hosts/parse-expression.ts";
-import { parseSampleSize } from "../core/hosts/sample-size.ts";
+import { parseSampleSize, sizeProblem } from "../core/hosts/sample-size.ts";
 
 export const hostExpressionSchema = z
   .string({ error: "expected a host or a host expression" })
@@ -36,7 +36,8 @@ export const limit = z
   .transform((text, context) => {
     const size = parseSampleSize(text);
     if (size !== undefined) return size;
-    context.addIssue({ code: "custom", message: "expected text such as 10 or 10%" });
+    const message = `${sizeProblem(text)}; expected text such as 10 or 10%`;
+    context.addIssue({ code: "custom", message });
     return z.NEVER;
   })
   .optional()

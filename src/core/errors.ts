@@ -10,6 +10,7 @@ import { shortageOf } from "./shortage.ts";
 export type ErrorCode =
   | "usage"
   | "config"
+  | "unusable"
   | "bad-request"
   | "denied"
   | "not-found"
@@ -35,6 +36,8 @@ interface ErrorFacts {
 export const ERROR_FACTS = {
   usage: { exit: 2, http: 400 },
   config: { exit: 78, http: 500 },
+  /** What the operator has set up for such a request has a fault: whoever asked is told, unlike of other faults here. */
+  unusable: { exit: 78, http: 400 },
   "bad-request": { exit: 2, http: 400 },
   denied: { exit: 1, http: 403 },
   "not-found": { exit: 1, http: 404 },
@@ -58,6 +61,8 @@ interface ErrorExtras {
   readonly hint?: string;
   /** The same for a caller who has no shell on this host, if the hint names a command. */
   readonly remoteHint?: string;
+  /** What that caller is told instead of the message, if it names a file of this host. */
+  readonly remoteMessage?: string;
   /** The underlying failure: logged, never shown to a remote caller. */
   readonly cause?: unknown;
 }
@@ -67,6 +72,7 @@ export class CtrlExecError extends Error {
   readonly code: ErrorCode;
   readonly hint: string | undefined;
   readonly remoteHint: string | undefined;
+  readonly remoteMessage: string;
 
   constructor(code: ErrorCode, message: string, extras: ErrorExtras = {}) {
     super(message, extras.cause === undefined ? undefined : { cause: extras.cause });
@@ -74,6 +80,7 @@ export class CtrlExecError extends Error {
     this.code = code;
     this.hint = extras.hint;
     this.remoteHint = extras.remoteHint ?? extras.hint;
+    this.remoteMessage = extras.remoteMessage ?? message;
   }
 }
 

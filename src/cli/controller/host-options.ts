@@ -5,7 +5,7 @@ import type { HostChoice } from "../../controller/fleet/host-choice.ts";
 import { asCtrlExecError, CtrlExecError } from "../../core/errors.ts";
 import { listedExpressions } from "../../core/hosts/expression-list.ts";
 import { parseHostExpression } from "../../core/hosts/parse-expression.ts";
-import { parseSampleSize } from "../../core/hosts/sample-size.ts";
+import { parseSampleSize, sizeProblem } from "../../core/hosts/sample-size.ts";
 import { decodeText, screenLine } from "../../core/text.ts";
 import { callers } from "../command/callers.ts";
 import type { Io } from "../command/io.ts";
@@ -36,13 +36,9 @@ export function hostChoice(
 ): HostChoice {
   const size = limit === undefined ? undefined : parseSampleSize(limit);
   if (limit !== undefined && size === undefined) {
-    throw new CtrlExecError(
-      "usage",
-      `--limit "${limit}" is neither a number of hosts nor a percentage`,
-      {
-        hint: "For example --limit 10, or --limit 10%.",
-      },
-    );
+    throw new CtrlExecError("usage", `--limit does not take "${limit}": ${sizeProblem(limit)}`, {
+      hint: "It takes a number of hosts from 1 on, or 1% to 100% of them: --limit 10, --limit 10%.",
+    });
   }
   return {
     hosts: [...hosts, ...(more ?? [])],
@@ -99,7 +95,7 @@ const HOSTS_FILE: TypedFile = {
  * The expressions of `--hosts-from`; undefined without it. A file with none is refused: whatever should have written
  * it has failed.
  *
- * @throws CtrlExecError `usage`, `config` for a file that cannot be used, `bad-request` for what cannot be read in it
+ * @throws CtrlExecError `usage`, also for a file that cannot be used; `bad-request` for what cannot be read in it
  */
 export async function listedHosts(
   { "hosts-from": file, "token-file": tokenFile }: HostsFrom,

@@ -10,6 +10,7 @@ import { typedGroup } from "../../core/hosts/group-name.ts";
 import { sampleOf } from "../../core/hosts/sample-size.ts";
 import type { Target } from "../../core/net/host-name.ts";
 import { draw } from "../../core/random.ts";
+import { shellWord } from "../../core/shell-word.ts";
 import { nearestMatch } from "../../core/text.ts";
 import type { Controller } from "../control-host.ts";
 import type { HostChoice, VainExclusion } from "../fleet/host-choice.ts";
@@ -196,7 +197,10 @@ export async function noSuchGroup(controller: Controller, name: string): Promise
           hint: `See: ${list}`,
           remoteHint: "No route lists groups: the operator of the control host knows them.",
         }
-      : { hint: `Did you mean ${typedGroup(near)}?` },
+      : {
+          hint: `Did you mean ${shellWord(typedGroup(near))}?`,
+          remoteHint: `Did you mean ${typedGroup(near)}?`,
+        },
   );
 }
 

@@ -1,6 +1,6 @@
 /** What to say when nobody has the tags of an expression: the nearest ones, or those that there are. Pure. */
 import { type HostExpression, termsOf } from "../../core/hosts/expression.ts";
-import type { TagCondition } from "../../core/hosts/tag-term.ts";
+import { RESERVED_KEYS, type TagCondition } from "../../core/hosts/tag-term.ts";
 import { tagText } from "../../core/tags.ts";
 import { nearestMatch } from "../../core/text.ts";
 import type { Inventory } from "./selector.ts";
@@ -52,7 +52,7 @@ function hintOf(
 ): string | undefined {
   const values = used.get(key);
   if (values === undefined) {
-    const near = nearestMatch(key, [...used.keys()]);
+    const near = nearestMatch(key, [...used.keys(), ...RESERVED_KEYS]);
     if (near !== undefined) return `Did you mean @${quoted(near)}=${quoted(value)}?`;
     if (used.size === 0) return "No host has a tag that is known here.";
     return `No host has a tag ${quoted(key)}. There are: ${listed([...used.keys()])}`;

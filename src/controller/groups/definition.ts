@@ -1,18 +1,18 @@
 /** A group as it was found, before the groups in it are looked up. Pure. */
 import { CtrlExecError, messageOf } from "../../core/errors.ts";
 import { type GroupOrigin, type HostTerm, termsOf } from "../../core/hosts/expression.ts";
-import { typedGroup } from "../../core/hosts/group-name.ts";
 import { MAX_NODES } from "../../core/hosts/node-set.ts";
 import { parseHostExpression } from "../../core/hosts/parse-expression.ts";
 import { parseTarget } from "../../core/net/host-name.ts";
 import type { ListedGroup } from "../store/ports/groups.ts";
+import { OTHERS, unusableGroup } from "./unusable-group.ts";
 
 export interface GroupDefinition {
   readonly name: string;
   readonly from: GroupOrigin;
   /** The file, or the command. */
   readonly where: string;
-  /** All that any of these stands for. @throws CtrlExecError `config` for what cannot be read */
+  /** All that any of these stands for. @throws CtrlExecError `unusable` for what cannot be read */
   members(): readonly HostTerm[];
 }
 
@@ -54,10 +54,7 @@ function membersOf(
 ): readonly HostTerm[] | CtrlExecError {
   const { expressions, hosts, children } = listed;
   const count = expressions.length + hosts.length + children.length;
-  const problem = (why: string) =>
-    new CtrlExecError("config", `Cannot use group ${typedGroup(name)} of ${where}: ${why}`, {
-      hint: "The other groups can be used.",
-    });
+  const problem = (why: string) => unusableGroup(name, where, why, OTHERS);
   if (count > MAX_NODES) return problem(`it lists ${count}; at most ${MAX_NODES} can be named`);
   try {
     return [

@@ -1,9 +1,10 @@
 /** Puts in the place of each group of an expression what it stands for, groups of groups too. Pure. */
-import { CtrlExecError } from "../../core/errors.ts";
+import { configArgument } from "../../core/config/controller-config.ts";
 import type { GroupTerm, HostExpression, HostTerm } from "../../core/hosts/expression.ts";
 import { boundWork, workOf } from "../../core/hosts/expression-work.ts";
 import { typedGroup } from "../../core/hosts/group-name.ts";
 import type { FindGroup } from "./definition.ts";
+import { unusableGroup } from "./unusable-group.ts";
 
 /** Groups in groups. */
 const MAX_DEPTH = 32;
@@ -11,10 +12,15 @@ const MAX_DEPTH = 32;
 /**
  * A group that is not found stays as it is.
  *
- * @throws CtrlExecError `config` for a group that cannot be read or contains itself, `bad-request` for too many hosts
+ * @param file this host's configuration, for hints
+ * @throws CtrlExecError `unusable` for a group that cannot be read or contains itself, `bad-request` for too many hosts
  */
-export function expandGroups(expression: HostExpression, find: FindGroup): HostExpression {
-  const expanded = new Expanding(find).expression(expression, []);
+export function expandGroups(
+  expression: HostExpression,
+  find: FindGroup,
+  file: string,
+): HostExpression {
+  const expanded = new Expanding(find, file).expression(expression, []);
   // Before anybody walks through it: in a few lines, each group may have the one before it twice.
   boundWork(workOf(expanded));
   return expanded;
@@ -22,10 +28,12 @@ export function expandGroups(expression: HostExpression, find: FindGroup): HostE
 
 class Expanding {
   readonly #find: FindGroup;
+  readonly #hint: string;
   readonly #done = new Map<string, GroupTerm>();
 
-  constructor(find: FindGroup) {
+  constructor(find: FindGroup, file: string) {
     this.#find = find;
+    this.#hint = `See: ctrl-exec list-groups${configArgument(file)}`;
   }
 
   /** @param path the groups that it is in */
@@ -49,14 +57,12 @@ class Expanding {
     if (found === undefined) return { kind: "group", name };
     const way = [...path, name];
     if (path.includes(name)) {
-      throw unusable(
-        name,
-        found.where,
-        `it contains itself: ${shown(way.slice(way.indexOf(name)))}`,
-      );
+      const circle = shown(way.slice(way.indexOf(name)));
+      throw unusableGroup(name, found.where, `it contains itself: ${circle}`, this.#hint);
     }
     if (way.length > MAX_DEPTH) {
-      throw unusable(name, found.where, `more than ${MAX_DEPTH} groups in each other`);
+      const why = `more than ${MAX_DEPTH} groups in each other`;
+      throw unusableGroup(name, found.where, why, this.#hint);
     }
     const members = found.members().map((member) => this.#term(member, way));
     const group: GroupTerm = { kind: "group", name, members, from: found.from };
@@ -67,10 +73,4 @@ class Expanding {
 
 function shown(way: readonly string[]): string {
   return way.map(typedGroup).join(" has ");
-}
-
-function unusable(name: string, where: string, why: string): CtrlExecError {
-  return new CtrlExecError("config", `Cannot use group ${typedGroup(name)} of ${where}: ${why}`, {
-    hint: "See: ctrl-exec list-groups",
-  });
 }

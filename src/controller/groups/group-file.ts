@@ -6,6 +6,7 @@ import { messageOf } from "../../core/errors.ts";
 import { type HostTerm, unionOf } from "../../core/hosts/expression.ts";
 import { groupNameProblem } from "../../core/hosts/group-name.ts";
 import { type GroupDefinition, readGroupExpression } from "./definition.ts";
+import { OTHERS, unusableGroup } from "./unusable-group.ts";
 
 const EXPECTED = "expected a host expression, or a list of them";
 
@@ -16,7 +17,7 @@ const expressions = z.pipe(
 );
 
 const shape = z.strictObject({
-  hosts: expressions.check(z.refine((list) => list.length > 0, { error: EXPECTED })),
+  hosts: expressions,
   except: z.optional(expressions),
 });
 
@@ -38,8 +39,17 @@ export async function readGroupFile(file: string, text: string): Promise<GroupDe
     const members = membersOf(value, (key, why) => {
       throw badLine(file, lineOf(name, key), `[${name}] ${key}: ${why}`);
     });
+    if (members.length === 0) return emptyGroup(name, file, lineOf(name, "hosts"));
     return { name, from: "file", where: file, members: () => members };
   });
+}
+
+/** It may be filled later; until then, '@all!@@spared' must not spare nobody. */
+function emptyGroup(name: string, where: string, line: number): GroupDefinition {
+  const members = () => {
+    throw unusableGroup(name, where, `line ${line}: its hosts are an empty list`, OTHERS);
+  };
+  return { name, from: "file", where, members };
 }
 
 function notATable(name: string): string {
@@ -64,11 +74,10 @@ function membersOf(
   if (!parsed.success) return refuse(String(issue?.path[0]), issue?.message ?? EXPECTED);
   const { hosts, except = [] } = parsed.data;
   const wanted = readAll("hosts", hosts, refuse);
-  if (except.length === 0) return wanted;
+  const unwanted = readAll("except", except, refuse);
+  if (unwanted.length === 0 || wanted.length === 0) return wanted;
   const { first, steps } = unionOf(wanted);
-  const without = readAll("except", except, refuse).map(
-    (term) => ({ operator: "without", term }) as const,
-  );
+  const without = unwanted.map((term) => ({ operator: "without", term }) as const);
   return [{ kind: "expression", first, steps: [...steps, ...without] }];
 }
 

@@ -7,6 +7,7 @@ import { listFolder } from "../../system/files/files.ts";
 import { readTrustedText, refuseUntrusted } from "../../system/files/trusted-file.ts";
 import type { GroupDefinition } from "./definition.ts";
 import { readGroupFile } from "./group-file.ts";
+import { unusableFiles } from "./unusable-group.ts";
 
 export type Groups = ReadonlyMap<string, GroupDefinition>;
 
@@ -18,9 +19,18 @@ const read = new WeakMap<ControllerConfig, { version: string; groups: Groups | C
 
 /**
  * None when there is no such folder.
- * @throws CtrlExecError `config` if one of the files cannot be read, or others could change it (T62)
+ * @throws CtrlExecError `unusable` if one of the files cannot be read, or others could change it (T62)
  */
 export async function fileGroups(config: ControllerConfig): Promise<Groups> {
+  try {
+    return await readFolder(config);
+  } catch (thrown) {
+    const isFault = thrown instanceof CtrlExecError && thrown.code === "config";
+    throw isFault ? unusableFiles(thrown) : thrown;
+  }
+}
+
+async function readFolder(config: ControllerConfig): Promise<Groups> {
   const folder = join(dirname(config.file), "groups.d");
   refuseUntrusted(folder);
   const names = listFolder(folder).filter((name) => /^[^.].*\.toml$/.test(name));

@@ -1,7 +1,8 @@
 /** From the names of groups to their hosts. A group of groups.d wins over one of the same name from group_command. */
+import { attemptValue } from "../../core/check.ts";
 import type { ConfigWarning } from "../../core/config/config-file.ts";
 import { asCtrlExecError, CtrlExecError, inOneLine } from "../../core/errors.ts";
-import { type HostExpression, termsOf } from "../../core/hosts/expression.ts";
+import { type HostExpression, termsOf, unionOf } from "../../core/hosts/expression.ts";
 import type { HostContext } from "../store/host.ts";
 import { commandGroups, lastCommandGroups } from "./command-groups.ts";
 import { expandGroups } from "./expand-groups.ts";
@@ -19,10 +20,10 @@ export async function withGroups(
 ): Promise<HostExpression> {
   if (!hasUnknown(expression)) return expression;
   const files = await fileGroups(host.config);
-  const expanded = expandGroups(expression, (name) => files.get(name));
+  const expanded = expandGroups(expression, (name) => files.get(name), host.config.file);
   if (!hasUnknown(expanded) || host.config.group_command === undefined) return expanded;
   const others = await commandGroups(host);
-  return expandGroups(expression, (name) => files.get(name) ?? others.get(name));
+  return expandGroups(expression, (name) => files.get(name) ?? others.get(name), host.config.file);
 }
 
 /**
@@ -34,7 +35,7 @@ export async function withKnownGroups(
 ): Promise<HostExpression> {
   if (!hasUnknown(expression)) return expression;
   const [files, others] = await lastGroups(host);
-  return expandGroups(expression, (name) => files.get(name) ?? others.get(name));
+  return expandGroups(expression, (name) => files.get(name) ?? others.get(name), host.config.file);
 }
 
 function hasUnknown(expression: HostExpression): boolean {
@@ -48,7 +49,7 @@ export interface AllGroups {
   readonly problem?: CtrlExecError;
 }
 
-/** @throws CtrlExecError `config` if groups.d cannot be used */
+/** @throws CtrlExecError `unusable` if groups.d is */
 export async function allGroups(host: HostContext): Promise<AllGroups> {
   const files = await fileGroups(host.config);
   const others = await commandGroups(host).catch(asCtrlExecError);
@@ -56,14 +57,17 @@ export async function allGroups(host: HostContext): Promise<AllGroups> {
   return { groups: new Map([...others, ...files]) };
 }
 
-/** For whoever starts the API or reloads it: a file of groups.d that cannot be used is told before it is needed. */
+/** For whoever starts the API or reloads it: a file or a group of groups.d that cannot be used is told before it is needed. */
 export async function groupWarnings({ config }: HostContext): Promise<ConfigWarning[]> {
-  try {
-    await fileGroups(config);
-    return [];
-  } catch (thrown) {
-    return [{ key: "groups.d", message: inOneLine(thrown) }];
-  }
+  const warning = (thrown: unknown) => ({ key: "groups.d", message: inOneLine(thrown) });
+  const files = await fileGroups(config).catch(asCtrlExecError);
+  if (files instanceof CtrlExecError) return [warning(files)];
+  return [...files.keys()].flatMap((name) => {
+    const group = unionOf([{ kind: "group", name }]);
+    const find = (each: string) => files.get(each);
+    const { problem } = attemptValue(() => expandGroups(group, find, config.file));
+    return problem === undefined ? [] : [warning(problem)];
+  });
 }
 
 /** Names for suggestions: without starting anything, and none if they cannot be read. */

@@ -45,7 +45,7 @@ export async function groupsWithHosts(
 function expand({ config }: HostContext, group: GroupDefinition, groups: Groups): Expanded {
   const term = { kind: "group", name: group.name } as const;
   try {
-    const expression = expandGroups(unionOf([term]), (name) => groups.get(name));
+    const expression = expandGroups(unionOf([term]), (name) => groups.get(name), config.file);
     const error = ignoredClaim(config, expression);
     return error === undefined ? { group, expression } : { group, error };
   } catch (thrown) {

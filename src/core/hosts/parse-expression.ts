@@ -1,8 +1,9 @@
 /** Reads host expressions (docs/OPERATIONS.md, "Saying which hosts"). Looks nothing up, so a refusal tells nothing that was not typed (T76). */
+import { durationSeconds } from "../duration.ts";
 import { CtrlExecError } from "../errors.ts";
 import { parseTarget } from "../net/host-name.ts";
 import { isRequestId } from "../request-id.ts";
-import { durationSeconds } from "../since.ts";
+import { nearestMatch } from "../text.ts";
 import {
   HOST_OPERATORS,
   type HostExpression,
@@ -45,6 +46,8 @@ export function parseHostExpression(text: string): HostExpression {
 class ExpressionReader {
   readonly #text: string;
   #at = 0;
+  /** Where a name or value without quotes has ended last, and what it would be with them. */
+  #unquoted: { readonly end: number; readonly example: string } | undefined;
 
   constructor(text: string) {
     this.#text = text;
@@ -68,10 +71,15 @@ class ExpressionReader {
 
   /** Undefined at the end, or before a closing parenthesis. */
   #operator(): HostOperator | undefined {
+    const before = this.#at;
     this.#skipSpace();
     const next = this.#text[this.#at];
     if (next === undefined || next === ")") return undefined;
-    if (!isOperator(next)) throw this.#problem("expected , & or ! between two hosts");
+    if (!isOperator(next)) {
+      const isCut = this.#unquoted?.end === before && this.#at > before;
+      const quotes = isCut ? quotesFor(this.#unquoted?.example ?? "") : "";
+      throw this.#problem(`expected , & or ! between two hosts${quotes}`);
+    }
     this.#at += 1;
     return HOST_OPERATORS[next];
   }
@@ -102,6 +110,9 @@ class ExpressionReader {
       );
     }
     this.#at = read.end;
+    if (!/["']$/.test(this.#text.slice(0, read.end))) {
+      this.#unquoted = { end: read.end, example: '@@"web servers"' };
+    }
     return { kind: "group", name: read.name };
   }
 
@@ -110,6 +121,7 @@ class ExpressionReader {
     if (typeof read === "string") throw this.#problem(read);
     if (read !== undefined) {
       this.#at = read.end;
+      this.#unquoted = { end: read.end, example: '@role="big db"' };
       return read.term;
     }
     const [whole = "", word = "", value = ""] = /^@([a-z]*)([^,&()\s!]*)/.exec(rest) ?? [];
@@ -153,8 +165,21 @@ class ExpressionReader {
   }
 }
 
-const STATE_FORMS =
-  "there are @all, @stale, @expiring=30d, @failed=<reqid>, @missed=<reqid>, @version<1.1, tags such as @env=test and groups such as @@frontends";
+/** A shell takes away the quotes that it sees. */
+function quotesFor(example: string): string {
+  return `; quotes go around spaces, and in a shell around the whole as well: '${example}'`;
+}
+
+const STATES: Readonly<Record<string, string>> = {
+  all: "@all",
+  stale: "@stale",
+  expiring: "@expiring=30d",
+  failed: "@failed=<reqid>",
+  missed: "@missed=<reqid>",
+  version: "@version<1.1",
+};
+
+const STATE_FORMS = `there are ${Object.values(STATES).join(", ")}, tags such as @env=test and groups such as @@frontends`;
 
 function isOperator(character: string): character is keyof typeof HOST_OPERATORS {
   return Object.hasOwn(HOST_OPERATORS, character);
@@ -185,7 +210,10 @@ function noState(whole: string, word: string, value: string): string {
   if ((word === "failed" || word === "missed") && given !== "") {
     return `"${given}" is not the id of a run: 16 hex digits, as list-runs shows them`;
   }
-  return `${whole} has no meaning; ${STATE_FORMS}`;
+  const [typed = ""] = whole.slice(1).toLowerCase().split(/[=<>]/);
+  const near = Object.hasOwn(STATES, word) ? undefined : nearestMatch(typed, Object.keys(STATES));
+  const meant = near === undefined ? STATE_FORMS : `did you mean ${STATES[near]}?`;
+  return `${whole} has no meaning; ${meant}`;
 }
 
 function namesOf(text: string): HostTerm {

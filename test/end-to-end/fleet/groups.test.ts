@@ -179,6 +179,47 @@ test("T76 nor when it fails, which the API says to those who may know it", async
   ]);
 });
 
+test("a caller of the API is told in words that a group has a fault, and the log has the file", async () => {
+  await using api = await TestApi.start(control);
+  const REMOTE = { ok: false, hint: "The operator of the control host can correct it." };
+  const ask = async (path: string, token: string, body: object = {}) => {
+    const { status, json } = await api.post(path, {
+      hosts: ["@@a"],
+      username: "x",
+      token,
+      ...body,
+    });
+    return [status, json];
+  };
+  const reqid = (await control.mustRun("run", ["web-01", "report", "--detach"])).out.trim();
+  const routes = [
+    ...(["/ping", "/discovery", `/runs/${reqid}/cancel`] as const).map((path) => [path] as const),
+    ["/run", { script: "report" }] as const,
+  ];
+  for (const [text, words] of [
+    [
+      '[a]\nhosts = "@@b"\n[b]\nhosts = "@@a"',
+      "Cannot use group @@a: it contains itself: @@a has @@b has @@a",
+    ],
+    ["[a]\nhosts = []", "Cannot use group @@a: line 2: its hosts are an empty list"],
+    ["[near]\nhost = ['a']", "Cannot use groups: a file in groups.d has a fault"],
+  ] as const) {
+    groups(text);
+    for (const [path, body] of routes) {
+      expect([path, await ask(path, "yes", body)]).toEqual([
+        path,
+        [400, { ...REMOTE, error: "bad request", detail: words }],
+      ]);
+      expect(await ask(path, "no", body)).toMatchObject([403, { error: "denied" }]);
+    }
+    const listed = await api.get("/runs?host=@@a", { Authorization: "Bearer yes" });
+    expect([listed.status, listed.json]).toMatchObject([400, { detail: words }]);
+  }
+  const errors = api.logged("api-error").map(({ ERROR = "" }) => ERROR);
+  expect(errors).toHaveLength(15);
+  for (const error of errors) expect(error).toContain("fleet.toml");
+});
+
 test("the API says of its files what is wrong when it starts", async () => {
   groups("[near]\nhost = ['a']");
   await using api = await TestApi.start(control);

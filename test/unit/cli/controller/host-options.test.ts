@@ -35,7 +35,7 @@ describe("--hosts-from", () => {
     using folder = new TestFolder();
     const file = folder.write("hosts", "# web-01\n");
     expect(await refusal(file)).toEqual([
-      "config",
+      "usage",
       `Cannot take hosts from ${file}: it names no host`,
     ]);
     folder.write("hosts", "web-01\nweb-[1-\n");
@@ -49,9 +49,9 @@ describe("--hosts-from", () => {
       expect.stringContaining("line 1: Cannot read the hosts: more than 65536 characters"),
     ]);
     folder.write("hosts", "web-01 ".repeat(149_797));
-    expect(await refusal(file)).toEqual(["config", expect.stringContaining("longer than 1 MiB")]);
+    expect(await refusal(file)).toEqual(["usage", expect.stringContaining("longer than 1 MiB")]);
     expect(await refusal(folder.join("none"))).toEqual([
-      "config",
+      "usage",
       `Cannot take hosts from ${folder.join("none")}: no such file or folder`,
     ]);
   });
@@ -88,8 +88,17 @@ describe("--hosts-from", () => {
   });
 });
 
-test.each(["0", "x", "101%", ""])("--limit %j is refused", (limit) => {
+test.each([
+  ["0", "0 is nobody"],
+  ["x", '"x" is neither a number of hosts nor a percentage'],
+  ["200%", "200% is not between 1% and 100%"],
+  ["", '"" is neither a number of hosts nor a percentage'],
+])("--limit %j is refused, with what it takes", (limit, why) => {
   expect(() => hostChoice(["a"], { ...NONE, limit }, undefined)).toThrow(
-    `--limit "${limit}" is neither a number of hosts nor a percentage`,
+    expect.objectContaining({
+      code: "usage",
+      message: `--limit does not take "${limit}": ${why}`,
+      hint: expect.stringContaining("from 1 on, or 1% to 100%"),
+    }),
   );
 });

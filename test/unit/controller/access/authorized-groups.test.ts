@@ -44,11 +44,11 @@ async function choose(text: string, caller: Partial<Caller> = {}): Promise<strin
 }
 
 async function refusal(text: string, caller: Partial<Caller> = {}) {
-  const { code, message, hint } = await choose(text, caller).then(
+  const { code, message, hint, remoteHint } = await choose(text, caller).then(
     () => expect.unreachable("it was not refused"),
     asCtrlExecError,
   );
-  return { code, message, hint };
+  return { code, message, hint, remoteHint };
 }
 
 function starts(): number {
@@ -84,6 +84,11 @@ test("a group that there is not, and a host that there is not in a group", async
   expect((await refusal("@@odd")).message).toBe(
     "Cannot find host web-03 of group @@odd: nothing is registered under that name",
   );
+  groups('["big databases"]\nhosts = "web-01"');
+  expect(await refusal("@@big")).toMatchObject({
+    hint: `Did you mean '@@"big databases"'?`,
+    remoteHint: 'Did you mean @@"big databases"?',
+  });
 });
 
 test("T76 whoever is refused learns nothing of groups, whatever is wrong with them", async () => {
@@ -95,7 +100,7 @@ test("T76 whoever is refused learns nothing of groups, whatever is wrong with th
   expect(await refusal("@@cloud")).toMatchObject({ code: "busy" });
   groups("[web]\nhost = 'a'");
   for (const text of typed) expect(await refusal(text, caller)).toEqual(refused);
-  expect(await refusal("@@web")).toMatchObject({ code: "config" });
+  expect(await refusal("@@web")).toMatchObject({ code: "unusable" });
 });
 
 test("T76 refused requests cannot start group_command over and over", async () => {

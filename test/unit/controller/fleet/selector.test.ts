@@ -138,7 +138,7 @@ describe("a group", () => {
       return members && { name, from, where: "x", members: () => members };
     };
     const { hosts, unknown } = selectHosts(
-      expandGroups(parseHostExpression(text), find),
+      expandGroups(parseHostExpression(text), find, "/x.conf"),
       INVENTORY,
     );
     return { names: hosts.map(({ name }) => name).join(" "), unknown };

@@ -31,6 +31,7 @@ test.each([
   ["@env=prodution", "Did you mean @env=production?"],
   ["@env=staging", "No host has that value of env. There are: production, test"],
   ["@owner=ops", "No host has a tag owner. There are: env, rack, role, site"],
+  ["@expirng=30d", "Did you mean @expiring=30d?"],
   ["web-*&@role=dbs", "Did you mean @role=db?"],
   ["@role=db,evn=test", "Did you mean @env=test?"],
   ['@site="Koeln Süd"', 'Did you mean @site="Köln Süd"?'],

@@ -17,10 +17,12 @@ function expanded(text: string, groups: Readonly<Record<string, readonly string[
     const members = texts.map(readGroupExpression);
     return { name, from: "file", where: "/x/g.toml", members: () => members };
   };
-  const names = [...termsOf(expandGroups(parseHostExpression(text), find))].map((term) => {
-    if (term.kind === "host") return term.name;
-    return term.kind === "group" ? `@@${term.name}` : term.kind;
-  });
+  const names = [...termsOf(expandGroups(parseHostExpression(text), find, "/etc/x y.conf"))].map(
+    (term) => {
+      if (term.kind === "host") return term.name;
+      return term.kind === "group" ? `@@${term.name}` : term.kind;
+    },
+  );
   return names.join(" ");
 }
 
@@ -40,7 +42,15 @@ test("a circle is refused, with the way round", () => {
   expect(() => expanded("@@a", groups)).toThrow(
     "Cannot use group @@b of /x/g.toml: it contains itself: @@b has @@c has @@b",
   );
-  expect(() => expanded("@@d", groups)).toThrow("it contains itself: @@d has @@d");
+  expect(() => expanded("@@d", groups)).toThrow(
+    expect.objectContaining({
+      code: "unusable",
+      message: "Cannot use group @@d of /x/g.toml: it contains itself: @@d has @@d",
+      hint: "See: ctrl-exec list-groups --config '/etc/x y.conf'",
+      remoteMessage: "Cannot use group @@d: it contains itself: @@d has @@d",
+      remoteHint: "The operator of the control host can correct it.",
+    }),
+  );
 });
 
 test("so are too many in each other", () => {

@@ -39,6 +39,19 @@ hosts = "@@web,@stale"`;
   expect(all).toMatchObject([{ first: { kind: "group", name: "web" }, steps: [{}] }]);
 });
 
+test("one with an empty list cannot be used, and the others can", async () => {
+  const text = "[a]\nhosts = 'a'\n[web]\n\nhosts = []\nexcept = 'b'";
+  const [first, web] = await readGroupFile("/x/web.toml", text);
+  expect(first?.members()).toMatchObject([{ kind: "host", name: "a" }]);
+  expect(() => web?.members()).toThrow(
+    expect.objectContaining({
+      code: "unusable",
+      message: "Cannot use group @@web of /x/web.toml: line 5: its hosts are an empty list",
+      remoteMessage: "Cannot use group @@web: line 5: its hosts are an empty list",
+    }),
+  );
+});
+
 describe("refused, with the line:", () => {
   test.each([
     ["[web]\nhost = ['a']", "line 2: [web] host: unknown key; did you mean hosts?"],
@@ -49,7 +62,6 @@ describe("refused, with the line:", () => {
     ["[web]\n\nexcept = 'a'", "line 1: [web] hosts: expected a host expression, or a list of them"],
     ["[web]\nexcept = 'a'\n[b]\nhosts = 'b'", "line 1: [web] hosts: "],
     ["[web]\n[b]\nhosts = 'b'", "line 1: [web] hosts: "],
-    ["[web]\nhosts = []", "line 2: [web] hosts: expected a host expression, or a list of them"],
     ["[web]\nhosts = [1]", "line 2: [web] hosts: expected a host expression, or a list of them"],
     [
       "[a]\nhosts = 'a'\n[b]\nhosts = 'b['",

@@ -28,7 +28,7 @@ async function problem(): Promise<string> {
     () => expect.unreachable("they were read"),
     asCtrlExecError,
   );
-  expect(code).toBe("config");
+  expect(code).toBe("unusable");
   return `${message}\n${hint}`;
 }
 

@@ -54,7 +54,7 @@ test("group_command is asked if a group is not in groups.d, and groups.d wins", 
 test("an expression without groups needs neither", async () => {
   await setUp("[web", "exit 1");
   expect([await expanded("x,@all"), isStarted()]).toEqual(["x all", false]);
-  await expect(expanded("@@web")).rejects.toMatchObject({ code: "config" });
+  await expect(expanded("@@web")).rejects.toMatchObject({ code: "unusable" });
 });
 
 test("without group_command a group that is not in groups.d is not known", async () => {
@@ -115,6 +115,11 @@ test("what is wrong with groups.d is told before it is needed", async () => {
   write("[web]\nhost = 'a'");
   expect(await groupWarnings(fleet.controller)).toEqual([
     { key: "groups.d", message: expect.stringContaining("did you mean hosts?") },
+  ]);
+  write("[web]\nhosts = 'a'\n[none]\nhosts = []\n[own]\nhosts = '@@own'\n[far]\nhosts = '@@cloud'");
+  expect(await groupWarnings(fleet.controller)).toEqual([
+    { key: "groups.d", message: expect.stringContaining("@@none of ") },
+    { key: "groups.d", message: expect.stringContaining("@@own has @@own. See: ctrl-exec list-") },
   ]);
 });
 

@@ -1,15 +1,18 @@
 /** The list of runs: what it may be asked for, and what it has. */
 import { z } from "zod";
 import { RUN_STATES } from "../core/run-state.ts";
+import { hostExpressionSchema } from "./host-schemas.ts";
 
 export const runsQuery = z.object({
-  host: z.string().optional().describe("Only runs on this host."),
+  host: hostExpressionSchema
+    .optional()
+    .describe("Only runs on these hosts: a name, or a host expression such as web-* or @role=db."),
   script: z.string().optional().describe("Only runs of this script."),
   user: z.string().optional().describe("Only runs that this user submitted."),
   failed: z
     .literal("true", { error: "expected true" })
     .optional()
-    .describe("Only runs that failed on some host, or on the one named in host."),
+    .describe("Only runs that failed on some host, or on one of those in host."),
   since: z
     .string()
     .optional()

@@ -32,6 +32,8 @@ export const listRuns = defineVerb({
   details: [
     "Lists the recorded runs, the newest first, with their outcomes: ok, or 2/4 with",
     "failed or never-ran for that many of the hosts. Each option narrows the list.",
+    "--host takes an expression, as run does: 'web-*', @role=db, @@frontends; a host",
+    "that is named need not be registered any more.",
     "--since takes 90s, 15m, 2h or 7d before now, or a day or time (UTC). If an auth",
     "hook hides another user's runs from you, they are left out.",
     "",
@@ -46,15 +48,17 @@ export const listRuns = defineVerb({
   examples: [
     "ctrl-exec list-runs",
     "ctrl-exec list-runs --host web-01 --failed",
+    "ctrl-exec list-runs --host 'web-*' --since 7d",
     "ctrl-exec list-runs --script deploy-app --user alice --since 2h",
   ],
   async run({ options, io }) {
     const { host, script, user, limit } = options;
     const since = sinceOption(options.since);
+    const most = limit === undefined ? USUAL_LIMIT : numberOption("limit", limit, 1, MAX_LIMIT);
     const caller = await cliCaller(options, io);
     const controller = await openRecords(options);
     const { runs, unreadable, next } = await listRecordedRuns(controller, caller, {
-      limit: limit === undefined ? USUAL_LIMIT : numberOption("limit", limit, 1, MAX_LIMIT),
+      limit: most,
       host,
       script,
       submitter: user,

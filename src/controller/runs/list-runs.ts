@@ -3,6 +3,7 @@ import { lookupName } from "../../core/net/host-name.ts";
 import { goesOn } from "../../core/run-state.ts";
 import { authorize, type Caller, maySee } from "../access/authorize.ts";
 import type { Controller } from "../control-host.ts";
+import { readHostChoice } from "../fleet/host-choice.ts";
 import type { HostContext } from "../store/host.ts";
 import type { RolloutWish } from "../store/ports/rollouts.ts";
 import type {
@@ -13,6 +14,12 @@ import type {
   RunPlace,
 } from "../store/ports/runs.ts";
 import { type LearnedRun, learnEnds } from "./learn-ends.ts";
+
+/** Which runs are wanted: each member that is present narrows the list. */
+export interface ListOrder extends Omit<RunFilter, "hosts"> {
+  /** An expression: runs on one of the hosts that it stands for. */
+  readonly host?: string | undefined;
+}
 
 /** A part of the list. */
 export interface RunPage extends Omit<ListedRuns, "runs"> {
@@ -42,15 +49,18 @@ const MOST_CANDIDATES = 1000;
  * which would say how many there are. Then the agents are asked about those of the rest whose end is not recorded,
  * and whose process has gone; of what is hidden, nobody asks (T67).
  *
+ * @throws CtrlExecError `bad-request` for hosts that cannot be read, or are nobody's
  * @throws DeniedError if the caller may see no runs, or the hook gave no decision
  * @throws CtrlExecError `storage` or `busy` if they cannot be read
  */
 export async function listRuns(
   controller: Controller,
   caller: Caller,
-  filter: RunFilter,
+  { host, ...others }: ListOrder,
 ): Promise<RunPage> {
+  const hostsOf = host === undefined ? undefined : hostsMeant(host);
   const view = await openView(controller, caller);
+  const filter: RunFilter = { ...others, hosts: await hostsOf?.(controller, caller) };
   const { runs, unreadable } = await view(filter);
   const isFull = runs.length === filter.limit;
   const last = isFull ? runs.at(-1)?.place : undefined;
@@ -68,6 +78,26 @@ export async function listRuns(
     runs: shown.map(({ place: _, ...run }) => withPause(run, paused)),
     unreadable,
     ...(next === undefined ? {} : { next }),
+  };
+}
+
+type FindHosts = (controller: Controller, caller: Caller) => Promise<readonly string[]>;
+
+/**
+ * What cannot be read is refused at once, and which hosts it stands for is told only after the hook has agreed (T76).
+ * One that is named need not be registered any more.
+ */
+function hostsMeant(text: string): FindHosts {
+  const choice = { hosts: [text], port: undefined };
+  const read = readHostChoice(choice, 1);
+  if (read.kind === "targets") return async () => read.targets.map(({ name }) => name);
+  return async (controller, caller) => {
+    const { chosenHosts } = await import("../access/chosen-hosts.ts");
+    const bound = Number.POSITIVE_INFINITY;
+    const chosen = await chosenHosts(controller, caller, read.expression, choice, bound);
+    const why = await chosen.problem?.();
+    if (why !== undefined) throw why;
+    return chosen.hosts.map(({ name }) => name);
   };
 }
 
@@ -142,9 +172,7 @@ function withLearned(run: PlacedRun, learned: LearnedRun | null | undefined): Pl
   };
 }
 
-function hasFailed({ hosts }: ListedRun, { host: wanted }: RunFilter): boolean {
-  return hosts.some(
-    ({ host, failed }) =>
-      failed && (wanted === undefined || lookupName(host) === lookupName(wanted)),
-  );
+function hasFailed({ hosts }: ListedRun, { hosts: wanted }: RunFilter): boolean {
+  const names = wanted && new Set(wanted.map(lookupName));
+  return hosts.some(({ host, failed }) => failed && names?.has(lookupName(host)) !== false);
 }

@@ -86,7 +86,7 @@ interface Conditions {
 }
 
 function conditionsOf(filter: RunFilter): Conditions {
-  const { limit, host, script, submitter, notBy, state, failed, since, after } = filter;
+  const { limit, hosts, script, submitter, notBy, state, failed, since, after } = filter;
   const conditions = ["script IS NOT NULL", "touched >= $kept"];
   const ofHost: string[] = [];
   if (script !== undefined) conditions.push("script = $script");
@@ -98,7 +98,7 @@ function conditionsOf(filter: RunFilter): Conditions {
   if (after !== undefined) {
     conditions.push("(began, touched, reqid) < ($began, $touched, $reqid)");
   }
-  if (host !== undefined) ofHost.push("name = $name");
+  if (hosts !== undefined) ofHost.push("name IN (SELECT value FROM json_each($names))");
   if (state !== undefined) ofHost.push(`${STATE} = $state`);
   if (failed) ofHost.push(FAILED);
   if (ofHost.length > 0) {
@@ -114,7 +114,7 @@ function conditionsOf(filter: RunFilter): Conditions {
     $began: after?.began,
     $touched: after?.touched,
     $reqid: after?.reqid,
-    $name: host === undefined ? undefined : lookupName(host),
+    $names: hosts && JSON.stringify(hosts.map(lookupName)),
     $state: state,
   });
   return { conditions, values };

@@ -32,12 +32,26 @@ test.each([
   ["a limit", ["--limit", "1"], [REFUSED]],
   ["a host", ["--host", "web-01"], [FAIL, HELLO]],
   ["a host and failures", ["--host", "db-01", "--failed"], [REFUSED]],
+  ["a pattern", ["--host", "web-*"], [FAIL, HELLO]],
+  ["two hosts, of which one was never registered", ["--host", "db-01,mail-01"], [REFUSED, HELLO]],
+  ["all hosts but one, and failures", ["--host", "@all!web-01", "--failed"], [REFUSED]],
   ["a script", ["--script", "hello"], [HELLO]],
   ["a user", ["--user", "bob"], [FAIL]],
   ["failures", ["--failed"], [REFUSED, FAIL]],
   ["since an hour ago", ["--since", "1h"], [REFUSED, FAIL, HELLO]],
 ] as const)("%s", async (_, args, rows) => {
   expect(await listed(...args)).toEqual([...rows]);
+});
+
+test.each([
+  ["web-[", 'Cannot read the hosts "web-[": [ is not closed'],
+  ["mail-*", 'Cannot find any host: nobody matches "mail-*"'],
+  ["web-[01-02]", "Cannot find host web-02: nothing is registered under that name"],
+  ["@al", "@al has no meaning; did you mean @all?"],
+])("--host %s is refused, as in run", async (host, words) => {
+  const { out, err, status } = await control.run("list-runs", ["--host", host]);
+  expect([status, out]).toEqual([2, ""]);
+  expect(err).toContain(words);
 });
 
 test("nothing that fits", async () => {

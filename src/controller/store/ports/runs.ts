@@ -127,15 +127,15 @@ export interface OpenHost {
 export interface RunFilter {
   /** At most this many, the newest. */
   readonly limit: number;
-  /** A host of the run, as typed; a port is ignored. */
-  readonly host?: string | undefined;
+  /** One of these is a host of the run; their ports are ignored. */
+  readonly hosts?: readonly string[] | undefined;
   readonly script?: string | undefined;
   readonly submitter?: string | undefined;
   /** Leaves out what these have submitted. */
   readonly notBy?: readonly string[] | undefined;
-  /** The state of at least one of its hosts; of `host` if that is given. */
+  /** The state of at least one of its hosts; of one of `hosts` if they are given. */
   readonly state?: RunState | undefined;
-  /** Something went wrong on at least one of its hosts; on `host` if that is given. */
+  /** Something went wrong on at least one of its hosts; on one of `hosts` if they are given. */
   readonly failed?: true | undefined;
   /** Started at this time or later. */
   readonly since?: Date | undefined;

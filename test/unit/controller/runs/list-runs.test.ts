@@ -41,6 +41,18 @@ test("T25 somebody who may see no runs is refused, whatever there is", async () 
   await expect(listRuns(fleet.controller, CALLER, ALL)).rejects.toMatchObject({ code: "denied" });
 });
 
+test("T76 nor does whoever is refused learn whom an expression stands for", async () => {
+  await using fleet = await fleetWithRuns('test "$ENVEXEC_TOKEN" = yes');
+  const ask = (host: string, token: string) =>
+    listRuns(fleet.controller, { ...CALLER, token }, { ...ALL, host });
+  for (const host of ["web-01", "web-*", "@@none", "@failed=00000000000000a1"]) {
+    await expect(ask(host, "no")).rejects.toMatchObject({ code: "denied" });
+  }
+  await expect(ask("web-*", "yes")).rejects.toThrow('nobody matches "web-*"');
+  await expect(ask("web-[", "no")).rejects.toMatchObject({ code: "bad-request" });
+  expect((await ask("WEB-01:7450,x", "yes")).runs).toHaveLength(4);
+});
+
 test("the hook is asked once for each submitter", async () => {
   await using fleet = await fleetWithRuns('echo "$ENVEXEC_SUBMITTER" >> "$0.asked"');
   expect(await seen(fleet)).toHaveLength(4);

@@ -155,17 +155,17 @@ describe("the list of runs", () => {
 
   test.each<[string, Omit<RunFilter, "limit">, number[]]>([
     ["the newest first", {}, [4, 3, 2, 1]],
-    ["a host", { host: "db-01" }, [4, 2]],
-    ["a host in capitals, with a port", { host: "DB-01:7445" }, [4, 2]],
-    ["a host that no run was on", { host: "db-0" }, []],
+    ["a host", { hosts: ["db-01"] }, [4, 2]],
+    ["a host in capitals, with a port", { hosts: ["DB-01:7445"] }, [4, 2]],
+    ["a host that no run was on", { hosts: ["db-0"] }, []],
     ["a script", { script: "backup" }, [4, 3]],
     ["a submitter", { submitter: "bob" }, [2, 1]],
     ["a state", { state: "unknown" }, [4, 2]],
     ["a state that no run is in", { state: "running" }, []],
-    ["a state of a host", { state: "unknown", host: "db-01" }, [2]],
+    ["a state of a host", { state: "unknown", hosts: ["db-01"] }, [2]],
     ["a time", { since: new Date("2026-01-01T00:00:03Z") }, [4, 3]],
     ["a script and a submitter", { script: "deploy", submitter: "bob" }, [2, 1]],
-    ["a script, a state and a host", { script: "backup", state: "ended", host: "db-01" }, [4]],
+    ["a script, a state and a host", { script: "backup", state: "ended", hosts: ["db-01"] }, [4]],
   ])("filters by %s", async (_, filter, expected) => {
     using stage = new Stage();
     const lost = { exit: -1, state: "unknown", error: "no answer" };
@@ -187,12 +187,12 @@ describe("the list of runs", () => {
     const open = { complete: false, completed: null, hosts: ["web-01", "web-02"] };
     stage.record(1, open);
     const { runs } = await stage.open();
-    expect((await runs.list({ limit: 1, state: "running", host: "web-02" })).runs[0]).toMatchObject(
-      {
-        completed: null,
-        hosts: [{ state: "ended" }, { host: "web-02", state: "running", exit: null }],
-      },
-    );
+    expect(
+      (await runs.list({ limit: 1, state: "running", hosts: ["web-02"] })).runs[0],
+    ).toMatchObject({
+      completed: null,
+      hosts: [{ state: "ended" }, { host: "web-02", state: "running", exit: null }],
+    });
     age(stage.record(1, open), 90);
     const [lost] = (await runs.list({ limit: 1, state: "unknown" })).runs;
     const status = await runs.read(idOf(1), new ReplyBudget(2 ** 30).open());

@@ -68,19 +68,19 @@ export function listedSuite(make: MakeStore): void {
   test("each member of the filter narrows the list", async () => {
     await using stage = await Stage.open(make);
     await threeRuns(stage);
-    expect(await ids(stage, { host: "WEB-01" })).toEqual([THIRD, FIRST]);
-    expect(await ids(stage, { host: "web-01:7451" })).toEqual([THIRD, FIRST]);
+    expect(await ids(stage, { hosts: ["WEB-01"] })).toEqual([THIRD, FIRST]);
+    expect(await ids(stage, { hosts: ["web-01:7451"] })).toEqual([THIRD, FIRST]);
     expect(await ids(stage, { script: "backup" })).toEqual([SECOND]);
     expect(await ids(stage, { submitter: "alice" })).toEqual([THIRD, FIRST]);
     expect(await ids(stage, { notBy: ["alice", "eve"] })).toEqual([SECOND]);
     expect(await ids(stage, { state: "never-ran" })).toEqual([THIRD, SECOND]);
-    expect(await ids(stage, { state: "never-ran", host: "web-01" })).toEqual([]);
+    expect(await ids(stage, { state: "never-ran", hosts: ["web-01"] })).toEqual([]);
     expect(await ids(stage, { state: "running" })).toEqual([]);
     expect(await ids(stage, { failed: true })).toEqual([THIRD, SECOND, FIRST]);
-    expect(await ids(stage, { failed: true, host: "web-01" })).toEqual([]);
-    expect(await ids(stage, { failed: true, host: "web-02" })).toEqual([FIRST]);
-    expect(await ids(stage, { host: "db-01", submitter: "bob" })).toEqual([SECOND]);
-    expect(await ids(stage, { host: "mail-01" })).toEqual([]);
+    expect(await ids(stage, { failed: true, hosts: ["web-01"] })).toEqual([]);
+    expect(await ids(stage, { failed: true, hosts: ["web-02"] })).toEqual([FIRST]);
+    expect(await ids(stage, { hosts: ["db-01"], submitter: "bob" })).toEqual([SECOND]);
+    expect(await ids(stage, { hosts: ["mail-01"] })).toEqual([]);
     const { runs } = await stage.store.runs.list({ limit: 100 });
     const since = new Date(runs[1]?.started ?? "");
     expect(await ids(stage, { since })).toEqual([THIRD, SECOND]);

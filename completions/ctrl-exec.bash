@@ -68,7 +68,7 @@ _ctrl_exec_value() {
     --username) value='none' ;;
     --token) value='none' ;;
     --token-file) value='file' ;;
-    --host) value='none' ;;
+    --host) value='hosts' ;;
     --script) value='none' ;;
     --user) value='none' ;;
     --since) value='none' ;;

@@ -1,7 +1,8 @@
 /** A run that is done a few hosts at a time, in requests and answers. */
 import { z } from "zod";
-import { parseSampleSize, type SampleSize } from "../core/hosts/sample-size.ts";
+import { parseSampleSize, type SampleSize, sizeProblem } from "../core/hosts/sample-size.ts";
 import { MOST_SIZES, parseMaxFailures, type RolloutSetting } from "../core/rollout.ts";
+import { duration } from "./duration-schema.ts";
 
 const MAX_PAUSE = 2_000_000;
 const SIZE = 'expected a number of hosts, or a percentage such as "10%"';
@@ -10,12 +11,11 @@ function size(parse: (text: string) => SampleSize | undefined) {
   return z.union([z.int(), z.string()], { error: SIZE }).transform((value, context) => {
     const read = parse(String(value));
     if (read !== undefined) return read;
-    context.addIssue({ code: "custom", message: SIZE });
+    context.addIssue({ code: "custom", message: `${sizeProblem(String(value))}; ${SIZE}` });
     return z.NEVER;
   });
 }
 
-const seconds = { error: "expected a whole number of seconds" };
 const bound = { error: "expected a whole number of hosts, at least 1" };
 
 export const rolloutMembers = {
@@ -32,12 +32,9 @@ export const rolloutMembers = {
     .describe(
       "The rollout stops after a batch in which more hosts than this have failed; 0 if left out.",
     ),
-  pause: z
-    .int(seconds)
-    .min(0, seconds)
-    .max(MAX_PAUSE, { error: `expected at most ${MAX_PAUSE} seconds` })
+  pause: duration(0, MAX_PAUSE)
     .optional()
-    .describe("Seconds between two batches."),
+    .describe("The time between two batches: seconds, or text such as 30s or 5m."),
   per_tag: z
     .record(z.string(), z.int(bound).min(1, bound), { error: "expected an object of numbers" })
     .optional()

@@ -10,6 +10,7 @@ import { discoveredHost, pingResult } from "../core/results.ts";
 import { runReport } from "../core/run-report.ts";
 import { runResult as coreResult, RUN_RESULT_WORDS } from "../core/run-result.ts";
 import { unknownMember } from "../core/unknown-member.ts";
+import { duration } from "./duration-schema.ts";
 import { except, hostExpressionSchema, hosts, limit } from "./host-schemas.ts";
 import { rolloutAnswer, rolloutMembers } from "./rollout-schemas.ts";
 
@@ -71,7 +72,6 @@ const rollout = {
 
 /** As long as timers go. */
 const MAX_SECONDS = 2_000_000;
-const SECONDS_EXPECTED = `expected a whole number of seconds from 1 to ${MAX_SECONDS}`;
 const MAX_GRACE = 3600;
 
 export const runRequest = requestSchema({
@@ -91,13 +91,10 @@ export const runRequest = requestSchema({
     .boolean({ error: "expected true or false" })
     .default(false)
     .describe("True means the same as false in wait."),
-  timeout: z
-    .int({ error: SECONDS_EXPECTED })
-    .min(1, { error: SECONDS_EXPECTED })
-    .max(MAX_SECONDS, { error: SECONDS_EXPECTED })
+  timeout: duration(1, MAX_SECONDS)
     .optional()
     .describe(
-      "Seconds after which the agents end the script. Agents older than 1.1 do not end it.",
+      "The time after which the agents end the script: seconds, or text such as 90s or 15m. Agents older than 1.1 do not end it.",
     ),
   rollout: requestSchema(rollout)
     .optional()
@@ -133,12 +130,9 @@ export const cancelRequest = requestSchema({
       "Hosts as named in the run, or host expressions, which select from the hosts of the run; all of its hosts if left out.",
     ),
   except,
-  grace: z
-    .int({ error: "expected a whole number of seconds" })
-    .min(0, { error: "expected a whole number of seconds" })
-    .max(MAX_GRACE, { error: `expected at most ${MAX_GRACE} seconds` })
+  grace: duration(0, MAX_GRACE)
     .default(10)
-    .describe("Seconds between TERM and KILL."),
+    .describe("The time between TERM and KILL: seconds, or text such as 30s or 5m."),
   username,
   token,
 });

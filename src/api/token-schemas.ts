@@ -1,18 +1,15 @@
 /** Join tokens: what a request for one has, and what the API tells of them. */
 import { z } from "zod";
 import { MAX_TOKEN_SECONDS, MAX_TOKEN_USES } from "../core/join-token.ts";
+import { duration } from "./duration-schema.ts";
 import { token as hookToken, requestSchema, username } from "./schemas.ts";
 
-const SECONDS = `expected a whole number of seconds from 1 to ${MAX_TOKEN_SECONDS}`;
 const USES = `expected a whole number from 1 to ${MAX_TOKEN_USES}`;
 
 export const tokenRequest = requestSchema({
-  ttl: z
-    .int({ error: SECONDS })
-    .min(1, { error: SECONDS })
-    .max(MAX_TOKEN_SECONDS, { error: SECONDS })
+  ttl: duration(1, MAX_TOKEN_SECONDS)
     .default(3600)
-    .describe("Seconds for which hosts may join with it."),
+    .describe("The time for which hosts may join with it: seconds, or text such as 30m, 1h or 7d."),
   uses: z
     .int({ error: USES })
     .min(1, { error: USES })

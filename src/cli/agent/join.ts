@@ -11,7 +11,7 @@ import { createCsr } from "../../pki/csr.ts";
 import { generateKeyPem, readPrivateKey } from "../../pki/keys.ts";
 import { pause } from "../../system/deadline.ts";
 import { defineVerb, type VerbInput } from "../command/command.ts";
-import { numberOption, portOption } from "../command/numbers.ts";
+import { durationOption, portOption } from "../command/numbers.ts";
 import { joinTokenFrom } from "./join-token-file.ts";
 import { agentOptions } from "./options.ts";
 import { controlHostOption, hostnameOption } from "./pairing-plan.ts";
@@ -33,7 +33,7 @@ const options = {
   "token-file": agentOptions["token-file"],
   timeout: {
     ...agentOptions.timeout,
-    description: `Seconds to go on trying (${USUAL_SECONDS}; max ${MAX_SECONDS}; 0 tries once)`,
+    description: "How long to go on trying (60s; max 24h; 0 tries once)",
   },
   consume: agentOptions.consume,
   config: agentOptions.config,
@@ -59,12 +59,12 @@ export const join = defineVerb({
     "A host that is registered already joins again with its present key. With",
     "--consume the token's file is removed once this host has joined.",
     "",
-    "Exit status: 0 joined, 3 refused, 78 a token or file that cannot be used, 1 any",
-    "other failure.",
+    "Exit status: 0 joined, 2 a token that cannot be used, 3 refused, 78 a file of",
+    "this agent that cannot be used, 1 any other failure.",
   ].join("\n"),
   examples: [
     "ctrl-exec-agent join --ctrl-exec ctrl.example.com --token-file /run/join-token",
-    "ctrl-exec-agent join --ctrl-exec ctrl --token-file - --timeout 600 < token",
+    "ctrl-exec-agent join --ctrl-exec ctrl --token-file - --timeout 10m < token",
   ],
   async run(input) {
     const given = input.options;
@@ -74,7 +74,7 @@ export const join = defineVerb({
     const seconds =
       given.timeout === undefined
         ? USUAL_SECONDS
-        : numberOption("timeout", given.timeout, 0, MAX_SECONDS);
+        : durationOption("timeout", given.timeout, 0, MAX_SECONDS);
     const { token, consume } = await joinTokenFrom(given["token-file"], given.consume, input.io);
     const setting = await openAgentSetting(given, "defaults");
     const plan = { controller, hostname, token, consume, seconds, port };

@@ -41,8 +41,8 @@ export const agentOptions = {
   },
   timeout: {
     type: "string",
-    valueHint: "n",
-    description: "Seconds for --background to wait (30; max 600)",
+    valueHint: "time",
+    description: "How long --background waits (30s; max 10m)",
   },
   "token-file": {
     type: "string",

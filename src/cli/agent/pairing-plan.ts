@@ -10,7 +10,7 @@ import {
 import { isIp } from "../../core/net/ip-address.ts";
 import { parseFingerprint } from "../../pki/certificate.ts";
 import type { VerbInput } from "../command/command.ts";
-import { numberOption, portOption } from "../command/numbers.ts";
+import { durationOption, portOption } from "../command/numbers.ts";
 import { agentOptions } from "./options.ts";
 
 /** The agent waits a minute longer than the controller holds the connection (docs/PROTOCOL.md, section 1). */
@@ -57,7 +57,7 @@ export function readPairingPlan(given: PairingInput["options"]): PairingPlan {
       ? inBackground
         ? BACKGROUND_WAIT_SECONDS
         : INTERACTIVE_WAIT_SECONDS
-      : numberOption("timeout", given.timeout, 1, MAX_BACKGROUND_WAIT_SECONDS);
+      : durationOption("timeout", given.timeout, 1, MAX_BACKGROUND_WAIT_SECONDS);
   return {
     controller,
     port: portOption(given.port),

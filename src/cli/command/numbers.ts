@@ -1,4 +1,5 @@
-/** Numbers in options. */
+/** Numbers and lengths of time in options. */
+import { DURATION_FORMS, typedSeconds } from "../../core/duration.ts";
 import { CtrlExecError } from "../../core/errors.ts";
 
 /** @throws CtrlExecError `usage` */
@@ -8,6 +9,16 @@ export function numberOption(name: string, value: string, min: number, max: numb
   throw new CtrlExecError(
     "usage",
     `--${name} takes a whole number from ${min} to ${max}, not "${value}"`,
+  );
+}
+
+/** A length of time, in seconds. @throws CtrlExecError `usage` */
+export function durationOption(name: string, value: string, min: number, max: number): number {
+  const seconds = typedSeconds(value) ?? Number.NaN;
+  if (seconds >= min && seconds <= max) return seconds;
+  throw new CtrlExecError(
+    "usage",
+    `--${name} takes ${min} to ${max} seconds, or a time such as ${DURATION_FORMS}, not "${value}"`,
   );
 }
 

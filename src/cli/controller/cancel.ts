@@ -2,7 +2,7 @@ import { type CancelResult, cancelRun } from "../../controller/runs/cancel.ts";
 import { configArgument } from "../../core/config/controller-config.ts";
 import { screenLine } from "../../core/text.ts";
 import { defineVerb } from "../command/command.ts";
-import { numberOption } from "../command/numbers.ts";
+import { durationOption } from "../command/numbers.ts";
 import { writeJson } from "../render/json.ts";
 import { listedHosts } from "./host-options.ts";
 import { callerOptions, commonOptions, controllerOptions } from "./options.ts";
@@ -25,10 +25,9 @@ export const cancel = defineVerb({
   },
   details: [
     "Ends a run on its hosts, or on those that you name: everything that its script",
-    "has started there gets TERM, and KILL after --grace seconds (default 10). The",
-    "result of the run says that it was cancelled, and by whom. Hosts may be",
-    "expressions, as in run, and stand only for hosts of this run: 'web-*', @all",
-    "--except db-01.",
+    "has started there gets TERM, and KILL after --grace (default 10s). The result of",
+    "the run says that it was cancelled, and by whom. Hosts may be expressions, as in",
+    "run, and stand only for hosts of this run: 'web-*', @all --except db-01.",
     "",
     "Exit status: 0 when nothing of the run is left, 1 when a host could not be",
     "asked or something could not be ended.",
@@ -43,7 +42,7 @@ export const cancel = defineVerb({
     const grace =
       options.grace === undefined
         ? USUAL_GRACE
-        : numberOption("grace", options.grace, 0, MAX_GRACE);
+        : durationOption("grace", options.grace, 0, MAX_GRACE);
     const more = (await listedHosts(options, io)) ?? [];
     const caller = await cliCaller(options, io);
     const controller = await openRecords(options);

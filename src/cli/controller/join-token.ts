@@ -7,9 +7,9 @@ import {
   shownToken,
 } from "../../controller/pairing/join-tokens.ts";
 import { type ControllerConfig, pairingPortOption } from "../../core/config/controller-config.ts";
+import { DURATION_FORMS, typedSeconds } from "../../core/duration.ts";
 import { CtrlExecError } from "../../core/errors.ts";
 import { MAX_TOKEN_USES } from "../../core/join-token.ts";
-import { durationSeconds } from "../../core/since.ts";
 import { readTagChanges, tagText } from "../../core/tags.ts";
 import { screenLine } from "../../core/text.ts";
 import { defineVerb, type VerbInput } from "../command/command.ts";
@@ -78,11 +78,11 @@ function isGiven({ options: given }: TokenInput, name: string): boolean {
 }
 
 async function create({ options: given, io }: TokenInput): Promise<number> {
-  const seconds = durationSeconds(given.ttl ?? "1h");
+  const seconds = typedSeconds(given.ttl ?? "1h");
   if (seconds === undefined) {
     throw new CtrlExecError(
       "usage",
-      `--ttl takes a time such as 30m, 1h or 7d, not "${given.ttl}"`,
+      `--ttl takes seconds, or a time such as ${DURATION_FORMS}, not "${given.ttl}"`,
     );
   }
   const { set: tags, remove } = readTagChanges(given.tag);

@@ -102,7 +102,11 @@ export const controllerOptions = {
     valueHint: "path",
     description: "File with the token in one line, or - for standard input",
   },
-  host: { type: "string", valueHint: "host", description: "Only runs on this host" },
+  host: {
+    type: "string",
+    valueHint: "hosts",
+    description: "Only runs on these hosts: an expression",
+  },
   script: { type: "string", valueHint: "name", description: "Only runs of this script" },
   user: { type: "string", valueHint: "name", description: "Only runs that this user submitted" },
   failed: { type: "boolean", description: "Only runs that failed, on --host if given" },
@@ -120,8 +124,12 @@ export const controllerOptions = {
   stderr: { type: "boolean", description: "Show only what the script has printed on stderr" },
   detach: { type: "boolean", description: "Do not wait for the script: print the run's id" },
   async: { type: "boolean", description: "The same as --detach" },
-  grace: { type: "string", valueHint: "s", description: "Seconds between TERM and KILL" },
-  timeout: { type: "string", valueHint: "s", description: "Wait for at most this many seconds" },
+  grace: {
+    type: "string",
+    valueHint: "time",
+    description: "Time between TERM and KILL (default 10s)",
+  },
+  timeout: { type: "string", valueHint: "time", description: "Wait at most this long: 90s, 15m" },
   ip: { type: "string", valueHint: "address", description: "Record this address for the agent" },
   "agent-port": { type: "string", valueHint: "n", description: "Record this port for the agent" },
   "lookup-by": {

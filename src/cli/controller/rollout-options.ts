@@ -1,5 +1,6 @@
 /** How a run is done a few hosts at a time, as its options say. */
 import type { BatchNews, RolloutNews } from "../../controller/runs/rollout-news.ts";
+import { typedSeconds } from "../../core/duration.ts";
 import { CtrlExecError } from "../../core/errors.ts";
 import { hostCount } from "../../core/hosts/fold.ts";
 import { sizeProblem } from "../../core/hosts/sample-size.ts";
@@ -10,7 +11,6 @@ import {
   parsePerTag,
   type RolloutSetting,
 } from "../../core/rollout.ts";
-import { durationSeconds } from "../../core/since.ts";
 import type { Io } from "../command/io.ts";
 import type { RunView } from "../render/run-view.ts";
 import type { HostOptions } from "./host-options.ts";
@@ -117,7 +117,7 @@ export function rolloutChoice(options: RolloutOptions, canAsk: boolean): Rollout
 }
 
 function seconds(text: string): number | undefined {
-  const time = /^\d{1,7}$/.test(text) ? Number(text) : durationSeconds(text);
+  const time = typedSeconds(text);
   return time !== undefined && time <= MAX_SECONDS ? time : undefined;
 }
 

@@ -7,7 +7,7 @@ import { HOST_HINT } from "../../core/hosts/parse-expression.ts";
 import { type RunResult, runFailed } from "../../core/run-result.ts";
 import { defineVerb } from "../command/command.ts";
 import { rightsAreLent } from "../command/lent-rights.ts";
-import { numberOption } from "../command/numbers.ts";
+import { durationOption } from "../command/numbers.ts";
 import { Reader } from "../command/reader.ts";
 import { scriptArguments } from "../command/script-arguments.ts";
 import { firstSignal, STOP_SIGNALS } from "../command/stop-signals.ts";
@@ -56,7 +56,7 @@ export const run = defineVerb({
     async: controllerOptions.async,
     timeout: {
       ...controllerOptions.timeout,
-      description: "End the script on its hosts after this many seconds",
+      description: "End the script on its hosts after this time: 90s, 15m",
     },
     ...callerOptions,
     ...commonOptions,
@@ -119,12 +119,13 @@ export const run = defineVerb({
     "ctrl-exec run db-01 backup-mysql -- --database myapp",
     "ctrl-exec run web-01 web-02 deploy-app --live | tee deploy.log",
     'sudo ctrl-exec run web-01 deploy-app --username "$USER" --token-file ~/.token',
-    "ctrl-exec run db-01 backup-mysql --detach --timeout 3600",
+    "ctrl-exec run db-01 backup-mysql --detach --timeout 1h",
     "ENVEXEC_TOKEN=mytoken ctrl-exec run web-01:7450 deploy-app --json",
   ],
   async run({ options, positionals, scriptArgs, io }) {
     const as = shownAs(options, "run");
     const choice = rolloutChoice(options, io.inIsTerminal && io.errIsTerminal);
+    const timeout = timeoutOption(options.timeout);
     const hosts = positionals.slice(0, -1);
     const more = await listedHosts(options, io);
     const script = positionals.at(-1) ?? "";
@@ -133,7 +134,6 @@ export const run = defineVerb({
     const caller = await cliCaller(options, io);
     const controller = await openController(options);
     const { agentPort: port } = controller;
-    const timeout = timeoutOption(options.timeout);
     const detach = options.detach || options.async;
     // Without hosts nothing can be shown: the view is made when they are known.
     let view: RunView = NO_VIEW;
@@ -244,7 +244,7 @@ export const run = defineVerb({
 const MAX_SECONDS = 2_000_000;
 
 function timeoutOption(text: string | undefined): number | undefined {
-  return text === undefined ? undefined : numberOption("timeout", text, 1, MAX_SECONDS);
+  return text === undefined ? undefined : durationOption("timeout", text, 1, MAX_SECONDS);
 }
 
 /** A word that is not a host may be meant for the script. */

@@ -9,7 +9,7 @@ import { goesOn } from "../../core/run-state.ts";
 import { screenLine } from "../../core/text.ts";
 import { Deadline } from "../../system/deadline.ts";
 import { defineVerb } from "../command/command.ts";
-import { numberOption } from "../command/numbers.ts";
+import { durationOption } from "../command/numbers.ts";
 import { firstSignal, STOP_SIGNALS } from "../command/stop-signals.ts";
 import { ContactNotes } from "../render/contact-notes.ts";
 import { writeLongJson } from "../render/json.ts";
@@ -44,15 +44,15 @@ export const wait = defineVerb({
     "the run continues.",
     "",
     "Exit status: 0 when every host succeeded, 1 when any failed, 124 when some have",
-    "not ended after --timeout seconds.",
+    "not ended after --timeout.",
   ].join("\n"),
-  examples: ["ctrl-exec wait a1b2c3d4e5f60718", "ctrl-exec wait a1b2c3d4e5f60718 --timeout 600"],
+  examples: ["ctrl-exec wait a1b2c3d4e5f60718", "ctrl-exec wait a1b2c3d4e5f60718 --timeout 10m"],
   async run({ options, positionals: [typed = ""], io }) {
     const reqid = runIdArgument(typed, "ctrl-exec wait <reqid>", options.config);
     const as = shownAs(options, "wait");
     const { timeout } = options;
     const seconds =
-      timeout === undefined ? undefined : numberOption("timeout", timeout, 0, MAX_SECONDS);
+      timeout === undefined ? undefined : durationOption("timeout", timeout, 0, MAX_SECONDS);
     const caller = await cliCaller(options, io);
     const controller = await openRecords(options);
     using files = openOutput(options.output);

@@ -236,7 +236,7 @@ const RUNS: Readonly<Record<string, Judged>> = {
     },
   },
   "ctrl-exec run web-01 web-02 deploy-app --detach": { runs: web(1, 2), out: /^\w{16}\n$/ },
-  "ctrl-exec run db-01 backup-mysql --detach --timeout 3600": {
+  "ctrl-exec run db-01 backup-mysql --detach --timeout 1h": {
     ...{ runs: ["db-01"], script: "backup-mysql", body: { timeout: 3600 }, out: /^\w{16}\n$/ },
   },
   "ctrl-exec run web-01 ctrl-exec-demonstrator -- info": {
@@ -325,7 +325,7 @@ const RECORDS: Readonly<Record<string, Judged>> = {
     out: json(({ results }: { results: unknown[] }) => expect(results).toHaveLength(50)),
   },
   "ctrl-exec wait a1b2c3d4e5f60718": {},
-  "ctrl-exec wait a1b2c3d4e5f60718 --timeout 600": {},
+  "ctrl-exec wait a1b2c3d4e5f60718 --timeout 10m": {},
   "ctrl-exec logs a1b2c3d4e5f60718": { out: /^web-25 +\| deployed$/m },
   "ctrl-exec logs a1b2c3d4e5f60718 web-01 --follow": { out: /^deployed\n$/ },
   "ctrl-exec logs a1b2c3d4e5f60718 db-01 --follow": { out: /^deployed\n$/ },
@@ -335,6 +335,7 @@ const RECORDS: Readonly<Record<string, Judged>> = {
   },
   "ctrl-exec list-runs": { out: /deploy-app/ },
   "ctrl-exec list-runs --host web-01 --failed": {},
+  "ctrl-exec list-runs --host 'web-*' --since 7d": {},
   "ctrl-exec list-runs --script deploy-app --user alice --since 2h": { out: /alice/ },
   "ctrl-exec pause a1b2c3d4e5f60718": { before: roll, out: /^\w{16}: paused\n$/ },
   "ctrl-exec continue a1b2c3d4e5f60718": {

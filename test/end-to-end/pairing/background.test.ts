@@ -146,8 +146,8 @@ test.each(["127.1", "2130706433", "0x7f.0.0.1", "10.0.0.012"])(
 
 test.each([
   [["--timeout=5"], /--timeout goes with --background/],
-  [["--background", "--timeout=0"], /--timeout takes a whole number from 1 to 600/],
-  [["--background", "--timeout=601"], /--timeout takes a whole number from 1 to 600/],
+  [["--background", "--timeout=0"], /--timeout takes 1 to 600 seconds, or a time such as/],
+  [["--background", "--timeout=11m"], /--timeout takes 1 to 600 seconds, or a time such as/],
   [["--hostname=a_b"], /Cannot pair as "a_b": not a host name/],
   [["--hostname=127.1"], /Cannot pair as "127.1": a host name does not end in a number/],
   [[`--hostname=${"a.".repeat(125)}a`], /Cannot pair as ".*": longer than 250 characters/],

@@ -110,6 +110,25 @@ test.each<[ProgramName, readonly string[], string]>([
   expect(status).toBe(2);
 });
 
+test.each<[ProgramName, readonly string[], string]>([
+  ["ctrl-exec", ["run", "x", "--hosts-from=/none"], "Cannot take hosts from /none: no such file"],
+  ["ctrl-exec", ["run", "a", "x", "--hosts-from=/"], "Cannot take hosts from /: it is a folder"],
+  ["ctrl-exec", ["run", "a", "x", "--token-file=/none"], "Cannot take a token from /none: no such"],
+  ["ctrl-exec", ["run", "a", "x", "--output=/"], "Cannot write to /: it is not empty"],
+  ["ctrl-exec", ["run", "a", "x", "--timeout=soon"], "--timeout takes 1 to 2000000 seconds, or"],
+  ["ctrl-exec", ["list-runs", "--limit=0"], "--limit takes a whole number from 1 to"],
+  [
+    "ctrl-exec-agent",
+    ["join", "--ctrl-exec=ctrl", "--token-file=/none"],
+    "Cannot take a join token from /none: no such file",
+  ],
+])("what an option names and cannot be used is a slip too: %s %p", async (name, args, words) => {
+  const own = name === "ctrl-exec" ? ["--config", control.config] : [];
+  const { status, out, err } = await runProgram(name, [...args, ...own]);
+  expect(err).toStartWith(`${name}: ${words}`);
+  expect([status, out]).toEqual([2, ""]);
+});
+
 test("a control host with a port behind it is told where the port goes", async () => {
   const args = ["request-pairing", "--dispatcher", "ctrl.example.com:7444"];
   const { status, err } = await runProgram("ctrl-exec-agent", args);

@@ -5,6 +5,7 @@ import type { FleetDialler } from "./fleet/fan-out.ts";
 import type { KeptDialler } from "./fleet/kept-dialler.ts";
 import { type ReplyAccount, ReplyBudget } from "./fleet/reply-budget.ts";
 import type { LiveCounts } from "./metrics/live-counts.ts";
+import type { LiveNotices } from "./notices/live-notices.ts";
 import type { HostContext } from "./store/host.ts";
 import { loadCredentials } from "./trust/credential.ts";
 
@@ -15,6 +16,8 @@ export interface Controller extends HostContext {
   readonly agentPort: number | undefined;
   /** What its events count as: its log counts them. */
   readonly counts: LiveCounts;
+  /** What its events are told as, to whom notify.d names: its log tells. */
+  readonly notices: LiveNotices;
 }
 
 /** @throws CtrlExecError `config` if this host's own credential cannot be used */

@@ -220,6 +220,7 @@ const KEPT_CALLS: readonly { text: RegExp; files: readonly string[]; why: string
       "src/controller/fleet/pool.ts",
       "src/controller/upkeep/check-loop.ts",
       "src/controller/metrics/live-counts.ts",
+      "src/controller/notices/live-notices.ts",
       "src/controller/store/run-record.ts",
     ],
     why: "A timer runs before what has come is read; a limit on what others do is a Deadline.",

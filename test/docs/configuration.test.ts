@@ -2,6 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import { parseAllowlist } from "../../src/agent/scripts/allowlist.ts";
 import { readGroupFile } from "../../src/controller/groups/group-file.ts";
+import { readReceiverFile } from "../../src/controller/notices/receiver-file.ts";
 import { parseAgentConfig } from "../../src/core/config/agent-config.ts";
 import { parseControllerConfig } from "../../src/core/config/controller-config.ts";
 import { allBlocks } from "../support/documents.ts";
@@ -16,6 +17,10 @@ const CHECKS: Readonly<Record<string, Check>> = {
   "ini scripts.conf": async (text) => (await parseAllowlist("/s.conf", text)).warnings,
   "toml groups.toml": async (text) => {
     await readGroupFile("/g.toml", text);
+    return [];
+  },
+  "toml receiver.toml": async (text) => {
+    await readReceiverFile("receiver", "/r.toml", text);
     return [];
   },
   "toml scripts.toml": async (text) => (await parseAllowlist("/s.toml", text)).warnings,

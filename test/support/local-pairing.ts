@@ -5,6 +5,7 @@
 import { storeIdentity } from "../../src/agent/trust/identity-files.ts";
 import type { Controller } from "../../src/controller/control-host.ts";
 import { LiveCounts } from "../../src/controller/metrics/live-counts.ts";
+import { LiveNotices } from "../../src/controller/notices/live-notices.ts";
 import { type ApprovalOptions, approveRequest } from "../../src/controller/pairing/desk.ts";
 import { submitRequest } from "../../src/controller/pairing/queue.ts";
 import { openFileStore } from "../../src/controller/store/file-store.ts";
@@ -25,6 +26,7 @@ export async function localController(file: string, text: string): Promise<Contr
     ...context,
     store: openFileStore(context),
     counts: new LiveCounts(),
+    notices: new LiveNotices(),
     dialler: undefined,
     agentPort: undefined,
   };

@@ -3,7 +3,10 @@ import { startApi } from "../../api/server.ts";
 import type { Controller } from "../../controller/control-host.ts";
 import { KeptDialler } from "../../controller/fleet/kept-dialler.ts";
 import { groupWarnings } from "../../controller/groups/groups.ts";
+import { startDelivery } from "../../controller/notices/delivery.ts";
+import { noticeWarnings } from "../../controller/notices/receivers.ts";
 import { startCheckLoop } from "../../controller/upkeep/check-loop.ts";
+import type { ConfigWarning } from "../../core/config/config-file.ts";
 import { messageOf } from "../../core/errors.ts";
 import { formatHostPort } from "../../core/net/host-name.ts";
 import { startWorkerThreads } from "../../system/process/helper-threads.ts";
@@ -61,20 +64,21 @@ export const serve = defineVerb({
       return { ...opened, dialler };
     };
     const controller = keeping(await openController(options));
-    const { log, counts } = controller;
-    for (const { key, message } of await groupWarnings(controller)) {
+    const { log, counts, notices } = controller;
+    for (const { key, message } of await folderWarnings(controller)) {
       log({ event: "config-warn", key, msg: message });
     }
     const server = await startApi(controller);
     let checks = startCheckLoop(controller);
+    const delivery = startDelivery(controller);
     started.resolve(async () => {
       try {
-        const reloaded = keeping({ ...(await openController(options)), log, counts });
+        const reloaded = keeping({ ...(await openController(options)), log, counts, notices });
         server.reload(reloaded);
         const fixed = FIXED.filter((key) => reloaded.config[key] !== controller.config[key]).map(
           (key) => ({ key, message: stillAt(controller.config[key]) }),
         );
-        const warnings = [...fixed, ...(await groupWarnings(reloaded))];
+        const warnings = [...fixed, ...(await folderWarnings(reloaded))];
         for (const { key, message } of warnings) log({ event: "config-warn", key, msg: message });
         checks.stop();
         checks = startCheckLoop(reloaded);
@@ -93,6 +97,12 @@ export const serve = defineVerb({
     reloads.stop();
     checks.stop();
     await server.stop();
+    delivery.stop();
     return 0;
   },
 });
+
+/** Of the folders beside ctrl-exec.conf: what is wrong there is told before it is needed. */
+async function folderWarnings(host: Controller): Promise<ConfigWarning[]> {
+  return [...(await groupWarnings(host)), ...(await noticeWarnings(host.config))];
+}

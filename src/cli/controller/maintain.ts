@@ -1,5 +1,6 @@
 import type { Controller } from "../../controller/control-host.ts";
 import type { HostProblem } from "../../controller/fleet/fan-out.ts";
+import { deliverWaiting } from "../../controller/notices/delivery.ts";
 import { type MaintenanceReport, maintainOnce } from "../../controller/upkeep/maintenance.ts";
 import { judgeClock } from "../../core/clock.ts";
 import type { OwnSetting } from "../../core/config/controller-config.ts";
@@ -33,7 +34,8 @@ export const maintain = defineVerb({
     "disagree with this one's, it signs nothing and marks no host as stale.",
     "",
     "pairing-mode and ctrl-exec-api do this by themselves; without them, call",
-    "maintain from a timer or cron.",
+    "maintain from a timer or cron. Notices that wait (notify.d) are sent by maintain",
+    "too, but not while ctrl-exec-api is there to send them.",
     "",
     "Exit status: 0 when everything due was done or waits for agents that are away, 1",
     "when something on this host is wrong, 78 when its configuration is wrong or may",
@@ -48,6 +50,8 @@ export const maintain = defineVerb({
     for (const problem of report.problems) io.err(`ctrl-exec: ${forOneLine(problem)}\n`);
     // That nothing was due may be due to a wrong clock.
     if (report.problems.length === 0) await warnOfClock(io, controller);
+    await controller.notices.tell();
+    await deliverWaiting(controller);
     if (report.misconfigured) return ERROR_FACTS.config.exit;
     return report.problems.length === 0 ? 0 : 1;
   },

@@ -3,6 +3,7 @@ import type { Caller } from "../../controller/access/authorize.ts";
 import { refuseOpenFiles } from "../../controller/access/open-files.ts";
 import type { Controller } from "../../controller/control-host.ts";
 import { LiveCounts } from "../../controller/metrics/live-counts.ts";
+import { LiveNotices } from "../../controller/notices/live-notices.ts";
 import { openFileStore } from "../../controller/store/file-store.ts";
 import type { HostContext } from "../../controller/store/host.ts";
 import type { ConfigWarning, LoadedConfig } from "../../core/config/config-file.ts";
@@ -39,13 +40,19 @@ export async function openController(options: SettingOptions): Promise<Controlle
   refuseOpenFiles(config);
   tellWarnings(config.file, warnings, options.log);
   const counts = new LiveCounts();
-  const log = counts.counting(openChosenLog("ctrl-exec", options.log));
+  const notices = new LiveNotices();
+  const log = notices.telling(counts.counting(openChosenLog("ctrl-exec", options.log)));
   for (const { key, message } of warnings) log({ event: "config-warn", key, msg: message });
   const context = { config, log, now: () => new Date() };
   const store = openFileStore(context);
   counts.keepIn(store.counts);
-  beforeEnd(() => counts.add());
-  return { ...context, store, agentPort, dialler: undefined, counts };
+  notices.tellFrom({ ...context, store });
+  beforeEnd(async () => {
+    // It may have something to say of its own, which counts.
+    await notices.tell();
+    await counts.add();
+  });
+  return { ...context, store, agentPort, dialler: undefined, counts, notices };
 }
 
 /**

@@ -10,6 +10,7 @@ import { dropUse, FileJoinTokens, putToken, putUse } from "./join-token-files.ts
 import { forgetClock, knownClocks, rememberClocks } from "./known-clocks.ts";
 import { removeLeftovers } from "./leftovers.ts";
 import { lastMaintenance, lockMaintenance, tryLockMaintenance } from "./maintenance-lock.ts";
+import { FileNotices } from "./notice-files.ts";
 import { addRequest, FilePairing, leaveAnswer } from "./pairing-files.ts";
 import { paths } from "./paths.ts";
 import type { LearnedStore } from "./ports/learned.ts";
@@ -40,6 +41,7 @@ export function openFileStore(context: StoreContext): Store {
       },
     },
     learned: lazyLearned(context, async () => await registry.names()),
+    notices: new FileNotices(context),
     certificates: {
       note: (certificate) => noteIssued(config, certificate),
       issuedTo: async (hostname, now) => issuedTo(config, hostname, now),

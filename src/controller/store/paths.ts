@@ -16,6 +16,8 @@ export function paths({ ca_dir, state_dir, key }: ControllerConfig) {
     runs: join(state_dir, "runs"),
     /** New: rollouts under way. */
     rollouts: join(state_dir, "rollouts"),
+    /** New: notices that nobody has taken yet; can be emptied at any time. */
+    notices: join(state_dir, "notices"),
     /** New: built from the records in `runs`; can be deleted at any time. */
     runIndex: join(state_dir, "run-index.sqlite"),
     /** New: what the records in `agents` say; can be deleted at any time. */
@@ -63,6 +65,7 @@ export function lockPath(
     | "group-command"
     | "counts"
     | "learned"
+    | "notices"
     | "run-index"
     | "run-records",
 ): string {

@@ -14,6 +14,7 @@ import type { GroupStore } from "./ports/groups.ts";
 import type { JoinTokenStore, StoredToken, TokenUse } from "./ports/join-tokens.ts";
 import type { LearnedStore } from "./ports/learned.ts";
 import type { LockStore } from "./ports/locks.ts";
+import type { NoticeStore } from "./ports/notices.ts";
 import type { PairingStore, PendingRequest } from "./ports/pairing.ts";
 import type { RegistryStore } from "./ports/registry.ts";
 import type { RolloutStore } from "./ports/rollouts.ts";
@@ -25,6 +26,7 @@ export interface Store {
   readonly groups: GroupStore;
   readonly counts: CountStore;
   readonly learned: LearnedStore;
+  readonly notices: NoticeStore;
   readonly certificates: CertificateStore;
   readonly rotation: RotationStore;
   readonly pairing: PairingStore;

@@ -1,5 +1,6 @@
 /** Events of the control host, from the command line or the API. */
 import type { Entries } from "./entry.ts";
+import { NOTICE_EVENTS } from "./notices.ts";
 import { PAIRING_EVENTS } from "./pairing.ts";
 
 export const CONTROLLER_EVENTS = {
@@ -140,6 +141,7 @@ export const CONTROLLER_EVENTS = {
     fields: ["error", "path"],
     when: "what was counted for metrics cannot be stored or read; if the file is damaged, counting begins again",
   },
+  ...NOTICE_EVENTS,
   ...PAIRING_EVENTS,
   unpair: { level: "info", fields: ["agent", "expiry"], when: "a host was removed" },
   revoke: {

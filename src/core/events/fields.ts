@@ -53,6 +53,7 @@ export const FIELDS = {
   hosts: field("list", "the hosts that it is about"),
   ip: field("text", "the address of the caller, or of the agent"),
   key: field("text", "a key of the configuration"),
+  kind: field("text", "the kind of a notice"),
   left: field("number", "how many processes of a script could not be ended"),
   len: field("number", "the length of the request's body in bytes"),
   lookupBy: field("text", "how the agent is dialled: by `hostname` or by `ip`"),
@@ -61,6 +62,7 @@ export const FIELDS = {
   newSerial: field("text", "of the certificate from now on"),
   notAfter: field("text", "when the certificate ends"),
   notBefore: field("text", "when the certificate begins"),
+  notice: field("text", "the id of a notice, which its receiver is told as well"),
   offset: field(
     "number",
     "seconds that the clock is ahead of this host's; negative when it is behind",
@@ -73,6 +75,7 @@ export const FIELDS = {
   peerSerial: field("text", "of the certificate that the other end showed"),
   port: field("number", "a TCP port"),
   reason: field("text", "why"),
+  receiver: field("text", "a file of `notify.d`, without `.toml`"),
   release: field("text", "the version of a release"),
   removed: field("list", "keys of tags that were removed"),
   replacedBy: field("text", "the serial of the certificate that was in its place"),

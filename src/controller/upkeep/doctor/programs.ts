@@ -3,15 +3,16 @@ import type { ControllerConfig } from "../../../core/config/controller-config.ts
 import { readPrivateText } from "../../../system/files/files.ts";
 import { judgeStartable } from "../../../system/process/startable.ts";
 import { groupWarnings } from "../../groups/groups.ts";
+import { noticeWarnings } from "../../notices/receivers.ts";
 import type { HostContext } from "../../store/host.ts";
 import { type Finding, ofSetting, passed } from "./finding.ts";
 
 export async function programFindings(host: HostContext): Promise<Finding[]> {
-  const groups = await groupWarnings(host);
+  const warnings = [...(await groupWarnings(host)), ...(await noticeWarnings(host.config))];
   return [
     ...(["auth_hook", "group_command"] as const).flatMap((key) => checkProgram(host.config, key)),
     ...tokenFindings(host.config),
-    ...groups.map(({ key, message }) => {
+    ...warnings.map(({ key, message }) => {
       return { name: key, ok: false, detail: message, misconfigured: true };
     }),
   ];

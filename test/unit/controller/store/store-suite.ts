@@ -12,6 +12,7 @@ import { joinTokensSuite } from "./suite/join-tokens.ts";
 import { learnedSuite } from "./suite/learned.ts";
 import { listedSuite } from "./suite/listed.ts";
 import { locksSuite } from "./suite/locks.ts";
+import { noticesSuite } from "./suite/notices.ts";
 import { outputsSuite } from "./suite/outputs.ts";
 import { pairingSuite } from "./suite/pairing.ts";
 import { recordsSuite } from "./suite/records.ts";
@@ -31,6 +32,7 @@ export function storeSuite(name: string, make: MakeStore): void {
   describe(`${name}: the certificates`, () => certificatesSuite(make));
   describe(`${name}: rotation and upkeep`, () => rotationSuite(make));
   describe(`${name}: the pairing queue`, () => pairingSuite(make));
+  describe(`${name}: notices that wait`, () => noticesSuite(make));
   describe(`${name}: join tokens`, () => joinTokensSuite(make));
   describe(`${name}: the locks of runs`, () => locksSuite(make));
   describe(`${name}: runs under way and over`, () => runsSuite(make));

@@ -61,3 +61,12 @@ test("a token of the metrics that everybody may read, or that is missing, is nam
     `metrics_token_file: Cannot read ${metrics_token_file}: no such file or folder`,
   ]);
 });
+
+test("a receiver of notices that cannot be told anything is named", async () => {
+  await using fleet = await LocalFleet.bare();
+  const text = 'events = ["run-failed"]\nprogram = ["/no/such/program"]\n';
+  fleet.folder.write("control/notify.d/pager.toml", text);
+  expect(faults(await programFindings(fleet.controller))).toEqual([
+    expect.stringContaining("pager.toml: /no: no such file or folder"),
+  ]);
+});

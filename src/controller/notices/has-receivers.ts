@@ -1,0 +1,22 @@
+/** Whether anybody is to be told anything: what a run may ask at its end without loading what tells them. */
+import { dirname, join } from "node:path";
+import type { ControllerConfig } from "../../core/config/controller-config.ts";
+import { listFolder } from "../../system/files/files.ts";
+
+export function hasReceivers(config: ControllerConfig): boolean {
+  try {
+    return receiverFiles(config).length > 0;
+  } catch {
+    // Whoever reads them says why they cannot be read.
+    return true;
+  }
+}
+
+/** Names in the folder; none when there is no such folder. @throws CtrlExecError `config` */
+export function receiverFiles(config: ControllerConfig): string[] {
+  return listFolder(noticeFolder(config)).filter((name) => /^[^.].*\.toml$/.test(name));
+}
+
+export function noticeFolder({ file }: ControllerConfig): string {
+  return join(dirname(file), "notify.d");
+}

@@ -1,0 +1,77 @@
+/** The receivers of notify.d, beside ctrl-exec.conf. */
+import { join } from "node:path";
+import type { ConfigWarning } from "../../core/config/config-file.ts";
+import type { ControllerConfig } from "../../core/config/controller-config.ts";
+import { CtrlExecError, inOneLine } from "../../core/errors.ts";
+import { readTrustedText, refuseUntrusted } from "../../system/files/trusted-file.ts";
+import { noticeFolder, receiverFiles } from "./has-receivers.ts";
+import { type Receiver, readReceiverFile } from "./receiver-file.ts";
+import { requireUsable } from "./send.ts";
+
+/** Each has a row of its own in the spool. */
+const MAX_FILES = 32;
+
+/** It is part of the name of a file of the spool. */
+const NAME = /^([A-Za-z0-9][A-Za-z0-9_-]{0,63})\.toml$/;
+
+export interface Receivers {
+  readonly receivers: readonly Receiver[];
+  /** One for each file that cannot be used: the others can. */
+  readonly problems: readonly string[];
+  /** Whether there is a file of that name, or nobody knows: what waits for it goes on waiting. */
+  mayBeThere(name: string): boolean;
+}
+
+/** None when there is no such folder. Never rejects: a file that cannot be used must not stop the others, or a run. */
+export async function readReceivers(config: ControllerConfig): Promise<Receivers> {
+  const receivers: Receiver[] = [];
+  const problems: string[] = [];
+  const found = new Set<string | undefined>();
+  let isWhole = false;
+  try {
+    const folder = noticeFolder(config);
+    refuseUntrusted(folder);
+    const names = receiverFiles(config);
+    if (names.length > MAX_FILES) {
+      throw new CtrlExecError("config", `Cannot use ${folder}: more than ${MAX_FILES} files`);
+    }
+    for (const each of names) {
+      const [, name] = NAME.exec(each) ?? [];
+      const file = join(folder, each);
+      found.add(name);
+      try {
+        if (name === undefined) throw badName(file);
+        const receiver = await readReceiverFile(name, file, readTrustedText(file));
+        receivers.push(receiver);
+      } catch (thrown) {
+        problems.push(inOneLine(thrown));
+      }
+    }
+    isWhole = true;
+  } catch (thrown) {
+    problems.push(inOneLine(thrown));
+  }
+  return { receivers, problems, mayBeThere: (name) => !isWhole || found.has(name) };
+}
+
+/** For whoever starts the API or reloads it: what cannot be told is said before it is needed. */
+export async function noticeWarnings(config: ControllerConfig): Promise<ConfigWarning[]> {
+  const { receivers, problems } = await readReceivers(config);
+  const unusable = receivers.flatMap((receiver) => {
+    try {
+      requireUsable(receiver);
+      return [];
+    } catch (thrown) {
+      return [inOneLine(thrown)];
+    }
+  });
+  return [...problems, ...unusable].map((message) => ({ key: "notify.d", message }));
+}
+
+function badName(file: string): CtrlExecError {
+  return new CtrlExecError(
+    "config",
+    `Cannot use ${file}: its name has other characters than letters, digits, - and _, or is too long`,
+    { hint: "Name it after whom it tells: pager.toml" },
+  );
+}

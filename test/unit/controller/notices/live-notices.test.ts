@@ -1,0 +1,65 @@
+import { afterEach, beforeEach, expect, test } from "bun:test";
+import { LiveNotices } from "../../../../src/controller/notices/live-notices.ts";
+import type { ControlEvent } from "../../../../src/core/events.ts";
+import { until } from "../../../support/folder.ts";
+import { LocalFleet } from "../../../support/local-fleet.ts";
+import { receiverFile } from "../../../support/notice-receiver.ts";
+
+let fleet: LocalFleet;
+
+beforeEach(async () => {
+  fleet = await LocalFleet.bare();
+});
+afterEach(async () => {
+  await fleet[Symbol.asyncDispose]();
+});
+
+const failed = (target: string): ControlEvent => {
+  return { event: "run", reqid: "0123456789abcdef", script: "deploy", target, exit: 3 };
+};
+
+function opened() {
+  const live = new LiveNotices();
+  const logged: ControlEvent[] = [];
+  live.tellFrom(fleet.controller);
+  return { live, logged, log: live.telling((event) => logged.push(event)) };
+}
+
+async function waiting(): Promise<number> {
+  return (await fleet.controller.store.notices.waiting()).length;
+}
+
+test("events are logged at once, and told together at the end of the process", async () => {
+  fleet.folder.write("control/notify.d/a.toml", receiverFile('program = ["/bin/true"]'));
+  const { live, logged, log } = opened();
+  log(failed("web-01"));
+  log(failed("web-02"));
+  log({ event: "api-stop" });
+  expect(logged).toHaveLength(3);
+  expect(await waiting()).toBe(0);
+  await live.tell();
+  const [notice] = await fleet.controller.store.notices.waiting();
+  if (notice === undefined) throw new Error("nothing waits");
+  const body = await fleet.controller.store.notices.body(notice);
+  expect(JSON.parse(body ?? "")).toMatchObject({
+    count: 2,
+    summary: "deploy failed on 2 hosts: web-01, web-02",
+  });
+  await live.tell();
+  expect(await waiting()).toBe(1);
+});
+
+test("a process that goes on tells a moment later", async () => {
+  fleet.folder.write("control/notify.d/a.toml", receiverFile('program = ["/bin/true"]'));
+  opened().log(failed("web-01"));
+  await until("it is told", async () => (await waiting()) === 1);
+});
+
+test("where nobody is to be told, nothing is left", async () => {
+  const { live, log } = opened();
+  log(failed("web-01"));
+  await live.tell();
+  fleet.folder.write("control/notify.d/a.toml", receiverFile('program = ["/bin/true"]'));
+  await live.tell();
+  expect(await waiting()).toBe(0);
+});

@@ -9,26 +9,35 @@ function foldersIn(path: string): string[] {
   return entries.filter((entry) => entry.isDirectory()).map(({ name }) => `${path}/${name}`);
 }
 
-/** The folders of a tree whose lines are indented by two: `    access/        who may do what`. */
+function allFoldersIn(path: string): string[] {
+  return foldersIn(path).flatMap((folder) => [folder, ...allFoldersIn(folder)]);
+}
+
+/** The folders of a tree in which each level is indented by two more: `    access/        who may do what`. */
 function foldersDrawn(tree: string): string[] {
   const found: string[] = [];
-  let room = "";
+  const rooms = ["src"];
   for (const line of tree.split("\n")) {
     const [, indent = "", names = ""] = /^( +)((?:[a-z]+\/ ?)+)/.exec(line) ?? [];
+    const depth = indent.length / 2;
     for (const name of names.split("/ ").map((each) => each.trim().replace(/\/$/, ""))) {
       if (name === "") continue;
-      if (indent.length === 2) room = `src/${name}`;
-      found.push(indent.length === 2 ? room : `${room}/${name}`);
+      rooms[depth] = `${rooms[depth - 1]}/${name}`;
+      found.push(rooms[depth]);
     }
   }
   return found;
 }
 
+const page = readDocument("docs/ARCHITECTURE.md");
+
 test("docs/ARCHITECTURE.md has every room, and no other", () => {
-  const [, tree = ""] =
-    /^```text\nsrc\/\n([\s\S]*?)^```/m.exec(readDocument("docs/ARCHITECTURE.md")) ?? [];
-  const rooms = foldersIn("src");
-  expect(foldersDrawn(tree).sort()).toEqual([...rooms, ...rooms.flatMap(foldersIn)].sort());
+  const [, tree = ""] = /^```text\nsrc\/\n([\s\S]*?)^```/m.exec(page) ?? [];
+  expect(foldersDrawn(tree).sort()).toEqual(allFoldersIn("src").sort());
+});
+
+test("docs/ARCHITECTURE.md is one page", () => {
+  expect(page.split("\n").length).toBeLessThanOrEqual(80);
 });
 
 describe("every file of the sources that is named is there:", () => {

@@ -1,5 +1,6 @@
 /** The list of runs: what it may be asked for, and what it has. */
 import { z } from "zod";
+import { runReport } from "../core/run-report.ts";
 import { RUN_STATES } from "../core/run-state.ts";
 import { hostExpressionSchema } from "./host-schemas.ts";
 
@@ -51,6 +52,7 @@ export const runsAnswer = z.object({
         .object({ by: z.string(), since: z.string() })
         .optional()
         .describe("Who has paused the rollout, and since when."),
+      waits_for_api: runReport.shape.waits_for_api,
       unheard: z
         .array(z.string())
         .optional()

@@ -236,7 +236,7 @@ export const cancelAnswer = z.object({
   ),
 });
 
-export const pauseAnswer = z.object({ ok, reqid });
+export const pauseAnswer = z.object({ ok, reqid, waits_for_api: runReport.shape.waits_for_api });
 
 export const openapiAnswer = z.looseObject({ openapi: z.literal("3.1.0") });
 

@@ -32,6 +32,15 @@ export const runReport = z.object({
       z.describe("Who has paused the rollout, and since when; absent unless it is paused."),
     ),
   ),
+  waits_for_api: z.exactOptional(
+    z
+      .literal(true)
+      .check(
+        z.describe(
+          "No process carries out the rollout, which was detached: it goes on when ctrl-exec-api runs. Absent otherwise.",
+        ),
+      ),
+  ),
   resumed_by: z.exactOptional(
     z
       .array(rolloutHand)

@@ -1,6 +1,7 @@
 import type { Caller } from "../../controller/access/authorize.ts";
 import type { Controller } from "../../controller/control-host.ts";
 import { continueRollout, pauseRollout } from "../../controller/runs/pause.ts";
+import type { RunReportSoFar } from "../../core/run-report.ts";
 import { success } from "../answer.ts";
 import { defineRoute, type Route } from "../route.ts";
 import { pauseAnswer, pauseRequest } from "../schemas.ts";
@@ -23,7 +24,7 @@ export const goOn = route("continue", continueRollout, {
 
 function route(
   verb: string,
-  work: (controller: Controller, caller: Caller, reqid: string) => Promise<void>,
+  work: (controller: Controller, caller: Caller, reqid: string) => Promise<RunReportSoFar>,
   { summary, description }: { readonly summary: string; readonly description: readonly string[] },
 ): Route {
   return defineRoute({
@@ -42,8 +43,13 @@ function route(
       },
     },
     async handle({ api, caller, parameters: { reqid } }) {
-      await unlessHidden(reqid, () => work(api.controller, caller, reqid));
-      return success<typeof pauseAnswer>({ ok: true, reqid });
+      const run = await unlessHidden(reqid, () => work(api.controller, caller, reqid));
+      const { waits_for_api } = run;
+      return success<typeof pauseAnswer>({
+        ok: true,
+        reqid,
+        ...(waits_for_api && { waits_for_api }),
+      });
     },
   });
 }

@@ -1,9 +1,11 @@
 import type { Caller } from "../../controller/access/authorize.ts";
 import type { Controller } from "../../controller/control-host.ts";
 import { continueRollout, pauseRollout } from "../../controller/runs/pause.ts";
+import type { RunReportSoFar } from "../../core/run-report.ts";
 import { screenLine } from "../../core/text.ts";
 import { defineVerb } from "../command/command.ts";
 import { writeJson } from "../render/json.ts";
+import { unattendedText } from "../render/rollout.ts";
 import { callerOptions, commonOptions, controllerOptions } from "./options.ts";
 import { foundRun, runIdArgument } from "./run-id.ts";
 import { cliCaller, openRecords } from "./setting.ts";
@@ -21,7 +23,7 @@ export const goOn = verb("continue", continueRollout, "goes on", [
 
 function verb(
   name: string,
-  work: (controller: Controller, caller: Caller, reqid: string) => Promise<void>,
+  work: (controller: Controller, caller: Caller, reqid: string) => Promise<RunReportSoFar>,
   state: string,
   details: readonly string[],
 ) {
@@ -35,9 +37,11 @@ function verb(
       const reqid = runIdArgument(typed, `ctrl-exec ${name} <reqid>`, given.config);
       const caller = await cliCaller(given, io);
       const controller = await openRecords(given);
-      await foundRun(work(controller, caller, reqid), controller.config);
-      if (given.json) writeJson(io, { ok: 1, reqid });
+      const run = await foundRun(work(controller, caller, reqid), controller.config);
+      const { waits_for_api } = run;
+      if (given.json) writeJson(io, { ok: 1, reqid, ...(waits_for_api && { waits_for_api }) });
       else io.out(screenLine`${reqid}: ${state}\n`);
+      io.err(unattendedText(run, controller.config));
       return 0;
     },
   });

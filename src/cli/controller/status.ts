@@ -1,12 +1,12 @@
 import { showRun } from "../../controller/runs/status.ts";
-import { namedHosts } from "../../core/hosts/fold.ts";
 import type { RunReportSoFar } from "../../core/run-report.ts";
-import { type RunResult, runFailed } from "../../core/run-result.ts";
+import { runFailed } from "../../core/run-result.ts";
 import { forOneLine } from "../../core/text.ts";
 import { defineVerb } from "../command/command.ts";
 import { writeLongJson } from "../render/json.ts";
 import { mayHaveRun } from "../render/may-have-run.ts";
-import { pausedText, resumedText } from "../render/rollout.ts";
+import { pendingStates } from "../render/pending.ts";
+import { RolloutNotes, resumedText } from "../render/rollout.ts";
 import { showResults } from "../render/shown-results.ts";
 import { callerOptions, commonOptions, controllerOptions, shownOptions } from "./options.ts";
 import { openOutput } from "./output-files.ts";
@@ -49,7 +49,7 @@ export const status = defineVerb({
       await showResults(io, controller.config, run.results, { ...as, times: true });
       io.err(`${forOneLine(summary(run))}\n`);
       if (run.resumed_by !== undefined) io.err(resumedText(run.resumed_by));
-      if (run.paused !== undefined) io.err(pausedText(reqid, run.paused, controller.config));
+      io.err(new RolloutNotes(controller.config).text(run));
     }
     io.err(mayHaveRun(run.results));
     const unwritten = (await files?.end()) ?? "";
@@ -64,13 +64,6 @@ function summary(run: RunReportSoFar): string {
   const done = hosts.length - pending.length - unknown;
   const count = `${done} of ${hosts.length} hosts done`;
   const text = `${script}: ${count}${unknown === 0 ? "" : `, ${unknown} unknown`}`;
-  const parts = complete ? [`${text} at ${completed}`] : [text, ...pendingStates(pending, results)];
+  const parts = complete ? [`${text} at ${completed}`] : [text, ...pendingStates(run)];
   return [...parts, ...(started === "" ? [] : [`started at ${started}`])].join("; ");
-}
-
-/** `running: web-01, web-02`, `no answer yet: db-01` */
-function pendingStates(pending: readonly string[], results: readonly RunResult[]): string[] {
-  const known = new Map(results.map(({ host, state }) => [host, state]));
-  const byState = Map.groupBy(pending, (host) => known.get(host) ?? "no answer yet");
-  return [...byState].map(([state, hosts]) => `${state}: ${namedHosts(hosts)}`);
 }

@@ -14,7 +14,9 @@ import { firstSignal, STOP_SIGNALS } from "../command/stop-signals.ts";
 import { ContactNotes } from "../render/contact-notes.ts";
 import { writeLongJson } from "../render/json.ts";
 import { mayHaveRun } from "../render/may-have-run.ts";
+import { stillOut } from "../render/pending.ts";
 import { Progress } from "../render/progress.ts";
+import { RolloutNotes } from "../render/rollout.ts";
 import { RunBlocks } from "../render/run-result.ts";
 import { isChosen, isFolded, leftOut, showBlock, showResults } from "../render/shown-results.ts";
 import { callerOptions, commonOptions, controllerOptions, shownOptions } from "./options.ts";
@@ -73,11 +75,11 @@ export const wait = defineVerb({
       seconds === undefined ? undefined : new Deadline(seconds * 1000, () => leave.abort());
     const again = `ctrl-exec wait ${reqid}${configArgument(controller.config.file)}`;
     const contacts = new ContactNotes(again);
-    const onContact = (host: string, contact: Contact) => {
-      const tell = () => io.err(contacts.text(host, contact));
-      if (progress === undefined) tell();
-      else progress.during(tell);
+    const say = (text: string) => {
+      if (progress === undefined) io.err(text);
+      else progress.during(() => io.err(text));
     };
+    const onContact = (host: string, contact: Contact) => say(contacts.text(host, contact));
     const onBegin = (run: RunReportSoFar) => {
       if (io.errIsTerminal) io.err(waitingFor(run, controller.config));
       const { hosts } = run;
@@ -85,21 +87,27 @@ export const wait = defineVerb({
         progress = new Progress(io, hosts.length, hosts);
       }
     };
-    const order = { reqid, signal: leave.signal, onBegin, onContact };
+    const notes = new RolloutNotes(controller.config);
+    const onLook = (run: RunReportSoFar) => {
+      const text = notes.text(run);
+      if (text !== "") say(text);
+    };
+    const order = { reqid, signal: leave.signal, onBegin, onLook, onContact };
     const waiting = foundRun(waitFor(controller, caller, order, show), controller.config).finally(
       () => progress?.end(),
     );
     const signal = await firstSignal(STOP_SIGNALS, waiting);
     leave.abort();
     late?.stop();
-    const { results, pending, complete } = await waiting;
+    const run = await waiting;
+    const { results, complete } = run;
     await shown;
     const ended = results.filter(({ state }) => !goesOn(state));
     if (progress !== undefined) await showResults(io, controller.config, ended, as);
     else if (!options.json) io.err(leftOut(ended, as));
     const hint = complete
       ? undefined
-      : screenLine`Still running (or not answered): ${namedHosts(pending)}. To wait again: ${again}`;
+      : screenLine`${stillOut(run)}. To wait again: ${again}`;
     const answer = { ok: 1, results, ...(hint === undefined ? {} : { hint }) };
     if (options.json) await writeLongJson(io, answer);
     io.err(mayHaveRun(results));

@@ -3,6 +3,7 @@ import type { RolloutNews } from "../../controller/runs/rollout-news.ts";
 import type { RunReport } from "../../controller/runs/run.ts";
 import { configArgument, type OwnSetting } from "../../core/config/controller-config.ts";
 import { hostCount, namedHosts } from "../../core/hosts/fold.ts";
+import type { RunReportSoFar } from "../../core/run-report.ts";
 import { shellWord } from "../../core/shell-word.ts";
 import { screenLine } from "../../core/text.ts";
 
@@ -43,6 +44,38 @@ export function resumedText(hands: readonly Hand[]): string {
 export function pausedText(reqid: string, { by, since }: Hand, own: OwnSetting): string {
   const command = `ctrl-exec continue ${reqid}${configArgument(own.file)}`;
   return screenLine`Paused by ${by} at ${since}. To go on: ${command}\n`;
+}
+
+/** Of a detached rollout that nobody carries out: how it goes on. Empty for any other run. */
+export function unattendedText(run: RunReportSoFar, own: OwnSetting): string {
+  if (run.waits_for_api !== true) return "";
+  const { reqid, script, results } = run;
+  const option = configArgument(own.file);
+  const text = `No ctrl-exec-api carries out rollout ${reqid}: it goes on when that runs. If it runs, ACTION=rollout-fail in the log says why it does not.\n`;
+  if (!results.some(({ state }) => state === "queued")) return text;
+  const command = `ctrl-exec run --resume ${reqid} ${shellWord(script)}${option}`;
+  return `${text}To go on without it: ${command}, with the arguments it had after --\n`;
+}
+
+/** What a person hears of who holds a rollout while it is looked at again and again: each piece of news once. */
+export class RolloutNotes {
+  readonly #own: OwnSetting;
+  #pausedSince: string | undefined;
+  #saidUnattended = false;
+
+  constructor(own: OwnSetting) {
+    this.#own = own;
+  }
+
+  /** For stderr; empty if there is nothing new. */
+  text(run: RunReportSoFar): string {
+    const { reqid, paused } = run;
+    const isNewPause = paused !== undefined && paused.since !== this.#pausedSince;
+    this.#pausedSince = paused?.since;
+    const unattended = this.#saidUnattended ? "" : unattendedText(run, this.#own);
+    this.#saidUnattended ||= unattended !== "";
+    return (isNewPause ? pausedText(reqid, paused, this.#own) : "") + unattended;
+  }
 }
 
 /** Why it stopped, and how to go on; empty if it did not stop. @param hasArgs whether the script got any */

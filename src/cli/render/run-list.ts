@@ -6,9 +6,10 @@ import { isoMinutes, parseIso } from "../../core/time.ts";
 import { type TableScreen, tableFor } from "./table.ts";
 
 export function runsTable(io: TableScreen, runs: readonly ShownRun[]): string {
-  const rows = runs.map(({ reqid, started, submitter, script, hosts, paused }) => {
+  const rows = runs.map(({ reqid, started, submitter, script, hosts, ...run }) => {
     const [which, result] = howItWent(hosts);
-    const whole = paused === undefined ? result : `${result}, paused`;
+    const hands = [run.paused && "paused", run.waits_for_api && "waits for ctrl-exec-api"];
+    const whole = [result, ...hands].filter(Boolean).join(", ");
     return [reqid, shownTime(started), submitter, script, which, whole];
   });
   return tableFor(io, ["REQID", "STARTED", "USER", "SCRIPT", "HOSTS", "RESULT"], rows);

@@ -59,7 +59,7 @@ export async function askAgain(
       silent.set(host, notHeardOf({ ...running, started }, why));
     } else if (alive && told.unheard) silent.set(host, waitedFor(report, host, why));
   });
-  if (!alive && !(await record(controller, report, [...heard.values()], account))) {
+  if (!(await recordHeard(controller, report, alive, [...heard.values()], account))) {
     for (const [host, { bare, target }] of heard) {
       if (bare !== undefined) heard.set(host, { result: bare, target });
     }
@@ -79,8 +79,26 @@ function notHeardOf(before: RunResult, why: string): RunResult {
 
 /** It may not have begun there: only the run's process knows. */
 function waitedFor(report: RunReportSoFar, host: string, why: string): RunResult {
-  const error = `cannot be asked now: ${why}; the process that began the run still waits for it`;
+  const who = report.waits_for_api ? "ctrl-exec-api asks it again" : STILL_WAITS;
+  const error = `cannot be asked now: ${why}; ${who}`;
   return withoutResult(report, host, "", { state: "running", error });
+}
+
+const STILL_WAITS = "the process that began the run still waits for it";
+
+/** Unless a living process does. Resolves with false if that was tried, and the record does not have them. */
+async function recordHeard(
+  controller: Controller,
+  report: RunReportSoFar,
+  alive: boolean,
+  heard: readonly Heard[],
+  account: ReplyAccount,
+): Promise<boolean> {
+  if (!alive) return await record(controller, report, heard, account);
+  if (!report.waits_for_api) return true;
+  // Whoever goes on with it asks the others again.
+  const ended = heard.filter(({ result }) => !goesOn(result.state));
+  return await record(controller, report, ended, account);
 }
 
 /** Resolves with whether the record has them. */

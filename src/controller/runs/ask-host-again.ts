@@ -57,7 +57,7 @@ export async function askHostAgain(
       : withdrawnResult(report, host, await withdraw(dialler, target, report));
     return result === undefined ? { why: SAYS_NO_MORE, unheard: true } : { result, target };
   }
-  if (outcome.dropped && !alive) {
+  if (outcome.dropped && (!alive || report.waits_for_api)) {
     // It has printed more than an answer may hold. If its process lives, the record will have it in a moment.
     const output = outputs.of(host, account.openReply());
     const late = await lateResult(dialler, target, report, host, output);

@@ -13,6 +13,7 @@ import { type FleetDialler, parallelLimit } from "../fleet/fan-out.ts";
 import type { ReplyAccount } from "../fleet/reply-budget.ts";
 import type { ListedHost, RecordedRun } from "../store/ports/runs.ts";
 import { askAgain, type HeardRun } from "./ask-again.ts";
+import { isUnattended } from "./recorded-run.ts";
 
 /** For all of them together, if nobody says otherwise. */
 const LEARN_MS = 5000;
@@ -31,6 +32,8 @@ export interface LearnedRun {
   readonly completed: string | null;
   /** Whose end is not known, because they could not be asked. */
   readonly unheard: readonly string[];
+  /** As in its report. */
+  readonly waits_for_api?: true;
 }
 
 /**
@@ -74,7 +77,7 @@ class Lesson {
     try {
       const found = await this.#controller.store.runs.readOpen(reqid, account);
       if (found === undefined) return undefined;
-      if (found.alive) return null;
+      if (!isUnattended(found)) return null;
       return learnedOf(await this.#ask(found, account));
     } catch (thrown) {
       if (thrown instanceof CtrlExecError) return undefined;
@@ -106,7 +109,8 @@ function hurried(dialler: FleetDialler): FleetDialler {
 
 function learnedOf({ report, unheard }: HeardRun): LearnedRun {
   const hosts = report.results.map(listedHost);
-  return { hosts, completed: report.completed, unheard: [...unheard.keys()] };
+  const { completed, waits_for_api } = report;
+  return { hosts, completed, unheard: [...unheard.keys()], ...(waits_for_api && { waits_for_api }) };
 }
 
 function listedHost(result: RunReportSoFar["results"][number]): ListedHost {

@@ -31,6 +31,8 @@ export interface RunPage extends Omit<ListedRuns, "runs"> {
 export interface ShownRun extends ListedRun {
   /** A rollout of which no batch begins. */
   readonly paused?: RolloutWish;
+  /** A rollout that nobody carries out until ctrl-exec-api runs. */
+  readonly waits_for_api?: true;
   /** Hosts that could not be asked how it ended there: they are shown as they were known last. */
   readonly unheard?: readonly string[];
 }
@@ -168,6 +170,7 @@ function withLearned(run: PlacedRun, learned: LearnedRun | null | undefined): Pl
     ...run,
     hosts,
     completed: learned === undefined ? run.completed : learned.completed,
+    ...(learned?.waits_for_api && { waits_for_api: true }),
     ...(unheard.length === 0 ? {} : { unheard }),
   };
 }

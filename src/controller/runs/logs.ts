@@ -1,5 +1,6 @@
 /** What the script of a run has printed, for `logs`. */
 import { inParallel } from "../../core/in-parallel.ts";
+import type { RunReportSoFar } from "../../core/run-report.ts";
 import type { Caller } from "../access/authorize.ts";
 import type { Controller } from "../control-host.ts";
 import { parallelLimit } from "../fleet/fan-out.ts";
@@ -18,6 +19,8 @@ export interface LogOrder {
   /** Called once, before the first event, with the hosts that are read. */
   readonly onHosts?: (hosts: readonly string[]) => void;
   readonly onContact?: ContactSink;
+  /** Called once, if it is a rollout that nobody carries out. */
+  readonly onUnattended?: ((run: RunReportSoFar) => void) | undefined;
 }
 
 /** A host whose output is not known to its end, and why. */
@@ -43,6 +46,7 @@ export async function readLogs(
   try {
     const hosts = hostsOf(log.report, order.host === undefined ? [] : [order.host]);
     order.onHosts?.(hosts);
+    log.rollout.tellUnattended(order.onUnattended);
     const gaps: LogGap[] = [];
     const limit = follow ? parallelLimit(controller.config) : 1;
     await inParallel(hosts, limit, async (host) => {

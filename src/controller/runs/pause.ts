@@ -1,6 +1,7 @@
 /** Lets no batch of a rollout begin, until somebody continues it. */
 import { configArgument } from "../../core/config/controller-config.ts";
 import { CtrlExecError } from "../../core/errors.ts";
+import type { RunReportSoFar } from "../../core/run-report.ts";
 import { isoSeconds } from "../../core/time.ts";
 import type { Caller } from "../access/authorize.ts";
 import type { Controller } from "../control-host.ts";
@@ -10,22 +11,24 @@ import { recordedRun } from "./recorded-run.ts";
 /**
  * What has begun goes on; whoever carries the rollout out hears of it before its next batch.
  *
+ * @returns the rollout, of which it may be known that nobody carries it out now
  * @throws CtrlExecError `denied`, `not-found`, or `bad-request` if nobody carries it out
  */
 export async function pauseRollout(
   controller: Controller,
   caller: Caller,
   reqid: string,
-): Promise<void> {
+): Promise<RunReportSoFar> {
   await authorizeRun(controller, caller, { action: "pause", reqid });
-  await mustGoOn(controller, reqid, "pause");
+  const report = await mustGoOn(controller, reqid, "pause");
   const { log, now, store } = controller;
   const { username: user } = caller;
   const { pause } = await store.rollouts.wishes(reqid);
   // Whoever paused it first did it.
-  if (pause !== undefined) return;
+  if (pause !== undefined) return report;
   await store.rollouts.wish(reqid, "pause", { by: user, since: isoSeconds(now()) });
   log({ event: "rollout-pause", reqid, user });
+  return report;
 }
 
 /** @throws CtrlExecError as pauseRollout(), and `bad-request` if it is not paused */
@@ -33,26 +36,27 @@ export async function continueRollout(
   controller: Controller,
   caller: Caller,
   reqid: string,
-): Promise<void> {
+): Promise<RunReportSoFar> {
   await authorizeRun(controller, caller, { action: "continue", reqid });
-  await mustGoOn(controller, reqid, "continue");
+  const report = await mustGoOn(controller, reqid, "continue");
   const { log, store } = controller;
   if (!(await store.rollouts.takeBack(reqid, "pause"))) {
     throw cannot(controller, "continue", reqid, "it is not paused");
   }
   log({ event: "rollout-continue", reqid, user: caller.username });
+  return report;
 }
 
 async function mustGoOn(
   controller: Controller,
   reqid: string,
   verb: "pause" | "continue",
-): Promise<void> {
+): Promise<RunReportSoFar> {
   const found = await recordedRun(controller, reqid);
   if (found.rollout === undefined) {
     throw cannot(controller, verb, reqid, "it is not done a few hosts at a time");
   }
-  if (found.alive || found.detached) return;
+  if (found.alive || found.detached) return found.report;
   const { complete } = found.report;
   throw cannot(controller, verb, reqid, complete ? "it has ended" : "nobody carries it out");
 }

@@ -3,6 +3,11 @@ import { type Controller, openReplies } from "../control-host.ts";
 import type { RecordedRun } from "../store/ports/runs.ts";
 import { noSuchRun } from "./authorize-run.ts";
 
+/** Nobody waits for its hosts now, so whoever wants to know of them asks their agents. */
+export function isUnattended({ alive, report }: RecordedRun): boolean {
+  return !alive || report.waits_for_api === true;
+}
+
 /** Undefined if there is no such run. @throws CtrlExecError `busy`, `storage`, or `damaged` */
 export async function findRun(
   controller: Controller,

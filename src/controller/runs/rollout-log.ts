@@ -1,4 +1,5 @@
 /** What is told of a rollout beside its hosts, and when a host's batch begins: read from its record while it goes on. */
+import type { RunReportSoFar } from "../../core/run-report.ts";
 import type { RolloutMessage } from "../../core/wire/run-messages.ts";
 import { pause } from "../../system/deadline.ts";
 import { type Controller, openReplies } from "../control-host.ts";
@@ -15,6 +16,7 @@ const READ_EVERY_MS = 10_000;
 export class RolloutLog {
   readonly #controller: Controller;
   readonly #found: RecordedRun;
+  #onUnattended: ((run: RunReportSoFar) => void) | undefined;
   /** The look at the record that is under way: one for all who wait. */
   #looking: Promise<RecordedRun> | undefined;
   /** What was read last. */
@@ -24,6 +26,12 @@ export class RolloutLog {
   constructor(controller: Controller, found: RecordedRun) {
     this.#controller = controller;
     this.#found = found;
+  }
+
+  /** @param tell called once, if it is seen that nobody carries it out */
+  tellUnattended(tell: ((run: RunReportSoFar) => void) | undefined): void {
+    this.#onUnattended = tell;
+    this.#look(this.#found);
   }
 
   get isRollout(): boolean {
@@ -61,6 +69,12 @@ export class RolloutLog {
     }
   }
 
+  #look({ report }: RecordedRun): void {
+    if (report.waits_for_api !== true) return;
+    this.#onUnattended?.(report);
+    this.#onUnattended = undefined;
+  }
+
   async #lookLater(signal: AbortSignal): Promise<RecordedRun> {
     this.#looking ??= this.#lookAndPause(signal).finally(() => {
       this.#looking = undefined;
@@ -88,6 +102,7 @@ export class RolloutLog {
       const found = await runs.readOpen(reqid, account);
       if (found === undefined) throw noSuchRun(reqid);
       this.#seen = { version, at: began, found };
+      this.#look(found);
       const took = performance.now() - began;
       if (goesOn(found)) await pause(Math.max(LOOK_EVERY_MS, LOOK_SHARE * took), signal);
       return found;

@@ -5,6 +5,7 @@ import type { Caller } from "../access/authorize.ts";
 import { type Controller, openReplies } from "../control-host.ts";
 import { askAgain } from "./ask-again.ts";
 import { authorizeRun, noSuchRun } from "./authorize-run.ts";
+import { isUnattended } from "./recorded-run.ts";
 
 export interface RunToShow {
   readonly reqid: string;
@@ -31,7 +32,7 @@ export async function showRun(
   void needed?.finally(() => account.close());
   const found = await controller.store.runs.readOpen(reqid, account);
   if (found === undefined) throw noSuchRun(reqid);
-  if (found.alive && !live) return found.report;
+  if (!isUnattended(found) && !live) return found.report;
   try {
     return (await askAgain(controller, found, account)).report;
   } catch (thrown) {

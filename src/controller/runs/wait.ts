@@ -14,6 +14,8 @@ export interface WaitOrder {
   readonly signal: AbortSignal;
   /** Called once, with the run as it is before the wait. */
   readonly onBegin?: (run: RunReportSoFar) => void;
+  /** Called again and again, with the run as it is then. */
+  readonly onLook?: (run: RunReportSoFar) => void;
   readonly onContact?: ContactSink;
 }
 
@@ -27,7 +29,7 @@ export interface WaitOrder {
 export async function waitFor(
   controller: Controller,
   caller: Caller,
-  { reqid, signal, onBegin, onContact }: WaitOrder,
+  { reqid, signal, onBegin, onLook, onContact }: WaitOrder,
   onResult: (result: RunResult) => void,
 ): Promise<RunReportSoFar> {
   await authorizeRun(controller, caller, { action: "read", reqid });
@@ -43,6 +45,7 @@ export async function waitFor(
   };
   for await (const run of watchRun(controller, reqid, signal, noteAway)) {
     if (last === undefined) onBegin?.(run);
+    onLook?.(run);
     last = run;
     for (const result of run.results) {
       if (told.has(result.host) || goesOn(result.state)) continue;

@@ -3,6 +3,7 @@ import type { RunReportSoFar } from "../../core/run-report.ts";
 import { type Controller, openReplies } from "../control-host.ts";
 import { askAgain, type HeardRun } from "./ask-again.ts";
 import { noSuchRun } from "./authorize-run.ts";
+import { isUnattended } from "./recorded-run.ts";
 
 /**
  * The least time between two looks at the record; also at least twenty times as long as reading it took the last time.
@@ -41,7 +42,7 @@ export async function* watchRun(
       const found = await controller.store.runs.readOpen(reqid, account);
       if (found === undefined) throw noSuchRun(reqid);
       const took = performance.now() - looked;
-      const asked = !found.alive && found.open.length > 0 && !last;
+      const asked = isUnattended(found) && found.open.length > 0 && !last;
       const heard = asked
         ? await askAgain(controller, found, account)
         : { report: found.report, unheard: new Map<string, string>() };

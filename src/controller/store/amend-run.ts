@@ -51,7 +51,9 @@ export async function amendRun(
     const known = [...resultsOf(run), ...over];
     const before = new Map(known.map((result) => [result.host, result]));
     const results = run.hosts.flatMap((host) => news.get(host) ?? before.get(host) ?? []);
-    const complete = pendingHosts(run.hosts, results).length === 0;
+    // Its last check may be missing: whoever goes on with it says when it is over.
+    const isOver = detached !== "waits";
+    const complete = isOver && pendingHosts(run.hosts, results).length === 0;
     const completed = completedAt(results, run.completed ?? isoSeconds(now()));
     const json = recordJson({
       ...run,

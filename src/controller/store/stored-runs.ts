@@ -95,7 +95,7 @@ export async function readOpenRun(
   const alive = found.alive || detached;
   const told = reportOf(context.config, found);
   // What was wished of one with which nobody goes on is over.
-  const report = alive ? await withPause(context, told) : told;
+  const report = alive ? await withHands(context, told, detached) : told;
   const asked = askedHosts(found.run);
   const begun = begunOn(found);
   const waiting = new Set(waitingHosts(found.run));
@@ -109,9 +109,20 @@ export function recordVersion({ config }: StoreContext, reqid: string): string {
   return fileVersion(recordFile(config, reqid));
 }
 
-async function withPause(context: StoreContext, report: RunReportSoFar): Promise<RunReportSoFar> {
-  const { pause: paused } = await new FileRollouts(context).wishes(report.reqid);
-  return paused === undefined ? report : { ...report, paused };
+/** In whose hands it is. @param detached the process that wrote its record last has ended, or was stopped for long */
+async function withHands(
+  context: StoreContext,
+  report: RunReportSoFar,
+  detached: boolean,
+): Promise<RunReportSoFar> {
+  const rollouts = new FileRollouts(context);
+  const { pause: paused } = await rollouts.wishes(report.reqid);
+  const waits = detached && !(await rollouts.isOwned(report.reqid));
+  return {
+    ...report,
+    ...(paused && { paused }),
+    ...(waits && ({ waits_for_api: true } as const)),
+  };
 }
 
 function begunOn({ run: { hosts, begun = [] }, alive }: FoundRun): ReadonlyMap<string, string> {

@@ -306,6 +306,77 @@ test("killed in the middle of a check, it hears how that ends, and no check star
   }
 });
 
+test("while ctrl-exec-api is away every command says so, and the same of each host; then it goes on", async () => {
+  using shut = await Gate.shut(gate);
+  const api = await TestApi.start(control);
+  const reqid = await detach("slow", "--batch", "2");
+  await until("the first batch runs", () => ran("begun").length === 2);
+  await api.stop("SIGKILL");
+  const waiting = new Running("ctrl-exec", control.withSetting(["wait", reqid]));
+  const logs = control.withSetting(["logs", reqid, "web-04", "--follow"]);
+  const following = new Running("ctrl-exec", logs);
+  const nobody = `No ctrl-exec-api carries out rollout ${reqid}: it goes on when that runs.`;
+  await waiting.seen(new RegExp(nobody));
+  await following.seen(new RegExp(nobody));
+  await shut.open();
+  // Each host ends where it was asked; nobody carries the rollout on.
+  await waiting.outSeen(/==> web-0[12] .*\n==> web-0[12] /);
+  const { out, err } = await control.run("status", [reqid]);
+  expect(out.match(/^==> \S+ +\[\w+/gm)?.map((header) => header.split("[")[1])).toEqual([
+    ...["OK", "OK", "QUEUED", "QUEUED"],
+  ]);
+  expect(err).toContain("2 of 4 hosts done; queued: web-[03-04]; ");
+  const resume = `To go on without it: ctrl-exec run --resume ${reqid} slow --config ${control.config}, with the`;
+  expect(err).toContain(nobody);
+  expect(err).toContain(resume);
+  const [listed] = JSON.parse(
+    (await control.mustRun("list-runs", ["--json", "--limit", "1"])).out,
+  ) as [Pick<Shown, "hosts"> & { hosts: { state: string }[]; waits_for_api?: true }];
+  expect(listed.waits_for_api).toBe(true);
+  expect(listed.hosts.map(({ state }) => state)).toEqual(["ended", "ended", "queued", "queued"]);
+  const late = await control.run("wait", [reqid, "--timeout", "0"]);
+  expect(late.status).toBe(124);
+  expect(late.err).toContain(nobody);
+  expect(late.err).toContain("\nQueued: web-[03-04]. To wait again: ");
+  for (const verb of ["pause", "continue"]) {
+    const said = await control.mustRun(verb, [reqid]);
+    expect(said.err).toStartWith(nobody);
+  }
+  expect(waiting.child.exitCode).toBeNull();
+  await using _again = await TestApi.start(control);
+  expect([await waiting.ended(), await following.ended()]).toEqual([0, 0]);
+  for (const { err: said } of [waiting, following]) expect(said.split(nobody)).toHaveLength(2);
+  expect(await states(reqid)).toBe("ended ended ended ended");
+  expect((await control.run("status", [reqid])).err).not.toContain(nobody);
+});
+
+test("the check of a last batch that ended while ctrl-exec-api was away is made", async () => {
+  using shut = await Gate.shut(gate);
+  const api = await TestApi.start(control);
+  const reqid = await detach("slow", "--batch", "4", "--check", "deploy");
+  await until("all run it", () => ran("begun").length === 4);
+  await api.stop("SIGKILL");
+  await shut.open();
+  await until("all have ended", async () => (await states(reqid)) === "ended ended ended ended");
+  // The ends are recorded by whoever has asked.
+  await control.run("list-runs");
+  expect(ran()).toEqual([]);
+  await using _again = await TestApi.start(control);
+  await until("it is over", () => left(reqid).length === 0);
+  expect(ran()).toEqual(HOSTS);
+});
+
+test("who waits is told that the rollout is paused, and by whom", async () => {
+  await using _api = await TestApi.start(control);
+  const reqid = await detach("deploy", "--batch", "1", "--pause", "2s");
+  await control.mustRun("pause", [reqid, "--username", "bob"]);
+  const waiting = new Running("ctrl-exec", control.withSetting(["wait", reqid]));
+  await waiting.seen(/^Paused by bob at \S+\. To go on: ctrl-exec continue /m);
+  await control.mustRun("cancel", [reqid]);
+  await waiting.ended();
+  expect(waiting.err.split("Paused by")).toHaveLength(2);
+});
+
 test("cancelled while ctrl-exec-api is away, it does not go on, and its arguments go", async () => {
   const api = await TestApi.start(control);
   const reqid = await detach("deploy", "--batch", "1", "--pause", "1h");

@@ -269,10 +269,11 @@ class ToldRun {
     const outcomes = this.#outcomes.flatMap((outcome) => outcome ?? []);
     const isOver = outcomes.length === this.#outcomes.length && this.#batchesAreTold;
     if (!isOver || this.#isTold) return;
-    const { reqid, started, completed } = this.#run.log.report;
+    const { report, rollout } = this.#run.log;
+    const { reqid, started, completed } = report;
     const ended = this.#lastEnd ?? parseIso(completed ?? "") ?? now;
     const ms = ended.getTime() - (parseIso(started) ?? ended).getTime();
-    const summary = summaryOf(reqid, outcomes, Math.max(0, ms));
+    const summary = { ...summaryOf(reqid, outcomes, Math.max(0, ms)), ...rollout.end };
     this.#isTold = true;
     await this.#tell(summary, { isLast: !this.#mayGoOn });
   }

@@ -65,4 +65,8 @@ export const rolloutAnswer = z.object({
     .string()
     .optional()
     .describe("Why the rollout stopped, and after which batch; absent if it did not stop."),
+  checking: z
+    .string()
+    .optional()
+    .describe("The id of a check's run, if that was not waited for to its end: it may go on."),
 });

@@ -1,6 +1,7 @@
 /** What event streams and downloads take, and what a message of a stream says (core/wire/run-messages.ts). */
 import { z } from "zod";
 import { OUTPUT_STREAMS } from "../core/run-event.ts";
+import { rolloutAnswer } from "./rollout-schemas.ts";
 import { runResult } from "./schemas.ts";
 
 export const outputQuery = z.object({
@@ -86,5 +87,10 @@ export const runMessage = z.discriminatedUnion("event", [
         "How many hosts have each outcome: ok, failed, cancelled, never-ran, unknown, lost, running.",
       ),
     took: z.string().describe("Milliseconds with their unit: 42ms."),
+    recorded: z
+      .boolean()
+      .optional()
+      .describe("Of a rollout: whether the process that carried it out has completed its record."),
+    rollout: rolloutAnswer.optional().describe("How far a rollout came; absent of any other run."),
   }),
 ]);

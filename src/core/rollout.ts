@@ -20,6 +20,23 @@ export const rolloutSetting = z.object({
 });
 export type RolloutSetting = Frozen<z.output<typeof rolloutSetting>>;
 
+/** How far a rollout came. */
+export interface RolloutReport {
+  readonly batches: number;
+  readonly begun: number;
+  /** How many hosts are `not-started`. */
+  readonly not_started: number;
+  /** Why it stopped, and after which batch; absent if it did not. */
+  readonly stopped?: string;
+  /** The run of its last check, if nobody waits for that any more. */
+  readonly checking?: string;
+}
+
+/** Where it stopped. @param begun how many of its batches have begun */
+export function stoppedWhere(begun: number, batches: number): string {
+  return begun === 0 ? "before batch 1" : `after batch ${begun} of ${batches}`;
+}
+
 /** All at once; any failure stops it. */
 export const PLAIN_ROLLOUT: RolloutSetting = {
   batch: [{ percent: 100 }],

@@ -55,6 +55,8 @@ export async function askYesNo(io: Io, question: string, signal?: AbortSignal): 
   signal?.addEventListener("abort", stop, { once: true });
   const answer = await lines.next();
   signal?.removeEventListener("abort", stop);
+  // The end of the input (Ctrl-D) ends no line.
+  if (answer === undefined && signal?.aborted !== true) io.err("\n");
   lines.close();
   return /^y(es)?$/i.test(answer?.trim() ?? "");
 }

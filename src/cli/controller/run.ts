@@ -1,10 +1,11 @@
 import type { Contact } from "../../controller/fleet/contact-watch.ts";
-import type { RunUnderWay } from "../../controller/runs/run.ts";
+import type { RunReport, RunUnderWay } from "../../controller/runs/run.ts";
 import { startRun } from "../../controller/runs/start-run.ts";
 import { configArgument } from "../../core/config/controller-config.ts";
 import { CtrlExecError } from "../../core/errors.ts";
 import { HOST_HINT } from "../../core/hosts/parse-expression.ts";
 import { type RunResult, runFailed } from "../../core/run-result.ts";
+import { goesOn } from "../../core/run-state.ts";
 import { defineVerb } from "../command/command.ts";
 import { rightsAreLent } from "../command/lent-rights.ts";
 import { durationOption } from "../command/numbers.ts";
@@ -212,7 +213,7 @@ export const run = defineVerb({
       if (reader.hasGone) return 1;
       await view.close(report, performance.now() - begun);
       if (unwritten !== "") io.err(`${unwritten}${carriedOut}\n`);
-      if (signal !== undefined)
+      if (signal !== undefined && mayGoOn(report))
         io.err("Stopped waiting. Scripts that have started keep running.\n");
       io.err(stoppedText(report, script, args.length > 0, controller.config));
       io.err(mayHaveRun(results));
@@ -240,6 +241,12 @@ export const run = defineVerb({
     }
   },
 });
+
+/** Whether something of it may run on, although nobody waits for it here. */
+function mayGoOn({ results, rollout }: RunReport): boolean {
+  const isOut = results.some(({ state }) => goesOn(state) || state === "unknown");
+  return isOut || rollout?.checking !== undefined;
+}
 
 const MAX_SECONDS = 2_000_000;
 

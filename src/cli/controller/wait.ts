@@ -105,9 +105,7 @@ export const wait = defineVerb({
     const ended = results.filter(({ state }) => !goesOn(state));
     if (progress !== undefined) await showResults(io, controller.config, ended, as);
     else if (!options.json) io.err(leftOut(ended, as));
-    const hint = complete
-      ? undefined
-      : screenLine`${stillOut(run)}. To wait again: ${again}`;
+    const hint = complete ? undefined : screenLine`${stillOut(run)}. To wait again: ${again}`;
     const answer = { ok: 1, results, ...(hint === undefined ? {} : { hint }) };
     if (options.json) await writeLongJson(io, answer);
     io.err(mayHaveRun(results));

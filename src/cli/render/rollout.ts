@@ -86,11 +86,16 @@ export function stoppedText(
   own: OwnSetting,
 ): string {
   if (rollout?.stopped === undefined) return "";
-  const { stopped, not_started: left } = rollout;
-  const why = screenLine`Stopped ${stopped}\n`;
+  const { stopped, not_started: left, checking } = rollout;
+  const option = configArgument(own.file);
+  const check =
+    checking === undefined
+      ? ""
+      : `Its check was not waited for, and may go on; see: ctrl-exec status ${checking}${option}\n`;
+  const why = screenLine`Stopped ${stopped}\n` + check;
   if (left === 0) return why;
   const args = hasArgs ? " -- ..." : "";
-  const command = `ctrl-exec run --resume ${reqid} ${shellWord(script)}${configArgument(own.file)}`;
+  const command = `ctrl-exec run --resume ${reqid} ${shellWord(script)}${option}`;
   return `${why}${hostCount(left)} not started. To go on: ${command}${args}\n`;
 }
 

@@ -76,7 +76,11 @@ export function runView(
     return foldedView(io, own, total, progress, as);
   }
   const isLive = live || (io.outIsTerminal && total <= MAX_UNFOLDED && !as.quiet && !as.onlyFailed);
-  if (noLive || !isLive) return blocksView(io, own, progress, as);
+  if (noLive || !isLive) {
+    // Whoever wants less of it on a terminal is told how it went all the same.
+    const isSummedUp = io.outIsTerminal && !noLive && total > 1;
+    return blocksView(io, own, progress, as, isSummedUp);
+  }
   const output = total === 1 ? wholeOutput(io) : liveLines(io, labels);
   return liveView(io, own, total, progress, output, as);
 }
@@ -115,7 +119,13 @@ function jsonStreamView(io: Io, own: OwnSetting, progress: Progress): RunView {
 }
 
 /** A block for each host as it answers: what a pipe gets, and what 1.0 showed everywhere. */
-function blocksView(io: Io, own: OwnSetting, progress: Progress, as: ShownAs): RunView {
+function blocksView(
+  io: Io,
+  own: OwnSetting,
+  progress: Progress,
+  as: ShownAs,
+  isSummedUp: boolean,
+): RunView {
   const blocks = new RunBlocks(io, own);
   return {
     show: (result) =>
@@ -126,9 +136,9 @@ function blocksView(io: Io, own: OwnSetting, progress: Progress, as: ShownAs): R
       }),
     note: forAPerson(io, progress),
     ...ofRollout(io, own, progress),
-    async close({ results }) {
+    async close({ reqid, results }, ms) {
       await showLeft(io, own, blocks, results, as);
-      io.err(leftOut(results, as));
+      io.err(leftOut(results, as) + (isSummedUp ? runSummary(io, reqid, results, ms) : ""));
     },
     end: () => progress.end(),
   };

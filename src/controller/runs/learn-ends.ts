@@ -110,7 +110,12 @@ function hurried(dialler: FleetDialler): FleetDialler {
 function learnedOf({ report, unheard }: HeardRun): LearnedRun {
   const hosts = report.results.map(listedHost);
   const { completed, waits_for_api } = report;
-  return { hosts, completed, unheard: [...unheard.keys()], ...(waits_for_api && { waits_for_api }) };
+  return {
+    hosts,
+    completed,
+    unheard: [...unheard.keys()],
+    ...(waits_for_api && { waits_for_api }),
+  };
 }
 
 function listedHost(result: RunReportSoFar["results"][number]): ListedHost {

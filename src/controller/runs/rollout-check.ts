@@ -20,6 +20,7 @@ export class RolloutCheck {
   readonly #ask: (run: RunUnderWay) => Promise<RunReport>;
   /** The one that is under way. */
   #checking: string | undefined;
+  #givenUp: string | undefined;
 
   /** @param ask waits for a run, unless the rollout is given up meanwhile */
   constructor(
@@ -30,6 +31,11 @@ export class RolloutCheck {
     this.#parts = parts;
     this.#halt = halt;
     this.#ask = ask;
+  }
+
+  /** The run of one that is not waited for any more, and that nobody has ended. */
+  get givenUp(): string | undefined {
+    return this.#givenUp;
   }
 
   /** Somebody has cancelled the rollout. */
@@ -80,9 +86,12 @@ export class RolloutCheck {
     this.#checking = own;
     const asking = this.#ask(check);
     this.#halt.hear(await owned.wishes());
-    const { results } = await asking;
+    const { results, givenUp } = await asking;
+    // Nobody knows yet how it ends there, nor that it fails.
+    if (givenUp) this.#givenUp = this.#checking;
     this.#checking = undefined;
     // Some are not waited for when it was cancelled.
-    return this.#halt.isLeft || results.length < hosts.length ? undefined : results;
+    const isOver = !givenUp && !this.#halt.isLeft && results.length === hosts.length;
+    return isOver ? results : undefined;
   }
 }

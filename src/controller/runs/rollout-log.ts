@@ -1,4 +1,5 @@
 /** What is told of a rollout beside its hosts, and when a host's batch begins: read from its record while it goes on. */
+import { type RolloutReport, stoppedWhere } from "../../core/rollout.ts";
 import type { RunReportSoFar } from "../../core/run-report.ts";
 import type { RolloutMessage } from "../../core/wire/run-messages.ts";
 import { pause } from "../../system/deadline.ts";
@@ -47,6 +48,21 @@ export class RolloutLog {
   begunHosts(told: number): readonly string[] {
     const messages = this.#found.rollout?.told?.slice(0, told) ?? [];
     return messages.flatMap((message) => (message.event === "batch" ? message.hosts : []));
+  }
+
+  /** How far it came, and whether its record was completed, as far as was read last; undefined if it is no rollout. */
+  get end(): { readonly recorded: boolean; readonly rollout: RolloutReport } | undefined {
+    const { rollout, report, closed } = this.#seen?.found ?? this.#found;
+    if (rollout === undefined) return undefined;
+    const batches = rollout.batches.length;
+    const { begun, told = [] } = rollout;
+    const left = report.results.filter(({ state }) => state === "not-started").length;
+    const reason = told.flatMap((each) => (each.event === "stopped" ? each.reason : [])).at(-1);
+    // A process that was killed has told nothing.
+    const lost = left > 0 ? `${stoppedWhere(begun, batches)}: ctrl-exec ended` : undefined;
+    const stopped = reason ?? lost;
+    const far = { batches, begun, not_started: left };
+    return { recorded: closed, rollout: stopped === undefined ? far : { ...far, stopped } };
   }
 
   /** Its agent knows nothing of a host that waits for its batch. @returns whether it had to wait */

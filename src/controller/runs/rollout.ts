@@ -5,6 +5,7 @@
 import { asCtrlExecError, inOneLine } from "../../core/errors.ts";
 import { hostCount } from "../../core/hosts/fold.ts";
 import { formatHostPort } from "../../core/net/host-name.ts";
+import { stoppedWhere } from "../../core/rollout.ts";
 import { type RunResult, runFailed, withoutResult } from "../../core/run-result.ts";
 import { isSendableName } from "../../core/script-name.ts";
 import { firstOf } from "../../core/text.ts";
@@ -157,6 +158,7 @@ export class Rollout implements RunUnderWay {
     const rejoined = isBegun ? new RejoinedBatch(this.#parts, this.#halt) : undefined;
     for (const result of (await rejoined?.leaveOut(batch.filter(isOpen))) ?? []) this.#keep(result);
     const open = batch.filter(isOpen);
+    let isEnded = true;
     onNews({ event: "batch", ...news });
     this.#begun = news.batch;
     if (open.length > 0) {
@@ -182,13 +184,15 @@ export class Rollout implements RunUnderWay {
       );
       this.#asking = run;
       await run.begin(false, this.#over);
-      await this.#ask(run);
+      isEnded = (await this.#ask(run)).givenUp !== true;
     }
     if (this.#halt.isLeft) return;
     const results = batch.flatMap(({ label }) => this.#results.get(label) ?? []);
     const failed = results.filter(runFailed).length;
     const wasTold = isBegun && before?.told.findLast(isOfBatch)?.event === "batch-end";
-    if (!wasTold) this.#tell({ event: "batch-end", batch: news.batch, of: news.of, failed });
+    // Of hosts that run on, nobody knows how they end.
+    if (isEnded && !wasTold)
+      this.#tell({ event: "batch-end", batch: news.batch, of: news.of, failed });
     // Whoever has cancelled it counts, not that its hosts have failed then.
     this.#halt.hear(await this.#parts.owned.wishes());
     if (rejoined?.refusal !== undefined) this.#halt.stop(rejoined.refusal);
@@ -269,8 +273,7 @@ export class Rollout implements RunUnderWay {
       await owned.leave();
       return { reqid: this.reqid, results: this.#told(), recorded: true };
     }
-    const where =
-      this.#begun === 0 ? "before batch 1" : `after batch ${this.#begun} of ${batches.length}`;
+    const where = stoppedWhere(this.#begun, batches.length);
     const stopped = this.#halt.why && withoutToken(`${where}: ${this.#halt.why}`, body.token);
     let left = 0;
     for (const { label } of targets) {
@@ -279,7 +282,11 @@ export class Rollout implements RunUnderWay {
       const error = `the rollout stopped ${stopped}`;
       this.#keep(withoutResult(body, label, "", { state: "not-started", error }));
     }
-    const rollout = { batches: batches.length, begun: this.#begun, not_started: left };
+    const checking = this.#check.givenUp;
+    const rollout = {
+      ...{ batches: batches.length, begun: this.#begun, not_started: left },
+      ...(checking !== undefined && { checking }),
+    };
     if (stopped !== undefined) {
       const { reqid, script } = body;
       this.#host.log({ event: "rollout-stop", count: left, reason: stopped, reqid, script });

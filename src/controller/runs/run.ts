@@ -3,6 +3,7 @@ import { CtrlExecError } from "../../core/errors.ts";
 import type { Fault } from "../../core/fault.ts";
 import { inParallel } from "../../core/in-parallel.ts";
 import { formatHostPort } from "../../core/net/host-name.ts";
+import type { RolloutReport } from "../../core/rollout.ts";
 import type { RunEvent } from "../../core/run-event.ts";
 import { droppedBytes, type RunResult, withoutResult } from "../../core/run-result.ts";
 import { goesOn } from "../../core/run-state.ts";
@@ -30,18 +31,10 @@ export interface RunReport {
   readonly results: readonly RunResult[];
   /** Whether its record has all results completely; failures are logged. */
   readonly recorded: boolean;
+  /** Set if some hosts are not waited for any more, and may have no end yet. */
+  readonly givenUp?: true;
   /** Set if it was done a few hosts at a time. */
   readonly rollout?: RolloutReport;
-}
-
-/** How far a rollout came. */
-export interface RolloutReport {
-  readonly batches: number;
-  readonly begun: number;
-  /** How many hosts are `not-started`. */
-  readonly not_started: number;
-  /** Why it stopped, and after which batch; absent if it did not. */
-  readonly stopped?: string;
 }
 
 /** A run, or a rollout, that was accepted. */
@@ -272,13 +265,14 @@ export class Run implements RunUnderWay {
     this.#isAsking = false;
     this.#progress.stop();
     const { body, targets, record } = this.#parts;
-    for (const target of targets) {
-      if (this.#results.has(target)) continue;
+    const givenUp = targets.filter((target) => !this.#results.has(target));
+    for (const target of givenUp) {
       this.#keep(target, givenUpResult(body, target, this.#progress, why));
     }
     const recorded = await record.close();
     const results = targets.flatMap((target) => this.#results.get(target) ?? []);
-    return { reqid: this.reqid, results, recorded };
+    const report = { reqid: this.reqid, results, recorded };
+    return givenUp.length === 0 ? report : { ...report, givenUp: true };
   }
 
   /** @param heard undefined if the host was given up */

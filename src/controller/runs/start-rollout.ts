@@ -114,7 +114,8 @@ function awaited(controller: Controller, reqid: string): RunUnderWay {
     resolve();
   };
   const finished = Promise.race([follow(), givenUp]).then(() => {
-    return { reqid, results, recorded: true };
+    const report = { reqid, results, recorded: true };
+    return gone.signal.aborted ? ({ ...report, givenUp: true } as const) : report;
   });
   return { reqid, finished, abandon: async () => giveUp(), giveUpUnheard: giveUp };
 }

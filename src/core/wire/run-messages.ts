@@ -3,6 +3,7 @@
  * `run --json-stream`, and what the API's event streams say.
  */
 import { isUtf8 } from "node:buffer";
+import type { RolloutReport } from "../rollout.ts";
 import { OUTPUT_STREAMS, type OutputStream, type RunEvent } from "../run-event.ts";
 import { countOutcomes, type RunOutcome } from "../run-outcome.ts";
 import type { RunResult } from "../run-result.ts";
@@ -80,6 +81,7 @@ export interface SummaryMessage {
   readonly outcomes: Readonly<Record<string, number>>;
   readonly took: string;
   readonly recorded?: boolean;
+  readonly rollout?: RolloutReport;
   /** How to come back to the run, if it may go on. */
   readonly hint?: string;
 }

@@ -173,12 +173,29 @@ describe("on a terminal", () => {
     session.type(CTRL_C);
     await session.ended();
     expect(session.signal).toBe("SIGINT");
+    // Nothing of it runs.
+    expect(session.screen).not.toContain("Stopped waiting");
     const [, reqid = ""] = /Run (\w{16})/.exec(session.screen) ?? [];
     expect(session.screen).toContain(
       `3 hosts not started. To go on: ctrl-exec run --resume ${reqid} deploy `,
     );
     expect(ran()).toEqual(["web-01", "web-02"]);
     expect(await recorded(reqid)).toEqual(left("web-03", "web-04", "web-05"));
+  });
+
+  test("Ctrl-C in a check: it has not failed, and may go on", async () => {
+    using shut = await Gate.shut(gate);
+    const session = onTerminal("deploy", "--batch", "2", "--check", "slow");
+    await until("the check runs", () => ran("begun").length === 2);
+    session.type(CTRL_C);
+    await session.ended();
+    const { screen } = session;
+    expect(screen).toContain("Stopped waiting. Scripts that have started keep running.\r\n");
+    expect(screen).not.toContain("failed on");
+    const pattern = /Its check was not waited for, and may go on; see: ctrl-exec status (\w{16}) /;
+    const [, check = ""] = pattern.exec(screen) ?? [];
+    await shut.open();
+    expect((await control.run("wait", [check])).status).toBe(0);
   });
 
   test("each batch after the first is asked for, and anything but yes stops", async () => {
@@ -211,6 +228,15 @@ describe("on a terminal", () => {
       ...{ host: "web-03", cancelled_by: "ann" },
       error: "this run was cancelled by ann before it came here",
     });
+  });
+
+  test("Ctrl-D at the question: what is shown next begins a line", async () => {
+    const session = onTerminal("deploy", "--batch", "3", "--confirm");
+    await session.seen(/Go on with batch 2 of 2/);
+    session.type("\u0004");
+    expect(await session.ended()).toBe(3);
+    expect(session.screen).toMatch(/\[y\/N\] (?:\^D\x08\x08)?\r\n==> /);
+    expect(ran()).toEqual(HOSTS.slice(0, 3));
   });
 
   test("Ctrl-C at the question", async () => {

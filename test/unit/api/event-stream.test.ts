@@ -6,7 +6,7 @@ import { sendEvents } from "../../../src/api/event-stream.ts";
 import { openRunLog } from "../../../src/controller/runs/run-log.ts";
 import type { RolloutFacts } from "../../../src/controller/store/ports/runs.ts";
 import { PLAIN_ROLLOUT } from "../../../src/core/rollout.ts";
-import type { RunResult } from "../../../src/core/run-result.ts";
+import { type RunResult, withoutResult } from "../../../src/core/run-result.ts";
 import { isoSeconds } from "../../../src/core/time.ts";
 import type { RolloutMessage } from "../../../src/core/wire/run-messages.ts";
 import { until } from "../../support/folder.ts";
@@ -450,6 +450,32 @@ describe("a host of a rollout", () => {
     await end(stage);
     await sent;
     expect(reader.events).toEqual(["batch", "start", "end", "summary"]);
+  });
+
+  test("the summary says how far it came, and why it stopped, also after a kill", async () => {
+    const reason = "after batch 1 of 2: 1 host failed";
+    const far = { batches: 2, begun: 1, not_started: 1 };
+    for (const isKilled of [false, true]) {
+      const waiting = [HOST];
+      await using stage = await stageOf(runsThrough, ["db-01"], {
+        ...{ ...PLAIN_ROLLOUT, waiting, batches: [[1], [0]], begun: 1, told },
+      });
+      const { record } = stage;
+      record.add(resultOf("db-01", { exit: 1 }));
+      if (isKilled) await record.leave();
+      else {
+        record.tell({ event: "stopped", reason, not_started: 1 });
+        const error = `the rollout stopped ${reason}`;
+        record.add(withoutResult(resultOf(HOST), HOST, "", { state: "not-started", error }));
+        await record.close();
+      }
+      const { reader, sent } = await stage.client();
+      await sent;
+      expect(reader.messages.at(-1)?.data).toMatchObject({
+        ...{ event: "summary", recorded: !isKilled, outcomes: { failed: 1, "not-started": 1 } },
+        rollout: { ...far, stopped: isKilled ? "after batch 1 of 2: ctrl-exec ended" : reason },
+      });
+    }
   });
 });
 

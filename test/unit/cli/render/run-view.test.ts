@@ -231,6 +231,9 @@ describe("which results are shown, and how much of them", () => {
   test("--only failed on a terminal, of few hosts and of many", async () => {
     const few = await shown(["a", "b"], {}, SCREEN, exits, { onlyFailed: true });
     expect(few.early).toBe(`${header("b", 1)}b out\n`);
+    expect(few.err).toBe(
+      `1 of 2 hosts did not fail: not shown\n2 hosts: 1 ok, 1 failed; 4.2s; req:${REQID}\n`,
+    );
     const many = await shown(SIX, {}, SCREEN, exits, { onlyFailed: true });
     expect(many.out).toBe(`${header("b", 1)}b out\n${header("e", 3)}e out\n`);
     expect(many.err).toBe(
@@ -240,9 +243,12 @@ describe("which results are shown, and how much of them", () => {
 
   test("--quiet: headers alone", async () => {
     const piped = await shown(["a", "b"], {}, {}, exits, { quiet: true });
-    expect(piped.out).toBe(header("b", 1) + header("a"));
+    expect([piped.out, piped.err]).toEqual([header("b", 1) + header("a"), ""]);
     const few = await shown(["a", "b"], {}, SCREEN, exits, { quiet: true });
     expect(few.out).toBe(piped.out);
+    expect(few.err).toBe(`2 hosts: 1 ok, 1 failed; 4.2s; req:${REQID}\n`);
+    const one = await shown(["a"], {}, SCREEN, exits, { quiet: true });
+    expect([one.out, one.err]).toEqual([header("a"), ""]);
     const many = await shown(SIX, {}, SCREEN, { e: 3 }, { quiet: true });
     expect(many.out).toBe(`${header("a-d,f (5)").replace("a-d", "a,b,c,d")}${header("e", 3)}`);
   });
@@ -254,6 +260,7 @@ describe("which results are shown, and how much of them", () => {
         .map((host) => `${header(host)}${host} out\n`)
         .join(""),
     );
+    expect(many.err).toBe(`6 hosts: 6 ok; 4.2s; req:${REQID}\n`);
     const few = await shown(["a", "b"], {}, SCREEN, {}, { fold: false });
     expect(few.out).toStartWith("a | a out\nb | b out\n");
   });

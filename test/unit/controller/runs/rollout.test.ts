@@ -368,6 +368,38 @@ describe("paused", () => {
   });
 });
 
+describe("of whom nobody waits any more", () => {
+  const told = () => news.map(({ event }) => event);
+
+  test("in a batch, its hosts are not said to have ended or failed", async () => {
+    using gate = await Gate.shut(fleet.folder.join("gate"));
+    const rollout = await start({ script: "slow", rollout: { batch: [{ hosts: 2 }] } });
+    await until("the batch runs", () => has("web-01", "begun") && has("web-02", "begun"));
+    await rollout.abandon("it was stopped");
+    const { results, rollout: report } = await rollout.finished;
+    expect(results.map(({ state }) => state === "not-started")).toEqual([false, false, true, true]);
+    expect(report).toEqual({
+      ...{ batches: 2, begun: 1, not_started: 2 },
+      stopped: "after batch 1 of 2: it was stopped",
+    });
+    expect(told()).toEqual(["batch", "stopped"]);
+    await gate.open();
+  });
+
+  test("in its check, that has not failed, and may go on", async () => {
+    using gate = await Gate.shut(fleet.folder.join("gate"));
+    const rollout = await start({ rollout: { ...ONE, check: "slow" } });
+    await until("the check runs", () => has("web-01", "begun"));
+    await rollout.abandon("it was stopped");
+    const { rollout: report } = await rollout.finished;
+    expect(report?.stopped).toBe("after batch 1 of 4: it was stopped");
+    const check = await show(report?.checking ?? "");
+    expect([check.script, check.hosts]).toEqual(["slow", ["web-01"]]);
+    expect(told()).toEqual(["batch", "batch-end", "stopped"]);
+    await gate.open();
+  });
+});
+
 test("one whose process is stopped, and may go on at any moment, is not resumed by another", async () => {
   const rollout = await start({ rollout: { ...ONE, pause: 600 } });
   await until("it pauses", () => heard.length === 1);

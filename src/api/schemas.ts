@@ -225,8 +225,10 @@ export const cancelAnswer = z.object({
     z.object({
       host: z.string(),
       status: z
-        .enum(["ended", "running", "not-running", "failed"])
-        .describe("running: some of it could not be ended, see left."),
+        .enum(["ended", "running", "not-running", "will-not-start", "failed"])
+        .describe(
+          "running: some of it could not be ended, see left. will-not-start: it had not started there, and will not.",
+        ),
       left: z.int().describe("How many processes could not be ended."),
       error: z
         .string()

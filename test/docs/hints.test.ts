@@ -30,7 +30,7 @@ const FOREIGN = new Set(["list", "now"]);
 
 /** What stands after a program's name where a sentence speaks of it: `ctrl-exec gave up`, `ctrl-exec is`. */
 const PROSE = new Set(
-  "and can ctrl-exec-api do ended gave goes hold holds is keeps listens of or pairing runs start stopped takes was with".split(
+  "and asks can carries ctrl-exec-api do ended gave goes hold holds is keeps listens of or pairing runs start stopped takes was with".split(
     " ",
   ),
 );

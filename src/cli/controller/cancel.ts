@@ -1,6 +1,8 @@
 import { type CancelResult, cancelRun } from "../../controller/runs/cancel.ts";
 import { configArgument } from "../../core/config/controller-config.ts";
+import { namedHosts } from "../../core/hosts/fold.ts";
 import { screenLine } from "../../core/text.ts";
+import { Deadline } from "../../system/deadline.ts";
 import { defineVerb } from "../command/command.ts";
 import { durationOption } from "../command/numbers.ts";
 import { writeJson } from "../render/json.ts";
@@ -11,6 +13,9 @@ import { cliCaller, openRecords } from "./setting.ts";
 
 const USUAL_GRACE = 10;
 const MAX_GRACE = 3600;
+
+/** An agent may be stopped, or wait until the grace is over: somebody who waits for it is told of that. */
+const LATE_MS = 1000;
 
 export const cancel = defineVerb({
   positionals: "<reqid> [<host>...]",
@@ -52,30 +57,33 @@ export const cancel = defineVerb({
     const say = (line: string) => {
       if (!options.json) io.out(line);
     };
-    const cancelling = cancelRun(
-      controller,
-      caller,
-      order,
-      (result, waited) => say(lineOf(result, waited, again)),
-      () => say(screenLine`Rollout ${reqid}: ended, no further batch begins\n`),
-    );
-    const results = await foundRun(cancelling, controller.config);
+    const unheard = new Set<string>();
+    const late = new Deadline(LATE_MS, () => {
+      const hosts = namedHosts([...unheard]);
+      if (unheard.size > 0) io.err(screenLine`Waiting for ${hosts}: no answer yet\n`);
+    });
+    const onResult = (result: CancelResult) => {
+      unheard.delete(result.host);
+      say(lineOf(result, again));
+    };
+    const news = {
+      onStopped: () => say(screenLine`Rollout ${reqid}: ended, no further batch begins\n`),
+      onAsk: (asked: readonly string[]) => {
+        for (const host of asked) unheard.add(host);
+        late.restart();
+      },
+    };
+    const cancelling = cancelRun(controller, caller, order, onResult, news);
+    const results = await foundRun(cancelling, controller.config).finally(() => late.stop());
     if (options.json) writeJson(io, { ok: 1, results });
     return results.every(({ status }) => status !== "failed" && status !== "running") ? 0 : 1;
   },
 });
 
-/**
- * @param waited its batch had not begun
- * @param again asks how it ended
- */
-export function lineOf(
-  { host, status, left, error }: CancelResult,
-  waited: boolean,
-  again: string,
-): string {
+/** @param again asks how it ended */
+export function lineOf({ host, status, left, error }: CancelResult, again: string): string {
   if (error !== undefined) return screenLine`${host}: not cancelled: ${error}\n`;
-  if (status === "not-running" && waited) return screenLine`${host}: will not start\n`;
+  if (status === "will-not-start") return screenLine`${host}: will not start\n`;
   if (status === "not-running") return screenLine`${host}: not running\n`;
   if (status === "ended") return screenLine`${host}: ended\n`;
   if (left === 0)

@@ -1,6 +1,7 @@
 import type { Contact } from "../../controller/fleet/contact-watch.ts";
 import { readLogs } from "../../controller/runs/logs.ts";
 import { configArgument } from "../../core/config/controller-config.ts";
+import { namedHosts } from "../../core/hosts/fold.ts";
 import { OUTPUT_STREAMS, type OutputStream, type RunEvent } from "../../core/run-event.ts";
 import type { RunReportSoFar } from "../../core/run-report.ts";
 import { screenLine } from "../../core/text.ts";
@@ -13,10 +14,12 @@ import { cancelledText } from "../render/cancelled.ts";
 import { ContactNotes } from "../render/contact-notes.ts";
 import { liveLines } from "../render/live-lines.ts";
 import { type LiveOutput, wholeOutput } from "../render/live-output.ts";
-import { unattendedText } from "../render/rollout.ts";
+import { RolloutNotes } from "../render/rollout.ts";
 import { callerOptions, commonOptions, controllerOptions } from "./options.ts";
 import { foundRun, runIdArgument } from "./run-id.ts";
 import { cliCaller, openRecords } from "./setting.ts";
+
+const QUEUED = "queued: the script has not started there yet";
 
 export const logs = defineVerb({
   positionals: "<reqid> [<host>]",
@@ -55,9 +58,15 @@ export const logs = defineVerb({
     const contacts = new ContactNotes(again);
     const onContact = (from: string, contact: Contact) => io.err(contacts.text(from, contact));
     const { follow } = options;
-    const onUnattended = (run: RunReportSoFar) => io.err(unattendedText(run, controller.config));
-    const heard = { onHosts, onContact, onUnattended };
-    const order = { reqid, host, follow, signal: leave.signal, ...heard };
+    const notes = new RolloutNotes(controller.config);
+    const onLook = (run: RunReportSoFar) => {
+      const text = notes.text(run);
+      if (text !== "") io.err(text);
+    };
+    const onUnstarted = (from: string, state: "queued" | "not-started", why?: string) =>
+      view.unstarted(from, state === "queued" ? QUEUED : `not started: ${why}`);
+    const listener = { onHosts, onContact, onLook, onUnstarted };
+    const order = { reqid, host, follow, signal: leave.signal, ...listener };
     const hear = reader.heldBack((from: string, event: RunEvent) => view.hear(from, event));
     const told = readLogs(controller, caller, order, (...event) => hear?.(...event));
     const reading = foundRun(told, controller.config);
@@ -78,6 +87,8 @@ class LogView {
   readonly #streams: readonly OutputStream[];
   #output: LiveOutput | undefined;
   readonly #tellsEnds: boolean;
+  /** Hosts where the script has printed nothing because it has not started, by the reason. */
+  readonly #unstarted = new Map<string, string[]>();
   #hosts: readonly string[] = [];
 
   /** @param tellsEnds somebody waits for them */
@@ -101,13 +112,24 @@ class LogView {
       this.#io.err(screenLine`ctrl-exec: ${host}: ${size} of ${event.stream} dropped\n`);
     } else if (event.kind === "end") {
       this.#end(host);
+      const { state, error } = event.end;
+      if (state === "never-ran") this.unstarted(host, `never ran: ${error}`);
       if (!this.#tellsEnds || !event.end.cancelled) return;
       this.#io.err(screenLine`ctrl-exec: ${host}: ${cancelledText(event.end)}\n`);
     }
   }
 
+  unstarted(host: string, why: string): void {
+    const others = this.#unstarted.get(why);
+    if (others === undefined) this.#unstarted.set(why, [host]);
+    else others.push(host);
+  }
+
   close(): void {
     for (const host of this.#hosts) this.#end(host);
+    for (const [why, hosts] of this.#unstarted) {
+      this.#io.err(screenLine`ctrl-exec: ${namedHosts(hosts)}: ${why}\n`);
+    }
   }
 
   /** In a file, one host's output is exact: a line that has not ended is not completed. */

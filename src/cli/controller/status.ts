@@ -1,12 +1,13 @@
 import { showRun } from "../../controller/runs/status.ts";
 import type { RunReportSoFar } from "../../core/run-report.ts";
 import { runFailed } from "../../core/run-result.ts";
+import type { RunState } from "../../core/run-state.ts";
 import { forOneLine } from "../../core/text.ts";
 import { defineVerb } from "../command/command.ts";
 import { writeLongJson } from "../render/json.ts";
 import { mayHaveRun } from "../render/may-have-run.ts";
 import { pendingStates } from "../render/pending.ts";
-import { RolloutNotes, resumedText } from "../render/rollout.ts";
+import { leftText, RolloutNotes, resumedText } from "../render/rollout.ts";
 import { showResults } from "../render/shown-results.ts";
 import { callerOptions, commonOptions, controllerOptions, shownOptions } from "./options.ts";
 import { openOutput } from "./output-files.ts";
@@ -50,6 +51,7 @@ export const status = defineVerb({
       io.err(`${forOneLine(summary(run))}\n`);
       if (run.resumed_by !== undefined) io.err(resumedText(run.resumed_by));
       io.err(new RolloutNotes(controller.config).text(run));
+      io.err(leftText(run, controller.config));
     }
     io.err(mayHaveRun(run.results));
     const unwritten = (await files?.end()) ?? "";
@@ -60,10 +62,15 @@ export const status = defineVerb({
 
 function summary(run: RunReportSoFar): string {
   const { script, hosts, results, pending, complete, completed, started } = run;
-  const unknown = results.filter(({ state }) => state === "unknown").length;
-  const done = hosts.length - pending.length - unknown;
-  const count = `${done} of ${hosts.length} hosts done`;
-  const text = `${script}: ${count}${unknown === 0 ? "" : `, ${unknown} unknown`}`;
+  const countOf = (wanted: RunState) => results.filter(({ state }) => state === wanted).length;
+  const [unknown, left] = [countOf("unknown"), countOf("not-started")];
+  const done = hosts.length - pending.length - unknown - left;
+  const counts = [
+    `${done} of ${hosts.length} hosts done`,
+    ...(unknown === 0 ? [] : [`${unknown} unknown`]),
+    ...(left === 0 ? [] : [`${left} not started`]),
+  ];
+  const text = `${script}: ${counts.join(", ")}`;
   const parts = complete ? [`${text} at ${completed}`] : [text, ...pendingStates(run)];
   return [...parts, ...(started === "" ? [] : [`started at ${started}`])].join("; ");
 }

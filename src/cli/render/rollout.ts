@@ -49,12 +49,22 @@ export function pausedText(reqid: string, { by, since }: Hand, own: OwnSetting):
 /** Of a detached rollout that nobody carries out: how it goes on. Empty for any other run. */
 export function unattendedText(run: RunReportSoFar, own: OwnSetting): string {
   if (run.waits_for_api !== true) return "";
-  const { reqid, script, results } = run;
-  const option = configArgument(own.file);
+  const { reqid, results } = run;
   const text = `No ctrl-exec-api carries out rollout ${reqid}: it goes on when that runs. If it runs, ACTION=rollout-fail in the log says why it does not.\n`;
   if (!results.some(({ state }) => state === "queued")) return text;
-  const command = `ctrl-exec run --resume ${reqid} ${shellWord(script)}${option}`;
-  return `${text}To go on without it: ${command}, with the arguments it had after --\n`;
+  return `${text}To go on without it: ${resuming(run, own)}\n`;
+}
+
+/** How to go on with hosts that a rollout has left; empty if there are none. */
+export function leftText(run: RunReportSoFar, own: OwnSetting): string {
+  const isLeft = run.results.some(({ state }) => state === "not-started");
+  return isLeft ? `To go on: ${resuming(run, own)}\n` : "";
+}
+
+/** No record has the arguments. */
+function resuming({ reqid, script }: RunReportSoFar, own: OwnSetting): string {
+  const option = configArgument(own.file);
+  return `ctrl-exec run --resume ${reqid} ${shellWord(script)}${option}, with the arguments it had after --`;
 }
 
 /** What a person hears of who holds a rollout while it is looked at again and again: each piece of news once. */

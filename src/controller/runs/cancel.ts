@@ -31,10 +31,10 @@ export interface CancelOrder {
 export interface CancelResult {
   readonly host: string;
   /**
-   * `ended`: what ran there was ended. `running`: not all of it could be. `not-running`: nothing of it ran there.
-   * `failed`: see the error.
+   * `ended`: what ran there was ended. `running`: not all of it could be. `not-running`: nothing of it ran there any
+   * more. `will-not-start`: it had not started there, and will not. `failed`: see the error.
    */
-  readonly status: "ended" | "running" | "not-running" | "failed";
+  readonly status: "ended" | "running" | "not-running" | "will-not-start" | "failed";
   /** How many processes could not be ended; 0 if the agent did not say. */
   readonly left: number;
   /** There if `failed`: no answer, an agent that cannot cancel, or one that does not know the run. */
@@ -54,8 +54,7 @@ const SAYS_NO_MORE = "its agent does not know this run, and says no more; cancel
  * Ends a rollout, and asks every agent whose host has no recorded end, or one that nobody has seen or that has left something, and records
  * how it ended there, and that nothing is left, unless a living process does.
  *
- * @param onResult called once per host, as they answer, with whether its batch had not begun
- * @param onStopped called if it is a rollout, that nobody goes on with now
+ * @param onResult called once per host, as they answer
  * @returns the results in the order of the run's hosts
  * @throws CtrlExecError `denied`, `not-found`, `bad-request` for what cannot be read, a host that is not in the run, or
  * if nobody is meant
@@ -64,8 +63,8 @@ export async function cancelRun(
   controller: Controller,
   caller: Caller,
   { reqid, hosts, except, grace }: CancelOrder,
-  onResult: (result: CancelResult, waited: boolean) => void,
-  onStopped: () => void = () => undefined,
+  onResult: (result: CancelResult) => void,
+  { onStopped, onAsk }: CancelNews = {},
 ): Promise<readonly CancelResult[]> {
   const asked = readRunHosts(hosts, except);
   await authorizeRun(controller, caller, { action: "cancel", reqid });
@@ -73,21 +72,34 @@ export async function cancelRun(
   const before = await recordedRun(controller, reqid);
   const stops = isWhole && (await mayBegin(controller, before));
   const found = stops ? await stopRollout(controller, caller, reqid) : before;
-  if (stops) onStopped();
+  if (stops) onStopped?.();
   const waiting = new Set(stops || !before.report.complete ? found.rollout?.waiting : []);
   const wanted = await chosenOfRun(controller, caller, found.report, asked);
   const ending = { grace, username: caller.username };
   const told = new Map<string, CancelResult>();
-  await endOn(controller, found, wanted, ending, isWhole, (result) => {
+  const tell = (result: CancelResult) => {
     told.set(result.host, result);
-    onResult(result, waiting.has(result.host));
+    onResult(result);
+  };
+  const whole = { ...ending, noBatches: isWhole, onAsk };
+  await endOn(controller, found, wanted, whole, (result) => {
+    const waits = result.status === "not-running" && waiting.has(result.host);
+    tell(waits ? { ...result, status: "will-not-start" } : result);
   });
   for (const result of await endCheck(controller, found, wanted, ending)) {
-    if (told.get(result.host)?.status !== "not-running") continue;
-    told.set(result.host, result);
-    onResult(result, waiting.has(result.host));
+    // The script has run there, and its check has not begun.
+    if (result.status === "will-not-start") continue;
+    if (told.get(result.host)?.status === "not-running") tell(result);
   }
   return wanted.flatMap((host) => told.get(host) ?? []);
+}
+
+/** What else is heard of it. */
+export interface CancelNews {
+  /** Called if it is a rollout, that nobody goes on with now. */
+  readonly onStopped?: () => void;
+  /** Called before the hosts are asked, with those that are: each of them has a result later. */
+  readonly onAsk?: ((hosts: readonly string[]) => void) | undefined;
 }
 
 export interface Ending {
@@ -107,7 +119,8 @@ export async function endRun(
   const there = new Set(wanted ?? found.report.hosts);
   const hosts = found.open.map(({ host }) => host).filter((host) => there.has(host));
   const told: CancelResult[] = [];
-  await endOn(controller, found, hosts, ending, true, (result) => void told.push(result));
+  const whole = { ...ending, noBatches: true };
+  await endOn(controller, found, hosts, whole, (result) => void told.push(result));
   return told;
 }
 
@@ -138,18 +151,22 @@ async function stopRollout(
   return await recordedRun(controller, reqid);
 }
 
-/** @param noBatches hosts that wait for their batch have been told of already */
+interface EndOrder extends Ending, Pick<CancelNews, "onAsk"> {
+  /** No batch begins any more. */
+  readonly noBatches: boolean;
+}
+
 async function endOn(
   controller: Controller,
   found: RecordedRun,
   wanted: readonly string[],
-  ending: Ending,
-  noBatches: boolean,
+  { noBatches, onAsk, ...ending }: EndOrder,
   onResult: (result: CancelResult) => void,
 ): Promise<void> {
   const { report, alive } = found;
   const { reqid } = report;
   const open = new Map(mayRunOn(found, noBatches).map((each) => [each.host, each]));
+  onAsk?.(wanted.filter((host) => open.has(host)));
   const dialler = patient(openDialler(controller), ending.grace);
   const told: CancelResult[] = [];
   await inParallel(wanted, parallelLimit(controller.config), async (host) => {
@@ -161,7 +178,7 @@ async function endOn(
     told.push(result);
     onResult(result);
   });
-  const isOver = ({ status }: CancelResult) => status === "ended" || status === "not-running";
+  const isOver = ({ status }: CancelResult) => status !== "running" && status !== "failed";
   const over = told.filter(isOver).map(({ host }) => host);
   await noteNothingLeft(controller, reqid, over);
   if (!alive && told.some(({ status }) => status !== "failed"))
@@ -235,7 +252,7 @@ function toldIn(outcome: HostOutcome): Told {
 function withdrawn(withdrawal: Withdrawal): Told {
   switch (withdrawal) {
     case "never-ran":
-      return { status: "not-running", left: 0 };
+      return { status: "will-not-start", left: 0 };
     case "unknown":
       return failed(NOT_KNOWN);
     case "known":

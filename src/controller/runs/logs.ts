@@ -19,8 +19,10 @@ export interface LogOrder {
   /** Called once, before the first event, with the hosts that are read. */
   readonly onHosts?: (hosts: readonly string[]) => void;
   readonly onContact?: ContactSink;
-  /** Called once, if it is a rollout that nobody carries out. */
-  readonly onUnattended?: ((run: RunReportSoFar) => void) | undefined;
+  /** Called with a rollout that is followed, whenever it was looked at. */
+  readonly onLook?: (run: RunReportSoFar) => void;
+  /** Called for a host where the script has not started, and so has printed nothing. @param why if it never will */
+  readonly onUnstarted?: (host: string, state: "queued" | "not-started", why?: string) => void;
 }
 
 /** A host whose output is not known to its end, and why. */
@@ -41,18 +43,21 @@ export async function readLogs(
   order: LogOrder,
   onEvent: RunSink,
 ): Promise<readonly LogGap[]> {
-  const { reqid, follow, signal, onContact } = order;
+  const { reqid, follow, signal, onContact, onUnstarted } = order;
   const log = await openRunLog(controller, caller, reqid);
   try {
     const hosts = hostsOf(log.report, order.host === undefined ? [] : [order.host]);
     order.onHosts?.(hosts);
-    log.rollout.tellUnattended(order.onUnattended);
+    if (follow) log.rollout.hearLooks(order.onLook);
     const gaps: LogGap[] = [];
     const limit = follow ? parallelLimit(controller.config) : 1;
     await inParallel(hosts, limit, async (host) => {
       if (signal.aborted) return;
       const gap = await log.read(host, { follow, signal, onContact, left: true }, onEvent);
-      if (gap !== undefined) gaps.push({ host, why: gap.why });
+      const left = log.notStarted(host);
+      if (left !== undefined) onUnstarted?.(host, "not-started", left.error);
+      if (gap?.isQueued) onUnstarted?.(host, "queued");
+      else if (gap !== undefined) gaps.push({ host, why: gap.why });
     });
     // Whoever leaves waits for nothing.
     if (!signal.aborted) await log.learn();

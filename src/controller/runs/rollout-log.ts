@@ -17,7 +17,7 @@ const READ_EVERY_MS = 10_000;
 export class RolloutLog {
   readonly #controller: Controller;
   readonly #found: RecordedRun;
-  #onUnattended: ((run: RunReportSoFar) => void) | undefined;
+  #onLook: ((run: RunReportSoFar) => void) | undefined;
   /** The look at the record that is under way: one for all who wait. */
   #looking: Promise<RecordedRun> | undefined;
   /** What was read last. */
@@ -29,10 +29,11 @@ export class RolloutLog {
     this.#found = found;
   }
 
-  /** @param tell called once, if it is seen that nobody carries it out */
-  tellUnattended(tell: ((run: RunReportSoFar) => void) | undefined): void {
-    this.#onUnattended = tell;
-    this.#look(this.#found);
+  /** @param onLook called now, and whenever the record was read again. Never of a run that is no rollout */
+  hearLooks(onLook: ((run: RunReportSoFar) => void) | undefined): void {
+    if (!this.isRollout) return;
+    this.#onLook = onLook;
+    onLook?.(this.#found.report);
   }
 
   get isRollout(): boolean {
@@ -65,6 +66,11 @@ export class RolloutLog {
     return { recorded: closed, rollout: stopped === undefined ? far : { ...far, stopped } };
   }
 
+  /** Whether the host waited for its batch when the log was opened. */
+  isQueued(host: string): boolean {
+    return isQueued(this.#found, host);
+  }
+
   /** Its agent knows nothing of a host that waits for its batch. @returns whether it had to wait */
   async untilBegun(host: string, signal: AbortSignal): Promise<boolean> {
     let found = this.#found;
@@ -83,12 +89,6 @@ export class RolloutLog {
       if (found.rollout === undefined || !goesOn(found) || signal.aborted) return;
       found = await this.#lookLater(signal);
     }
-  }
-
-  #look({ report }: RecordedRun): void {
-    if (report.waits_for_api !== true) return;
-    this.#onUnattended?.(report);
-    this.#onUnattended = undefined;
   }
 
   async #lookLater(signal: AbortSignal): Promise<RecordedRun> {
@@ -118,7 +118,7 @@ export class RolloutLog {
       const found = await runs.readOpen(reqid, account);
       if (found === undefined) throw noSuchRun(reqid);
       this.#seen = { version, at: began, found };
-      this.#look(found);
+      this.#onLook?.(found.report);
       const took = performance.now() - began;
       if (goesOn(found)) await pause(Math.max(LOOK_EVERY_MS, LOOK_SHARE * took), signal);
       return found;

@@ -45,7 +45,11 @@ export interface Gap {
   readonly answered: boolean;
   /** Its agent is older than 1.1, and never says more. */
   readonly isLast?: boolean;
+  /** It has not been asked, or has not begun it: nothing is missing yet. */
+  readonly isQueued?: boolean;
 }
+
+const QUEUED: Gap = { why: "it has not begun there yet", answered: true, isQueued: true };
 
 const NOT_KNOWN = "its agent does not know this run, or is older than 1.1";
 
@@ -133,6 +137,7 @@ export class RunLog {
     }
     const open = this.#found.asked.find((each) => each.host === host);
     if (open === undefined) return { why: NOT_KNOWN, answered: false, isLast: true };
+    if (!reading.follow && this.rollout.isQueued(host)) return QUEUED;
     const waited = reading.follow && (await this.rollout.untilBegun(host, reading.signal));
     if (waited && (await this.#look(host, reading, onEvent)) === "told") return undefined;
     return await this.#fromAgent(open, reading, onEvent);
@@ -179,6 +184,7 @@ export class RunLog {
       const mayCome = alive || (away && performance.now() < awayAt);
       // It may not have been sent the run yet; older ones do not know the question.
       const knowsRuns = knowsNoSuchRun(outcome);
+      if (!follow && alive && knowsRuns && !this.#found.begun.has(host)) return QUEUED;
       if (!follow || !mayCome) {
         this.#hasNews ||= knowsRuns;
         const isLast = outcome.reply?.status === 404 && !knowsRuns;

@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { newRequestId } from "../../../src/core/request-id.ts";
+import { Running } from "../../support/binary.ts";
 import { ControlHost, type TestAgent } from "../../support/fleet.ts";
 import { until } from "../../support/folder.ts";
 import { isAlive } from "../../support/processes.ts";
@@ -13,6 +14,7 @@ import {
   jsonOf,
   post,
 } from "../../support/raw-agent.ts";
+import { whileStopped } from "../../support/stopped.ts";
 
 let control: ControlHost;
 let good: Identity;
@@ -198,6 +200,20 @@ test("a run that an earlier agent has started is ended too, and so is one that w
   expect(await cancel(reqid, { grace: 1 })).toEqual({ status: "ended", left: 0 });
   expect(pidsIn(file).filter(isAlive)).toEqual([]);
   expect(await result(reqid)).toMatchObject({ status: "done", exit: 5, cancelled: true });
+});
+
+test("whoever cancels is told after a second for whom it waits: an agent may be stopped", async () => {
+  const file = fresh();
+  const args = ["web-01", "waits", "--detach", "--", file];
+  const reqid = (await control.mustRun("run", args)).out.trim();
+  await until("it runs", () => existsSync(file));
+  const cancelling = ["cancel", reqid, "--grace", "0"];
+  let command: Running | undefined;
+  await whileStopped(agent.serving.child.pid, 0, async () => {
+    command = new Running("ctrl-exec", control.withSetting(cancelling));
+    await command.seen(/^Waiting for web-01: no answer yet$/m);
+  });
+  expect([await command?.ended(), command?.out]).toEqual([0, "web-01: ended\n"]);
 });
 
 test("a second one may shorten the grace of the first", async () => {

@@ -87,6 +87,15 @@ test("stops behind the host that failed, says so on every face, and goes on", as
     1,
     expect.stringContaining("web-[04-05] (2)  [NOT-STARTED"),
   ]);
+  expect(shown.err).toMatch(/^deploy: 3 of 5 hosts done, 2 not started at \S+; started at \S+$/m);
+  const goOn = resume.replace(" -- ...", ", with the arguments it had after --");
+  expect(shown.err).toContain(`\nTo go on: ${goOn}\n`);
+  const logs = await control.run("logs", [reqid, "web-04"]);
+  expect(logs).toMatchObject({
+    ...{ out: "", status: 0 },
+    err: `ctrl-exec: web-04: not started: the rollout stopped ${stopped}\n`,
+  });
+  expect((await control.run("logs", [reqid])).err).toContain("ctrl-exec: web-04, web-05: not");
   expect((await control.run("wait", [reqid])).status).toBe(1);
   expect((await control.mustRun("list-runs", ["--limit", "1"])).out).toContain(
     "3/5    failed, not-started",
@@ -181,6 +190,10 @@ describe("on a terminal", () => {
     );
     expect(ran()).toEqual(["web-01", "web-02"]);
     expect(await recorded(reqid)).toEqual(left("web-03", "web-04", "web-05"));
+    const told = JSON.parse((await control.mustRun("cancel", [reqid, "--json"])).out).results;
+    expect(told.map(({ status }: { status: string }) => status)).toEqual(
+      HOSTS.map(() => "not-running"),
+    );
   });
 
   test("Ctrl-C in a check: it has not failed, and may go on", async () => {
@@ -218,6 +231,15 @@ describe("on a terminal", () => {
     ]);
     const lines = HOSTS.slice(2).map((host) => `${host}: will not start`);
     expect([out.trim().split("\n").toSorted(), status]).toEqual([lines, 0]);
+    const again = await control.mustRun("cancel", [reqid, "web-[03-05]", "--json"]);
+    expect(JSON.parse(again.out).results).toEqual(
+      HOSTS.slice(2).map((host) => ({ host, status: "will-not-start", left: 0 })),
+    );
+    const queued = await control.run("logs", [reqid, "web-03"]);
+    expect(queued).toMatchObject({
+      ...{ out: "", status: 0 },
+      err: "ctrl-exec: web-03: queued: the script has not started there yet\n",
+    });
     session.type("y\r");
     expect(await session.ended()).toBe(3);
     expect(ran()).toEqual(["web-01", "web-02"]);
@@ -235,7 +257,7 @@ describe("on a terminal", () => {
     await session.seen(/Go on with batch 2 of 2/);
     session.type("\u0004");
     expect(await session.ended()).toBe(3);
-    expect(session.screen).toMatch(/\[y\/N\] (?:\^D\x08\x08)?\r\n==> /);
+    expect(session.screen).toMatch(/\[y\/N\] .*\r\n==> /);
     expect(ran()).toEqual(HOSTS.slice(0, 3));
   });
 

@@ -24,7 +24,10 @@ function run(states: readonly ("queued" | "running" | "ended" | undefined)[]): R
 
 test.each([
   [["running", undefined, "ended"], "Still running (or not answered): web-01, web-02"],
-  [["running", "queued", "queued"], "Still running (or not answered): web-01; queued: web-02, web-03"],
+  [
+    ["running", "queued", "queued"],
+    "Still running (or not answered): web-01; queued: web-02, web-03",
+  ],
   [["ended", "queued", "queued"], "Queued: web-02, web-03"],
 ] as const)("only what may run is said to run: %#", (states, text) => {
   expect(stillOut(run(states))).toBe(text);

@@ -84,7 +84,7 @@ test.each([
 test.each([
   [
     { status: "withdrawn", known_for: 3600 },
-    { status: "not-running", left: 0 },
+    { status: "will-not-start", left: 0 },
   ],
   [
     { status: "withdrawn", known_for: 0 },

@@ -25,7 +25,8 @@ Options:
   --pair <control-host>  with --agent: pair with it, and start the agent
   --ca-fingerprint <fp>  with --pair: accept only the CA with this fingerprint
   --join-token-file <f>  with --pair: join with the token in this file, without
-                         an operator; the file is removed when that is done
+                         an operator; the file must be private, and is removed
+                         when that is done, or this agent is paired already
   --prefix <dir>         where bin and share are (default /usr/local)
   --root <dir>           install into an image in this folder; start nothing
   --run-tests            before installing, run the new binary's demo here
@@ -876,15 +877,40 @@ restart_unit() {
   fi
 }
 
+# The program refuses such a file itself, but below it reads what the shell has opened.
+check_join_token() {
+  [ -f "$join_token" ] || return 0
+  # shellcheck disable=SC2012 # every system has ls
+  case $(ls -dlL "$join_token") in
+    ???????---*) ;;
+    *)
+      die "Cannot join with $join_token: every user of this host may open it" \
+        "Make it private: chmod 600 $join_token"
+      ;;
+  esac
+}
+
 # The shell opens the file: under sudo, the program would take the caller's own files alone.
 join_with_token() {
-  "$program" join --dispatcher "$controller" --token-file - --timeout 600 <"$join_token" && rm -f "$join_token"
+  "$program" join --dispatcher "$controller" --token-file - --timeout 600 <"$join_token" && drop_join_token
+}
+
+# A link such as /dev/stdin is not the token's file.
+drop_join_token() {
+  if [ -f "$join_token" ] && [ ! -h "$join_token" ]; then
+    rm -f "$join_token"
+  else
+    note "$join_token is not a plain file, and stays"
+  fi
 }
 
 pair_agent() {
   program=$prefix/bin/ctrl-exec-agent
   if [ -x "$program" ] && "$program" pairing-status >/dev/null 2>&1; then
     say 'This agent is paired already.'
+    if [ -n "$join_token" ] && [ -e "$join_token" ]; then
+      step "remove $join_token, which is not needed" drop_join_token
+    fi
     return 0
   fi
   if [ -n "$join_token" ]; then
@@ -1014,6 +1040,7 @@ main() {
   trap 'exit 129' HUP
   trap 'exit 130' INT
   trap 'exit 143' TERM
+  [ -z "$join_token" ] || is_paired || check_join_token
   if [ "$uninstall" = 1 ]; then
     say "Removing ctrl-exec${root:+ from $root}:"
     uninstall_all

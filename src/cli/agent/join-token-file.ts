@@ -18,6 +18,7 @@ const TOKEN_FILE: TypedFile = {
   what: "a join token",
   holds: "a file with the token in one line",
   maxBytes: 4096,
+  isSecret: true,
 };
 
 export interface TypedJoinToken {

@@ -1,9 +1,10 @@
 /** A file that an option names, or standard input: for the caller alone (T62). */
 import { lstatSync, type Stats } from "node:fs";
 import { CtrlExecError } from "../../core/errors.ts";
+import { shellWord } from "../../core/shell-word.ts";
 import { formatBytes } from "../../core/units.ts";
 import { fileProblem } from "../../system/files/files.ts";
-import { readPlainFile } from "../../system/files/plain-file.ts";
+import { type PlainFile, readPlainFile } from "../../system/files/plain-file.ts";
 import { directPath } from "./direct-path.ts";
 
 /** What such an option takes. */
@@ -15,6 +16,8 @@ export interface TypedFile {
   /** `a file with the token in one line` */
   readonly holds: string;
   readonly maxBytes: number;
+  /** Refused if every user of this host may open it, as a private key is. Standard input is the shell's matter. */
+  readonly isSecret?: true;
 }
 
 export const INPUT = "standard input";
@@ -33,16 +36,17 @@ export function readTypedFile(
   caller: number | undefined,
 ): Uint8Array {
   const { maxBytes, option } = file;
-  let bytes: Uint8Array | undefined;
+  let read: PlainFile | undefined;
   try {
-    bytes =
-      caller === undefined
-        ? readPlainFile(path, { maxBytes }).bytes
-        : readOf(caller, path, maxBytes);
+    read =
+      caller === undefined ? readPlainFile(path, { maxBytes }) : readOf(caller, path, maxBytes);
   } catch (cause) {
     if (caller === undefined) throw unusable(file, path, fileProblem(cause));
   }
-  if (bytes !== undefined) return bytes;
+  if (read !== undefined) {
+    if (file.isSecret === true) refuseOpen(file, path, read.stats);
+    return read.bytes;
+  }
   throw new CtrlExecError(
     "usage",
     `Cannot use ${path}: there is no plain file of your own at that path`,
@@ -53,15 +57,24 @@ export function readTypedFile(
 }
 
 /** Undefined if the file is not the caller's. @throws the system's error */
-function readOf(caller: number, path: string, maxBytes: number): Uint8Array | undefined {
+function readOf(caller: number, path: string, maxBytes: number): PlainFile | undefined {
   // Files in /proc have no size, and perhaps no end.
   const isTheirs = (facts: Stats) => facts.isFile() && facts.uid === caller && facts.size > 0;
   const direct = directPath(path);
   if (direct === undefined) return undefined;
   // Before opening it: opening a device may already have an effect.
   if (!isTheirs(lstatSync(direct))) return undefined;
-  const { bytes, stats } = readPlainFile(direct, { maxBytes, noLink: true });
-  return isTheirs(stats) ? bytes : undefined;
+  const file = readPlainFile(direct, { maxBytes, noLink: true });
+  return isTheirs(file.stats) ? file : undefined;
+}
+
+function refuseOpen({ what }: TypedFile, path: string, { mode }: Stats): void {
+  if ((mode & 0o007) === 0) return;
+  const shown = (mode & 0o777).toString(8).padStart(4, "0");
+  const problem = `every user of this host may open it (mode ${shown})`;
+  throw new CtrlExecError("usage", `Cannot take ${what} from ${path}: ${problem}`, {
+    hint: `Make it private: chmod 600 ${shellWord(path)}`,
+  });
 }
 
 /** All of standard input. @throws CtrlExecError `usage` if it is too long */

@@ -21,6 +21,7 @@ const TOKEN_FILE: TypedFile = {
   holds: "a file with the token in one line",
   // Half of the longest environment variable that the system allows.
   maxBytes: 65_536,
+  isSecret: true,
 };
 
 /** @throws CtrlExecError `usage`, also for a file without a token; never shows the file's content */

@@ -296,6 +296,63 @@ describe("a release", () => {
   });
 });
 
+describe("the file of --join-token-file", () => {
+  /** The part of install.sh that pairs, with a program that does as it is told. */
+  async function pair(shell: readonly string[], token: string, agent: string, more = "") {
+    using folder = new TestFolder();
+    folder.script("bin/ctrl-exec-agent", agent);
+    const parts = readFileSync(INSTALLER, "utf8").replace(/\nmain "\$@"\n$/, "\n");
+    const set = `set -eu; dry_run=0 changes=0 running=0 controller=ctrl fingerprint='' root='' names=/x held=/x`;
+    const call = `prefix=${folder.path} join_token=${token}; ${more} pair_agent`;
+    const script = folder.write("parts.sh", `${parts}${set}\n${call}\n`);
+    const { status, out, err } = await runCommand([...shell, script]);
+    return { status, out, err };
+  }
+
+  test.each(SHELLS.map((shell) => [shell.join(" "), shell] as const))(
+    "is removed once the host has joined, or if it is paired already: %s",
+    async (_, shell) => {
+      using folder = new TestFolder();
+      const token = folder.write("token", "cxj1_x\n", 0o600);
+      const unpaired = '[ "$1" = join ] || exit 1';
+      const failed = await pair(shell, token, "exit 1");
+      expect([failed.status, folder.has("token")]).toEqual([1, true]);
+      const joined = await pair(shell, token, `${unpaired}; cat >${folder.join("read")}`);
+      expect([joined.status, folder.has("token")], joined.err).toEqual([0, false]);
+      expect(readFileSync(folder.join("read"), "utf8")).toBe("cxj1_x\n");
+      folder.write("token", "cxj1_x\n", 0o600);
+      const again = await pair(shell, token, "exit 0");
+      expect(again.out).toBe(
+        `This agent is paired already.\n  remove ${token}, which is not needed\n`,
+      );
+      expect([again.status, folder.has("token")]).toEqual([0, false]);
+      expect((await pair(shell, token, "exit 0")).out).toBe("This agent is paired already.\n");
+      symlinkSync(folder.write("real", "cxj1_x\n", 0o600), token);
+      const link = await pair(shell, token, "exit 0");
+      expect(link.out).toEndWith(`note: ${token} is not a plain file, and stays\n`);
+      expect(lstatSync(token).isSymbolicLink()).toBe(true);
+    },
+  );
+
+  test("is refused before anything is done if every user may open it", async () => {
+    using folder = new TestFolder();
+    const token = folder.write("token", "cxj1_x\n", 0o644);
+    symlinkSync(token, folder.join("link"));
+    for (const name of ["token", "link"]) {
+      const path = folder.join(name);
+      const args = ["--agent", "--pair", "c", "--join-token-file", path, "--from", BINARY];
+      const refused = await install([...args, "--dry-run"]);
+      expect([refused.status, refused.out]).toEqual([1, ""]);
+      expect(refused.err).toBe(
+        `install.sh: Cannot join with ${path}: every user of this host may open it\n  Make it private: chmod 600 ${path}\n`,
+      );
+    }
+    chmodSync(token, 0o640);
+    const args = ["--agent", "--pair", "c", "--join-token-file", token, "--from", BINARY];
+    expect((await install([...args, "--dry-run"])).out).toContain("  join c\n");
+  });
+});
+
 describe("refuses, and changes nothing", () => {
   test.each([
     ["without a part", [], 2, "Name what to install"],

@@ -35,7 +35,7 @@ async function tokenOf(host: ControlHost, ...args: string[]): Promise<Made> {
 /** Writes the token where an agent finds it. */
 function written(host: ControlHost, text: string): string {
   count += 1;
-  return host.folder.write(`token-${count}`, `${text}\n`);
+  return host.folder.write(`token-${count}`, `${text}\n`, 0o600);
 }
 
 const joinArgs = (name: string, file: string, more: readonly string[] = [], at = port) => [

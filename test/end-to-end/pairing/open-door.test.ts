@@ -10,7 +10,7 @@ test("hosts join at any time, others wait for an operator, who comes and goes", 
   await using api = await TestApi.start(control);
   const [, port] = await api.running.seen(/ACTION=pairing-mode-start PORT=(\d+)/);
   const { token } = JSON.parse((await control.mustRun("token", ["create", "--json"])).out);
-  const file = control.folder.write("token", token);
+  const file = control.folder.write("token", token, 0o600);
   const web = await control.addAgent("web-01");
   const joined = await web.run("join", [
     ...web.pairingArgs(Number(port)),

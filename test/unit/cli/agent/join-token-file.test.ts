@@ -27,6 +27,19 @@ test("--consume removes the file that was read", async () => {
   expect(consume()).toBe(true);
 });
 
+test("T32 one that every user of the host may open is refused, and stays", async () => {
+  using folder = new TestFolder();
+  const file = folder.write("token", `${TOKEN}\n`, 0o644);
+  for (const consume of [false, true]) {
+    await expect(joinTokenFrom(file, consume, IO)).rejects.toMatchObject({
+      code: "usage",
+      message: `Cannot take a join token from ${file}: every user of this host may open it (mode 0644)`,
+      hint: `Make it private: chmod 600 ${file}`,
+    });
+  }
+  expect(existsSync(file)).toBe(true);
+});
+
 test("T62 what has taken its place meanwhile stays", async () => {
   using folder = new TestFolder();
   const file = folder.write("token", `${TOKEN}\n`, 0o600);

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { chmodSync, mkdirSync, symlinkSync } from "node:fs";
+import { mkdirSync, symlinkSync } from "node:fs";
 import { readTokenFile, tokenOption } from "../../../../src/cli/controller/token.ts";
 import { TestFolder } from "../../../support/folder.ts";
 import { KeptIo } from "../../../support/kept-io.ts";
@@ -10,10 +10,12 @@ describe("--token-file", () => {
   test.each([undefined, self])("has the token in one line (caller %p)", (caller) => {
     using folder = new TestFolder();
     for (const text of ["t0ken", "t0ken\n", "t0ken\r\n"]) {
-      expect(readTokenFile(folder.write("token", text), caller)).toBe("t0ken");
+      expect(readTokenFile(folder.write("token", text, 0o600), caller)).toBe("t0ken");
     }
-    expect(readTokenFile(folder.write("token", " a b=ü "), caller)).toBe(" a b=ü ");
-    expect(readTokenFile(folder.write("token", "x".repeat(65_536)), caller)).toHaveLength(65_536);
+    expect(readTokenFile(folder.write("token", " a b=ü ", 0o600), caller)).toBe(" a b=ü ");
+    expect(readTokenFile(folder.write("token", "x".repeat(65_536), 0o600), caller)).toHaveLength(
+      65_536,
+    );
   });
 
   test.each([
@@ -26,10 +28,25 @@ describe("--token-file", () => {
     ["s3cret".repeat(12_000), "it is longer than 64 KiB"],
   ])("T27 of %p is refused, and not shown", (content, problem) => {
     using folder = new TestFolder();
-    const file = folder.write("token", content);
+    const file = folder.write("token", content, 0o600);
     const read = () => readTokenFile(file, undefined);
     expect(read).toThrow(`Cannot take a token from ${file}: ${problem}`);
     expect(read).not.toThrow("s3cret");
+  });
+
+  test.each([undefined, self])("T27 that every user may open is refused (caller %p)", (caller) => {
+    using folder = new TestFolder();
+    for (const mode of [0o644, 0o604, 0o602]) {
+      const file = folder.write("a token", "s3cret\n", mode);
+      expect(() => readTokenFile(file, caller)).toThrow(
+        expect.objectContaining({
+          code: "usage",
+          message: `Cannot take a token from ${file}: every user of this host may open it (mode 0${mode.toString(8)})`,
+          hint: `Make it private: chmod 600 '${file}'`,
+        }),
+      );
+    }
+    expect(readTokenFile(folder.write("a token", "s3cret\n", 0o640), caller)).toBe("s3cret");
   });
 
   test("that is no plain file is not waited for", () => {
@@ -43,11 +60,11 @@ describe("--token-file", () => {
 
   test("T62 with lent rights is the caller's own, and one answer stands for all others", () => {
     using folder = new TestFolder();
-    const own = folder.write("token", "t0ken\n");
+    const own = folder.write("token", "t0ken\n", 0o600);
     const link = folder.join("link");
     symlinkSync(own, link);
     mkdirSync(folder.join("folder"));
-    chmodSync(folder.write("empty", ""), 0o644);
+    folder.write("empty", "", 0o600);
     const refused: [string, number][] = [
       [own, self + 1],
       [own, Number.NaN],
@@ -67,9 +84,9 @@ describe("--token-file", () => {
 
 test("T62 with lent rights the way to the token tells nothing of the folders that it names", () => {
   using folder = new TestFolder();
-  folder.write("token", "t0ken\n");
+  folder.write("token", "t0ken\n", 0o600);
   folder.write("root/there/file", "");
-  folder.write("real/token", "t0ken\n");
+  folder.write("real/token", "t0ken\n", 0o600);
   const read = (way: string) => {
     try {
       return readTokenFile(`${folder.path}/${way}`, self);
@@ -102,7 +119,7 @@ describe("where the token comes from", () => {
 
   test("the command line, before the environment", async () => {
     using folder = new TestFolder();
-    const file = folder.write("token", "of the file\n");
+    const file = folder.write("token", "of the file\n", 0o600);
     expect(await tokenOption(options(), io())).toBe("of the environment");
     expect(await tokenOption(options("typed"), io())).toBe("typed");
     expect(await tokenOption(options(""), io())).toBe("");

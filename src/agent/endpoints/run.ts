@@ -99,7 +99,8 @@ async function runParsed(
     if (outcome.kind !== "started") {
       const problem = mustNotRun(outcome, request);
       if (problem !== undefined) return deny(problem, problem, cancelledBy(outcome));
-      begun = await jobs.startUnkept(order);
+      const why = outcome.kind === "no-room" ? outcome.problem : undefined;
+      begun = await jobs.startUnkept(order, why);
       return await endReply(begun);
     }
     const { job, letGo } = outcome;

@@ -18,7 +18,6 @@ import type {
   StartOutcome,
   Withdrawal,
 } from "./job.ts";
-import type { JobRequest } from "./job-folder.ts";
 import { logEnd, logStalled, logStart } from "./job-log.ts";
 import { recordIn } from "./job-records.ts";
 import { jobNamesIn, newJobName } from "./jobs-folder.ts";
@@ -115,14 +114,14 @@ export class JobTable implements Jobs {
       // It may run all the same, and nobody can come back to it.
       this.#spool.known.forget(asked.getTime());
       const problem = `Cannot keep runs in ${this.#options.folder}: ${fileProblem(thrown)}`;
-      this.#tellUnkept(problem, request);
       return { kind: "no-room", problem };
     } finally {
       done();
     }
   }
 
-  async startUnkept(order: RunOrder): Promise<BegunRun> {
+  async startUnkept(order: RunOrder, problem?: string): Promise<BegunRun> {
+    if (problem !== undefined) this.#tellUnkept(problem, order);
     return await this.#unkept.startUnkept(order);
   }
 
@@ -193,10 +192,10 @@ export class JobTable implements Jobs {
     if (outcome.kind === "not-started") this.#endHere(job, notStarted(order.script.path, outcome));
   }
 
-  #tellUnkept(error: string, { reqid, script }: JobRequest): void {
+  #tellUnkept(error: string, { reqid, script }: RunOrder): void {
     if (error === this.#toldProblem) return;
     this.#toldProblem = error;
-    this.#options.log({ event: "run-unkept", error, reqid, script });
+    this.#options.log({ event: "run-unkept", error, reqid, script: script.name });
   }
 
   #told(message: ShimMessage): void {

@@ -111,8 +111,11 @@ export type Withdrawal =
 export interface Jobs {
   /** Resolves once the script has started, or has not. Never rejects. */
   start(order: RunOrder): Promise<StartOutcome>;
-  /** The same for a run that ends with this process, and that nobody can come back to. */
-  startUnkept(order: RunOrder): Promise<BegunRun>;
+  /**
+   * The same for a run that ends with this process, and that nobody can come back to.
+   * @param problem why it could not be kept, for the log
+   */
+  startUnkept(order: RunOrder, problem?: string): Promise<BegunRun>;
   /** One that is under way, kept or not. */
   running(reqid: string): JobFacts | undefined;
   find(reqid: string): Job | undefined;

@@ -24,7 +24,7 @@ export const AGENT_EVENTS = {
   "run-unkept": {
     level: "warning",
     fields: ["error", "reqid", "script"],
-    when: "a script that is about to start has no folder: if the agent ends, the run is lost to the control host. Once for each ERROR",
+    when: "a script starts without a folder: if the agent ends, the run is lost to the control host. A detached run, to which nobody could come back, is refused instead (`deny`). Once for each ERROR",
   },
   "run-folder-fail": {
     level: "err",

@@ -513,6 +513,12 @@ describe("where no folder can be made", () => {
   });
 
   test("scripts run all the same, and the log says what is missing", async () => {
+    // It does not run: that alone is logged, and no run without a folder.
+    const detached = await run("never", [], { detach: true }, bare);
+    expect(detached).toMatchObject({ exit: -1, state: "never-ran" });
+    expect(detached.error).toStartWith("Cannot keep runs in ");
+    await bare.serving.seen(/ACTION=deny .*REASON="Cannot keep runs in /);
+    expect(bare.serving.err).not.toContain("ACTION=run-unkept");
     expect(await run("never", [], {}, bare)).toMatchObject({ exit: 0, stdout: "done\n" });
     await bare.serving.seen(
       /ACTION=run-unkept ERROR="Cannot keep runs in .*\/jobs: it is no folder"/,
@@ -520,9 +526,6 @@ describe("where no folder can be made", () => {
     expect(await run("killed", [], {}, bare)).toMatchObject({ exit: 126, signal: "SIGKILL" });
     expect(bare.serving.err.match(/ACTION=run-unkept/g)).toHaveLength(1);
     expect(bare.serving.err.match(/ACTION=run-start/g)).toHaveLength(2);
-    const detached = await run("never", [], { detach: true }, bare);
-    expect(detached).toMatchObject({ exit: -1, state: "never-ran" });
-    expect(detached.error).toStartWith("Cannot keep runs in ");
   });
 
   test("a script ends in time all the same, with what has left its session", async () => {

@@ -118,10 +118,12 @@ export class Answering {
   async #handle(due: Due): Promise<Answer> {
     const { request } = due;
     if (!namesOneHost(request)) {
-      return refusal(400, "bad request", "HTTP/1.1 wants one Host header", { Connection: "close" });
+      return refusal(400, "bad request", "HTTP/1.1 requires one Host header", {
+        Connection: "close",
+      });
     }
     if (!expectsContinue(request)) {
-      return refusal(417, "expectation failed", "no Expect but 100-continue is understood");
+      return refusal(417, "expectation failed", "no Expect except 100-continue is understood");
     }
     const path = pathOf(request.url ?? "");
     const match = matchPath(path);

@@ -60,7 +60,7 @@ function tokenFor({ config }: Controller, bind: string): string | undefined {
   if (/^[!-~]+$/.test(token) && token.length >= SHORTEST_TOKEN) return token;
   throw new CtrlExecError(
     "config",
-    `Cannot use ${path}: it does not hold one token of ${SHORTEST_TOKEN} printable characters or more`,
+    `Cannot use ${path}: it does not contain one token of ${SHORTEST_TOKEN} or more printable characters`,
     { hint: `Make one: openssl rand -hex 32 | install -m 0600 /dev/stdin ${path}` },
   );
 }

@@ -129,7 +129,7 @@ const REFUSALS = {
   417: {
     description: "The request has an Expect header other than 100-continue.",
     schema: "Error",
-    example: failed("expectation failed", "no Expect but 100-continue is understood"),
+    example: failed("expectation failed", "no Expect except 100-continue is understood"),
   },
   429: {
     description: "Too many requests from this client are in flight.",

@@ -119,7 +119,7 @@ function jsonOf(route: Route, { headers }: IncomingMessage, bytes: Buffer): unkn
     throw badRequest(`the body has more than ${MAX_MEMBERS} members`);
   }
   if (isDeeper(bytes, MAX_DEPTH)) {
-    throw badRequest(`the body has more than ${MAX_DEPTH} lists and objects in each other`);
+    throw badRequest(`the body has more than ${MAX_DEPTH} levels of nested lists and objects`);
   }
   const { text, exact } = decodeText(bytes);
   if (!exact) throw typed ? badRequest("the body is not UTF-8") : wrongType();

@@ -29,7 +29,7 @@ export function streamLimits({ connections, work }: ApiShares): StreamLimits {
 /** The places of streams: whoever finds none is told to come again. */
 export function streamPlaces(): RequestSlots {
   return new RequestSlots((open) => {
-    const detail = `${open} event streams and downloads are open, as many as may be at once`;
+    const detail = `${open} event streams and downloads are open, which is the limit`;
     return refusal(503, "busy", detail, RETRY_AFTER);
   });
 }

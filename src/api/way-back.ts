@@ -13,7 +13,7 @@ export function wayBack(
   const lines = [...(others.size === 0 ? [] : [runsInTheWay([...others])])];
   if (recorded && goesOn) {
     lines.push(
-      `Ask again with GET /status/${reqid}, or hear of it with GET /runs/${reqid}/events; end it with POST /runs/${reqid}/cancel.`,
+      `Ask again with GET /status/${reqid}, or follow it with GET /runs/${reqid}/events; end it with POST /runs/${reqid}/cancel.`,
     );
   }
   return lines.length === 0 ? undefined : lines.join(" ");

@@ -84,7 +84,7 @@ export async function drained(response: ServerResponse): Promise<void> {
 }
 
 const PHRASES: Readonly<Record<RefusalStatus, readonly [phrase: string, detail: string]>> = {
-  400: ["Bad Request", "this is not HTTP/1.1 as RFC 9112 has it"],
+  400: ["Bad Request", "this is not HTTP/1.1 as RFC 9112 defines it"],
   405: ["Method Not Allowed", "this is not a proxy"],
   408: ["Request Timeout", "the request did not come in time"],
   431: ["Request Header Fields Too Large", "the head of the request is too long"],

@@ -145,7 +145,7 @@ function notAsked(name: string, path: string, thrown: unknown): CtrlExecError {
   }
   if (code === "ETIMEDOUT") {
     return new CtrlExecError("timeout", `Cannot reload ${name}: no answer within a minute`, {
-      hint: `It may take the new files yet: its log then has ${name === "ctrl-exec-api" ? "ACTION=api-reload" : "ACTION=reload"}, or reload-fail.`,
+      hint: `It may still take the new files: its log then has ${name === "ctrl-exec-api" ? "ACTION=api-reload" : "ACTION=reload"}, or reload-fail.`,
       cause: thrown,
     });
   }

@@ -184,7 +184,7 @@ export function decideHook(outcome: HookOutcome): AuthDecision {
 function tooLongFault(variables: readonly string[]): HookFault {
   if (variables.length === 0) {
     return {
-      problem: "this system takes no environment of that length",
+      problem: "this system does not accept an environment of that length",
       remedy: "ask for less at once, or raise the limit of the stack (ulimit -s)",
     };
   }

@@ -47,7 +47,7 @@ export function readJoinToken(text: string): JoinToken | string {
   const body = bytes.subarray(0, BODY);
   // The last character has bits that mean nothing: as they are written, or it was altered.
   if (bytes.toString("base64url") !== coded || !checksum(body).equals(bytes.subarray(BODY))) {
-    return "it was altered: its checksum does not fit";
+    return "it was altered: its checksum does not match";
   }
   return {
     caFingerprint: `sha256:${body.subarray(0, SIZES.ca).toString("hex")}`,

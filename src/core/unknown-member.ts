@@ -8,7 +8,7 @@ const MAX_SHOWN = 64;
 /** `unknown member "arguments"; did you mean args?`, or which members there are. */
 export function unknownMember(name: string, known: readonly string[]): string {
   const near = nearestMember(name, known);
-  const next = near === undefined ? `known are ${known.join(", ")}` : `did you mean ${near}?`;
+  const next = near === undefined ? `expected one of ${known.join(", ")}` : `did you mean ${near}?`;
   return `unknown member "${name.slice(0, MAX_SHOWN)}"; ${next}`;
 }
 
@@ -31,7 +31,7 @@ export function unknownParameter(
 function whichOf(name: string, known: readonly string[]): string {
   if (known.length === 0) return "this route takes none";
   const near = nearestMember(name, known);
-  return near === undefined ? `known are ${known.join(", ")}` : `did you mean ${near}?`;
+  return near === undefined ? `expected one of ${known.join(", ")}` : `did you mean ${near}?`;
 }
 
 /** A typing error, another word for it, or a longer one: `arguments` begins like `args`. */

@@ -36,7 +36,7 @@ export function judgeCsr(pem: string, hostname: string): JudgedCsr {
   const request = parseRequest(pem);
   const publicKey = readPublicKey(request.publicKey);
   const keyDescription = describeAcceptedKey(publicKey);
-  if (!verifies(request, publicKey)) throw refused("its signature does not fit its key");
+  if (!verifies(request, publicKey)) throw refused("its signature does not match its key");
   const name = soleCommonName(request.subject);
   if (name === undefined) throw refused("its subject is not a single common name");
   if (!sameHostName(name, hostname)) throw refused("its subject is another host");

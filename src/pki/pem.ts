@@ -86,7 +86,7 @@ export function requestIn(text: string): Buffer {
     throw wrong(`it has a line of more than ${LINE} characters`);
   }
   const block = derOf(REQUEST, request);
-  if (text.length > 2 * writePem(block).length) throw wrong("it is mostly blanks");
+  if (text.length > 2 * writePem(block).length) throw wrong("it is mostly white space");
   return block.der;
 }
 

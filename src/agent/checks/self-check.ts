@@ -51,7 +51,8 @@ function onlookerCheck({ file }: AgentConfig): Check {
   return {
     name: "user",
     ok: false,
-    detail: "this user is neither root nor the agent's, and may not read all that is to be checked",
+    detail:
+      "this user is neither root nor the agent's, and may not read everything that is to be checked",
     remedy: `run it as root: sudo ctrl-exec-agent self-check${agentConfigArgument(file)}`,
   };
 }
@@ -224,7 +225,7 @@ function checkSerialEntry(config: AgentConfig, entry: AllowedScript | undefined)
   }
   const problem = serialEntryProblem(entry, config);
   if (problem === undefined) return { name, ok: true, detail: entry.path };
-  const detail = `${problem}; until it is right, the agent itself stores a new serial`;
+  const detail = `${problem}; until that is corrected, the agent itself stores a new serial`;
   const remedy = `run install.sh --agent again, or write in scripts.conf: ${LIST_IT}`;
   return { name, ok: false, detail, remedy };
 }

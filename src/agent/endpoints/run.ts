@@ -21,7 +21,7 @@ import { endReply, refuseRun } from "./run-reply.ts";
 
 const ENDED: RunState = "ended";
 
-const TOO_MANY = "this agent runs as many scripts at once as it can; try again later";
+const TOO_MANY = "this agent is already running as many scripts as it can; try again later";
 
 /** Nobody could ask for it later. */
 const NO_REQID = { kind: "no-reqid" } as const;
@@ -55,12 +55,15 @@ async function runParsed(
   if (work.kind === "refused") return deny(NOT_PERMITTED, work.problem);
   if (args.some((arg) => arg.includes("\0"))) {
     return deny(
-      "an argument holds a NUL byte, which no program can be given",
+      "an argument contains a NUL byte, which cannot be passed to a program",
       "argument with NUL byte",
     );
   }
   if (!args.every((arg) => arg.isWellFormed())) {
-    return deny("an argument holds half a character, which has no bytes", "argument not Unicode");
+    return deny(
+      "an argument contains half a character, which cannot be encoded",
+      "argument not Unicode",
+    );
   }
   const unfit = serialProblem(request, state.trust.identity.ca, now());
   if (unfit !== undefined) return deny(`cannot take the new serial: ${unfit}`, unfit);

@@ -109,7 +109,7 @@ export class Requests {
     const { log } = this.#context();
     for (const [connection, { ip, body }] of this.#talks) {
       if (!this.isBusy(connection)) continue;
-      const reason = `the agent stops; a script that has begun ${afterTheAgent()}`;
+      const reason = `the agent is stopping; a script that has begun ${afterTheAgent()}`;
       log({ event: "hang-up", peer: ip, reason, reqid: requestIdIn(body) });
     }
   }
@@ -217,5 +217,7 @@ export class Requests {
 
 /** When the first process of a container ends, the kernel ends all others (pid_namespaces(7)). */
 function afterTheAgent(): string {
-  return process.pid === 1 ? "ends with it, since it is process 1 of its container" : "goes on";
+  return process.pid === 1
+    ? "ends with it, because the agent is process 1 of its container"
+    : "goes on";
 }

@@ -20,7 +20,7 @@ export function openJobsFolder(path: string): void {
     if (systemCode(thrown) !== "EEXIST") throw thrown;
   }
   const facts = lstatSync(path);
-  if (!facts.isDirectory()) throw new Error("it is no folder");
+  if (!facts.isDirectory()) throw new Error("it is not a folder");
   if (facts.uid !== process.geteuid?.()) throw new Error("it belongs to another user");
   if ((facts.mode & 0o077) !== 0) throw new Error(`others may open it${REMEDY}`);
   if ((facts.mode & 0o700) !== 0o700) throw new Error(`its owner may not write in it${REMEDY}`);

@@ -89,7 +89,7 @@ function checkExpectedCa(
 ): void {
   if (ca === undefined) {
     throw new CtrlExecError("untrusted", `Cannot pair: ${address} does not send its CA`, {
-      hint: "A control host of 0.8 does not. Without --ca-fingerprint, this agent shows the CA when it is paired: compare it then.",
+      hint: "A control host of 0.8 never does. Without --ca-fingerprint, this agent shows the CA once it is paired: compare it then.",
     });
   }
   if (ca.fingerprint === fingerprint) return;

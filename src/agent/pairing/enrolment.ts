@@ -112,9 +112,9 @@ async function exchange(
 const REFUSAL_HINTS = new Map([
   [
     "pairing queue full",
-    "Other requests wait there: its operator decides on them (ctrl-exec list-requests); then try again.",
+    "Other requests are waiting there. Its operator must decide on them (ctrl-exec list-requests); then try again.",
   ],
-  ["invalid request", "A control host since 1.0 says why in its log: ACTION=pair-reject."],
+  ["invalid request", "Since 1.0, a control host says why in its log: ACTION=pair-reject."],
 ]);
 
 function refused(address: string, reason: string): CtrlExecError {

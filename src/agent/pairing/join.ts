@@ -112,7 +112,7 @@ function noAnswer(address: string): CtrlExecError {
 function takesNone(address: string): CtrlExecError {
   return cannotPair(
     address,
-    "it does not take join tokens",
-    "Control hosts before 1.1 do not know them. There an operator approves: ctrl-exec-agent request-pairing --dispatcher <host>",
+    "it does not accept join tokens",
+    "Control hosts before 1.1 do not know them. An operator must approve instead: ctrl-exec-agent request-pairing --dispatcher <host>",
   );
 }

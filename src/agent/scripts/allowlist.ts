@@ -121,7 +121,8 @@ export function suspectedOption(path: string): string | undefined {
   if (key === undefined) return undefined;
   const known = Object.keys(OPTIONS);
   const guess = nearestMatch(key.toLowerCase(), known);
-  const next = guess === undefined ? `known are ${known.join(", ")}` : `did you mean ${guess}=?`;
+  const next =
+    guess === undefined ? `expected one of ${known.join(", ")}` : `did you mean ${guess}=?`;
   return `there is no file ${path}, and ${key} is not an option; ${next}`;
 }
 

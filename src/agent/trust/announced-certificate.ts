@@ -26,7 +26,7 @@ export function offerProblem(
   try {
     certificate = readCertificate(cert, "the new certificate");
   } catch {
-    return "what came as the control host's new certificate is not a certificate";
+    return "what was sent as the control host's new certificate is not a certificate";
   }
   const { commonName, serial, isCa } = certificate;
   if (!isSignedBy(certificate, ca)) return "this agent's CA did not sign the new certificate";

@@ -95,7 +95,7 @@ export class ControllerSerials {
       current === undefined &&
       readTextIfPresent(fileToReplace(this.#path), REPLACED_FILE) !== undefined
     ) {
-      throw new CtrlExecError("config", `Cannot use ${this.#path}: it holds no serial`);
+      throw new CtrlExecError("config", `Cannot use ${this.#path}: it contains no serial`);
     }
     this.#current = current;
     this.#previous = previous;

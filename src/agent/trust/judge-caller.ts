@@ -37,6 +37,6 @@ export function judgeCaller(caller: CertificateIdentity, known: KnownSerials): C
   if (form === "control-host" || commonName === provenName) {
     return { kind: "trusted", proves: true };
   }
-  const reason = `nothing tells the certificate of ${commonName || "nobody"} from an agent's`;
+  const reason = `nothing distinguishes the certificate of ${commonName || "nobody"} from an agent's`;
   return { kind: "refused", reason };
 }

@@ -135,7 +135,7 @@ async function joinAndStore(
     const { reason } = outcome;
     log({ event: "join-denied", dispatcher: controller, reason, token: token.id });
     io.err(`Refused: ${forOneLine(reason)}. Nothing was stored.\n`);
-    io.err(`Why stands in the log of ${controller}: ACTION=join-refuse TOKEN=${token.id}\n`);
+    io.err(`The log of ${controller} says why: ACTION=join-refuse TOKEN=${token.id}\n`);
     return EXIT_REFUSED;
   }
   await storeEnrolled(io, setting, key, outcome.enrolled, "");
@@ -143,9 +143,9 @@ async function joinAndStore(
   log({ event: "join-complete", dispatcher: controller, token: token.id });
   io.err(`Joined as ${hostname}. Certificate: ${config.cert}\n`);
   if (given.consume && !plan.consume()) {
-    io.err(`${given["token-file"]} is another file by now, and was not removed.\n`);
+    io.err(`${given["token-file"]} is now another file, and was not removed.\n`);
   }
-  io.err(`Next, unless the agent runs already, start it${startStep(config)}\n`);
+  io.err(`Next, unless the agent is already running, start it${startStep(config)}\n`);
   return 0;
 }
 

@@ -138,7 +138,7 @@ async function conclude(
     await storeEnrolled(io, { config, log }, keyPem, outcome.enrolled, reqid);
     log({ event: "pair-complete", dispatcher: plan.controller, status: "approved" });
     io.err(`Paired. Certificate: ${config.cert}\n`);
-    io.err(`Next, unless the agent runs already, start it${startStep(config)}\n`);
+    io.err(`Next, unless the agent is already running, start it${startStep(config)}\n`);
     if (plan.caFingerprint === undefined) {
       const { fingerprint } = outcome.enrolled.ca;
       io.err(fingerprintLines("This agent now trusts the CA ", fingerprint));

@@ -39,7 +39,7 @@ export const unpair = defineVerb({
     } else tellValid(unpaired, list, again, io);
     if (unread === undefined) return 0;
     io.err(
-      screenLine`${unread}: certificates of ${hostname} may be missing above. Mend them, then: ${again}. A serial can also be put into ${list}.\n`,
+      screenLine`${unread}: certificates of ${hostname} may be missing above. Repair them, then: ${again}. A serial can also be put into ${list}.\n`,
     );
     return options.revoke ? 1 : 0;
   },

@@ -50,6 +50,6 @@ export function renderDryRun(io: Io, { script, args, hosts }: DryRun, own: OwnSe
   const inBatches = batches > 1 ? ` in ${batches} batches` : "";
   const command = [script, ...(args.length > 0 ? ["--", ...args] : [])].map(shellWord).join(" ");
   io.err(
-    screenLine`Dry run: ${count} would be asked${inBatches} for ${command}. Nobody was asked.\n`,
+    screenLine`Dry run: ${count} would be asked${inBatches} for ${command}. No host was asked.\n`,
   );
 }

@@ -42,7 +42,7 @@ function noteOn(result: RunResult, own: OwnSetting): string {
 export function timeoutIgnored(results: readonly RunResult[]): string {
   const older = results.filter(isOfOlderAgent).map(({ host }) => host);
   if (older.length === 0) return "";
-  return screenLine`ctrl-exec: --timeout did not bound the script on ${namedHosts(older)}: agents older than 1.1 do not know it\n`;
+  return screenLine`ctrl-exec: --timeout did not limit the script on ${namedHosts(older)}: agents older than 1.1 do not know it\n`;
 }
 
 /** Since 1.1 an agent says when it has started a script. */

@@ -170,7 +170,7 @@ async function problemOf(
     const typed = all.length > MAX_TYPED ? `${all.slice(0, MAX_TYPED)}...` : all;
     return new CtrlExecError(
       "bad-request",
-      `Cannot find any host: nobody matches "${typed}"`,
+      `Cannot find any host: no host matches "${typed}"`,
       next() ?? nextStep(config, { what: "host", name: typed, group: undefined }, names),
     );
   }
@@ -179,8 +179,8 @@ async function problemOf(
     "bad-request",
     `${count.hosts} hosts match; at most ${count.maxHosts} at once`,
     {
-      hint: "Ask fewer, with --limit, --except or a closer expression; max_hosts in ctrl-exec.conf is the bound.",
-      remoteHint: "Ask fewer, with limit, except or a closer expression.",
+      hint: "Ask fewer, with --limit, --except or a narrower expression; max_hosts in ctrl-exec.conf is the limit.",
+      remoteHint: "Ask fewer, with limit, except or a narrower expression.",
     },
   );
 }

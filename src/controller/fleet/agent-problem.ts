@@ -30,7 +30,10 @@ export function withName(cause: CtrlExecError, name: string): CtrlExecError {
 
 /** For an answer that is too large. */
 export function droppedAnswer(
-  { message: problem, hint = "No agent gives such an answer: see what runs there." }: CtrlExecError,
+  {
+    message: problem,
+    hint = "No agent answers like that: see what is running there.",
+  }: CtrlExecError,
   name: string,
   path: string,
   scriptHasRun: boolean,

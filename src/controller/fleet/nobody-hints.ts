@@ -17,7 +17,7 @@ export function unknownVersions(
   if (!asks) return undefined;
   const unknown = names.filter((name) => factsOf(name).version === undefined).length;
   if (unknown === 0) return undefined;
-  if (unknown === names.length) return "No host has told its version";
+  if (unknown === names.length) return "No host has reported its version";
   return unknown === 1
     ? "The version of one host is not known"
     : `The versions of ${hostCount(unknown)} are not known`;

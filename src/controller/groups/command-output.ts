@@ -21,7 +21,7 @@ const MAX_DEPTH = 100;
 /** @throws Error that says what is wrong */
 export function readCommandOutput(bytes: Uint8Array): Map<string, ListedGroup> {
   if (isDeeper(bytes, MAX_DEPTH)) {
-    throw new Error(`it has more than ${MAX_DEPTH} lists and objects in each other`);
+    throw new Error(`it has more than ${MAX_DEPTH} levels of nested lists and objects`);
   }
   const whole = parse(decodeText(bytes).text);
   if (!isObject(whole)) throw new Error('it is not an object such as {"web": ["web-[01-20]"]}');
@@ -50,7 +50,8 @@ function readGroup(name: string, value: unknown): ListedGroup {
   const unknown = Object.keys(value).find((key) => !KEYS.includes(key));
   if (unknown !== undefined) {
     const meant = slipOf(unknown, KEYS);
-    const guess = meant === undefined ? `there are ${KEYS.join(", ")}` : `did you mean ${meant}?`;
+    const guess =
+      meant === undefined ? `expected one of ${KEYS.join(", ")}` : `did you mean ${meant}?`;
     throw new Error(`${name}.${unknown}: unknown member; ${guess}`);
   }
   const { hosts = [], children = [] } = value;

@@ -61,7 +61,7 @@ class Expanding {
       throw unusableGroup(name, found.where, `it contains itself: ${circle}`, this.#hint);
     }
     if (way.length > MAX_DEPTH) {
-      const why = `more than ${MAX_DEPTH} groups in each other`;
+      const why = `more than ${MAX_DEPTH} levels of nested groups`;
       throw unusableGroup(name, found.where, why, this.#hint);
     }
     const members = found.members().map((member) => this.#term(member, way));

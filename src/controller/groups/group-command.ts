@@ -72,7 +72,7 @@ function outputOf(
   try {
     return readCommandOutput(Buffer.concat(stdout.chunks));
   } catch (thrown) {
-    return `printed what cannot be read: ${messageOf(thrown)}`;
+    return `printed something that cannot be read: ${messageOf(thrown)}`;
   }
 }
 

@@ -34,7 +34,7 @@ export async function readGroupFile(file: string, text: string): Promise<GroupDe
     const nested = Object.keys(value).find((key) => isTable(value[key]));
     if (nested !== undefined) {
       const whole = JSON.stringify(`${name}.${nested}`);
-      throw badLine(file, lineOf(name), `a name with a dot is in quotes: [${whole}]`);
+      throw badLine(file, lineOf(name), `a name with a dot must be in quotes: [${whole}]`);
     }
     const members = membersOf(value, (key, why) => {
       throw badLine(file, lineOf(name, key), `[${name}] ${key}: ${why}`);
@@ -67,8 +67,7 @@ function membersOf(
   const [key] = issues.flatMap((each) => (each.code === "unrecognized_keys" ? each.keys : []));
   if (key !== undefined) {
     const meant = slipOf(key, KEYS);
-    const guess =
-      meant === undefined ? `there are ${KEYS.join(" and ")}` : `did you mean ${meant}?`;
+    const guess = meant === undefined ? `expected ${KEYS.join(" or ")}` : `did you mean ${meant}?`;
     return refuse(key, `unknown key; ${guess}`);
   }
   if (!parsed.success) return refuse(String(issue?.path[0]), issue?.message ?? EXPECTED);

@@ -96,7 +96,7 @@ export async function revokeToken(
     if (token === undefined) {
       throw new CtrlExecError(
         "not-found",
-        `Cannot revoke the token ${id}: there is none of that id`,
+        `Cannot revoke the token ${id}: there is no token with that id`,
         {
           hint: `See: ctrl-exec token list${configArgument(config.file)}`,
           remoteHint: "GET /tokens lists them.",
@@ -125,7 +125,7 @@ function requireSound({ seconds, uses, name, tags = {}, from = [] }: TokenWish):
     refuse("it would last longer than a year, or no time at all", "Such as 1h, 30m or 7d.");
   }
   if (!(Number.isInteger(uses) && uses >= 1 && uses <= MAX_TOKEN_USES)) {
-    refuse(`its uses are not 1 to ${MAX_TOKEN_USES}`, "One use is one host.");
+    refuse(`its uses are not between 1 and ${MAX_TOKEN_USES}`, "One use is one host.");
   }
   if (name !== undefined && !/^[A-Za-z0-9.*?-]{1,253}$/.test(name)) {
     refuse(
@@ -136,7 +136,7 @@ function requireSound({ seconds, uses, name, tags = {}, from = [] }: TokenWish):
   const other = from.find((text) => parseAddressPrefix(text) === undefined);
   if (other !== undefined) refuse(`"${other}" is not a network`, "Such as 10.0.0.0/8.");
   if (Object.keys(tags).length > MAX_OWN_TAGS) {
-    refuse(`it has more than ${MAX_OWN_TAGS} tags`, "A host has no more.");
+    refuse(`it has more than ${MAX_OWN_TAGS} tags`, "A host cannot have more.");
   }
 }
 

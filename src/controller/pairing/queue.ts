@@ -135,7 +135,7 @@ export async function requirePending(
   }
   throw new CtrlExecError(
     "not-found",
-    `Cannot find a pairing request ${id}: no request with that id is waiting; it may have been decided, or have lapsed`,
+    `Cannot find a pairing request ${id}: no request with that id is waiting; it may have been decided, or have expired`,
     { hint: `See: ctrl-exec list-requests${configArgument(config.file)}` },
   );
 }

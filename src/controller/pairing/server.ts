@@ -90,7 +90,7 @@ export async function startPairingServer(
     });
     secure.on("error", () => raw.destroy());
     watchSentBytes(secure, () => {
-      log({ event: "pair-reject-flood", ip, reason: "more bytes than a pairing takes" });
+      log({ event: "pair-reject-flood", ip, reason: "more bytes than a pairing needs" });
       raw.destroy();
     });
     handle(desk, secure, call).catch((thrown) => {
@@ -127,7 +127,7 @@ async function heldAlready(
   if (keeper === "pairing-mode") {
     return new CtrlExecError(
       "busy",
-      "Cannot start pairing-mode: it runs on this control host already",
+      "Cannot start pairing-mode: it is already running on this control host",
       {
         hint: `Decide there, or in this terminal with ctrl-exec list-requests${option} and ctrl-exec approve <id>${option}.`,
       },

@@ -40,7 +40,7 @@ export interface Silent {
   readonly unheard: boolean;
 }
 
-const SAYS_NO_MORE = "its agent does not know this run, and says no more";
+const SAYS_NO_MORE = "its agent does not know this run, and says nothing else";
 
 export async function askHostAgain(
   { controller, dialler, report, alive, outputs, account }: Asking,

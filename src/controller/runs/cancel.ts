@@ -46,9 +46,9 @@ const MARGIN_SECONDS = 30;
 
 const CANNOT = "its agent is older than 1.1 and cannot cancel";
 const NOT_KNOWN =
-  "its agent does not know this run, and may have forgotten it; it does not start any more";
+  "its agent does not know this run, and may have forgotten it; it will not start any more";
 const JUST_BEGUN = "it has just begun there; cancel it again";
-const SAYS_NO_MORE = "its agent does not know this run, and says no more; cancel it again";
+const SAYS_NO_MORE = "its agent does not know this run, and says nothing else; cancel it again";
 
 /**
  * Ends a rollout, and asks every agent whose host has no recorded end, or one that nobody has seen or that has left something, and records

@@ -27,7 +27,7 @@ const LOOK_MS = 1000;
 const LOOK_AGAIN_MS = 10_000;
 
 const ANOTHER_TAKES =
-  "Cannot take detached rollouts: another ctrl-exec-api of this state_dir does. This one takes them when that has ended";
+  "Cannot take detached rollouts: another ctrl-exec-api with this state_dir takes them. This one will take them when that one has ended";
 
 /** Between two attempts to go on with what there was no room for. */
 const FIRST_PAUSE_MS = 1000;
@@ -226,7 +226,7 @@ export class DetachedRollouts {
     if (this.#running.size + this.#coming >= this.#most) {
       throw new CtrlExecError(
         "busy",
-        `Cannot detach the rollout: ${this.#most} are under way, as many as may be`,
+        `Cannot detach the rollout: ${this.#most} are under way, which is the limit`,
         {
           hint: "list-runs shows them. Try again when one has ended.",
           remoteHint: "GET /runs shows them. Try again when one has ended.",

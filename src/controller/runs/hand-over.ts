@@ -77,6 +77,6 @@ async function takeBack({ store }: Controller, reqid: string): Promise<boolean> 
 
 function notTaken({ config }: Controller): CtrlExecError {
   return new CtrlExecError("unreachable", "Cannot detach a rollout: ctrl-exec-api is not running", {
-    hint: `It carries out what is detached, with the state_dir of ${config.file}. Start it, or leave --detach out.`,
+    hint: `It carries out detached rollouts, with the state_dir of ${config.file}. Start it, or leave out --detach.`,
   });
 }

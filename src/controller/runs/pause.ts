@@ -54,11 +54,11 @@ async function mustGoOn(
 ): Promise<RunReportSoFar> {
   const found = await recordedRun(controller, reqid);
   if (found.rollout === undefined) {
-    throw cannot(controller, verb, reqid, "it is not done a few hosts at a time");
+    throw cannot(controller, verb, reqid, "it is not a rollout");
   }
   if (found.alive || found.detached) return found.report;
   const { complete } = found.report;
-  throw cannot(controller, verb, reqid, complete ? "it has ended" : "nobody carries it out");
+  throw cannot(controller, verb, reqid, complete ? "it has ended" : "no process carries it out");
 }
 
 function cannot({ config }: Controller, verb: string, reqid: string, state: string): CtrlExecError {

@@ -69,7 +69,7 @@ export async function authorizeBatch(
 
 /** A slip in the tag: each batch would have one host, and a person would wonder why. */
 function nobodyHas({ config }: Controller, key: string): CtrlExecError {
-  const message = `Cannot bound batches by ${tagText(key)}: none of the hosts has that tag`;
+  const message = `Cannot limit batches by ${tagText(key)}: none of the hosts has that tag`;
   return new CtrlExecError("bad-request", message, {
     hint: `See: ctrl-exec list-agents --wide${configArgument(config.file)}`,
     remoteHint: "GET /discovery shows the tags that hosts claim.",

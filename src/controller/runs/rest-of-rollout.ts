@@ -63,7 +63,7 @@ export async function restOfRollout(
 }
 
 export function nothingLeft({ config }: Controller, reqid: string, alive: boolean): CtrlExecError {
-  const state = alive ? "it is under way" : "no host of it is not-started";
+  const state = alive ? "it is under way" : "none of its hosts is not-started";
   return new CtrlExecError("bad-request", `Cannot go on with run ${reqid}: ${state}`, {
     hint: `See: ctrl-exec status ${reqid}${configArgument(config.file)}`,
     remoteHint: `See GET /runs/${reqid}.`,

@@ -45,7 +45,7 @@ export async function takeUp(
     }
     const taken = await goOn(controller, { owned, order, found, token: token ?? "", account });
     if (taken === undefined) {
-      const error = "Cannot go on with it: its record does not say that its hosts wait";
+      const error = "Cannot go on with it: its record does not say that its hosts are waiting";
       controller.log({ event: "rollout-fail", error, reqid });
       await owned.end();
     }

@@ -67,7 +67,7 @@ export function withdrawnResult(
 
 const NEVER_CAME = {
   state: "never-ran",
-  error: "the request never came to its agent, which would refuse it now",
+  error: "the request never reached its agent, which would now refuse it",
 } as const;
 
 const FORGOTTEN = { state: "lost", error: "its agent does not know this run any more" } as const;

@@ -38,7 +38,7 @@ export async function addCounts(
     const text = await textIn(path);
     const found = text === undefined ? undefined : countsIn(text);
     if (text !== undefined && found === undefined) {
-      log({ event: "count-fail", error: "it is damaged: counting begins anew", path });
+      log({ event: "count-fail", error: "it is damaged: counting begins again", path });
     }
     const { since, counts } = found ?? { since: now(), counts: new Map() };
     // Only what this version counts stays, within its bounds.

@@ -68,7 +68,7 @@ function problemOf(path: string, table: string, mayWrite: boolean): string | und
       .all();
     // One that was just made has none yet.
     if (tables.length === 0 || tables.some(({ name }) => name === table)) return undefined;
-    return "it is another program's";
+    return "it belongs to another program";
   } catch (thrown) {
     if (isOfSurroundings(thrown)) throw notJudged(path, thrown);
     return systemCode(thrown).startsWith("SQLITE_") ? "it is damaged" : messageOf(thrown);
@@ -84,7 +84,7 @@ function notJudged(path: string, thrown: unknown): CtrlExecError {
   }
   if (!code.startsWith("SQLITE_")) return fileError("config", "read", path, thrown);
   return new CtrlExecError("config", `Cannot read ${path}: ${messageOf(thrown)}`, {
-    hint: "See that this user may read and write it.",
+    hint: "Make sure that this user may read and write it.",
     cause: thrown,
   });
 }

@@ -126,7 +126,7 @@ function readToken(config: ControllerConfig, id: string): StoredToken | undefine
 }
 
 function refuseFile(file: string): never {
-  throw new CtrlExecError("config", `Cannot use ${file}: it is not a join token's`, {
+  throw new CtrlExecError("config", `Cannot use ${file}: it is not the file of a join token`, {
     hint: "Remove it, and create another token.",
   });
 }

@@ -110,7 +110,7 @@ export class LearnedFile implements LearnedStore {
       } catch (cause) {
         if (cause instanceof CtrlExecError) throw cause;
         throw new CtrlExecError("storage", `Cannot read ${this.#path}: ${messageOf(cause)}`, {
-          hint: "See that this user may read and write it, or remove it: the hosts tell it again.",
+          hint: "Make sure that this user may read and write it, or remove it: the hosts report it again.",
           cause,
         });
       }

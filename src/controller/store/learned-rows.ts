@@ -106,6 +106,6 @@ export function scriptsIn(json: string, at: number): Learned<readonly string[]> 
 
 function recordIn(json: string): Readonly<Record<string, string>> {
   const value: unknown = JSON.parse(json);
-  if (!isRecordOfText(value)) throw new Error("it has tags that are none");
+  if (!isRecordOfText(value)) throw new Error("it has tags that are not valid");
   return value;
 }

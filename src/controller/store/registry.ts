@@ -48,7 +48,7 @@ export function readHost(host: string, [file, ...more]: readonly string[]): Regi
   try {
     if (more.length > 0) {
       const others = more.join(" and ");
-      throw new CtrlExecError("config", `Cannot use ${file}: ${others} is of the same host`);
+      throw new CtrlExecError("config", `Cannot use ${file}: ${others} is for the same host`);
     }
     const record = readRecord(file);
     if (record === undefined) return undefined;
@@ -63,8 +63,8 @@ export function readHost(host: string, [file, ...more]: readonly string[]): Regi
 }
 
 function remedy(host: string, several: boolean, unread: boolean): string {
-  if (unread) return "See that this user may read it.";
-  if (!isHostName(host)) return "No host has that name: rename the file or remove it.";
+  if (unread) return "Make sure that this user may read it.";
+  if (!isHostName(host)) return "No host can have that name: rename the file or remove it.";
   return several
     ? `Remove the one that is out of date, or pair ${host} again.`
     : `Restore it from a backup, or pair ${host} again.`;

@@ -224,7 +224,7 @@ export class FileRollouts implements RolloutStore {
   #mayNotEnter(cause: unknown): CtrlExecError {
     const why = `this user may not enter ${this.#folder}`;
     return new CtrlExecError("config", `Cannot hand over a rollout to ctrl-exec-api: ${why}`, {
-      hint: "Run this as root (sudo), or as the user of ctrl-exec-api, or leave --detach out.",
+      hint: "Run this as root (sudo), or as the user of ctrl-exec-api, or leave out --detach.",
       cause,
     });
   }

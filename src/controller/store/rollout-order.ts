@@ -37,7 +37,7 @@ export function readOrder(path: string): RolloutOrder | undefined {
     const own = process.geteuid?.() ?? 0;
     if (stats.uid !== 0 && stats.uid !== own) throw new Error(`it belongs to user ${stats.uid}`);
     if ((stats.mode & OTHERS) !== 0) throw new Error("others may read or write it");
-    if (stats.nlink !== 1) throw new Error("it has another name too");
+    if (stats.nlink !== 1) throw new Error("it has a second name (a hard link)");
     const order = readJsonAs(rolloutOrder, bytes.toString("utf8"));
     if (order === undefined) throw new Error("it is damaged");
     return order;
@@ -46,7 +46,7 @@ export function readOrder(path: string): RolloutOrder | undefined {
     if (systemCode(cause) !== "") throw fileError("config", "use", path, cause);
     throw new CtrlExecError("config", `Cannot use ${path}: ${messageOf(cause)}`, {
       cause,
-      hint: "Remove it, and go on with the rollout by run --resume.",
+      hint: "Remove it, and go on with the rollout with run --resume.",
     });
   }
 }

@@ -136,7 +136,7 @@ export interface FoundRun {
   readonly silent: boolean;
   readonly alive: boolean;
   readonly touched: Date;
-  /** It was detached, and nobody carries it out now: ctrl-exec-api will, or somebody who gives the token again. */
+  /** It was detached, and no process carries it out now: ctrl-exec-api will, or somebody who gives the token again. */
   readonly detached: "waits" | "for its token" | undefined;
 }
 
@@ -242,7 +242,7 @@ async function readRecord(
     if (share.hold(reader.held)) continue;
     throw new CtrlExecError(
       "busy",
-      `Cannot show run ${reqid}: its record is larger than what there is room for`,
+      `Cannot show run ${reqid}: there is not enough room for its record`,
       {
         hint: "max_replies in ctrl-exec.conf limits what is held at once. Try again later, or read the record itself.",
       },

@@ -204,7 +204,7 @@ function loadInPlace(config: ControllerConfig, now: Date): ControllerCredential 
       {
         hint:
           `This host's clock says ${opensslTime(now)}: set it if that is wrong. If it is right, sign the ` +
-          `certificate again, which costs no agent: ctrl-exec maintain${configArgument(config.file)}`,
+          `certificate again, which loses no agent: ctrl-exec maintain${configArgument(config.file)}`,
       },
     );
   }

@@ -195,7 +195,7 @@ export async function markAgents(controller: Controller): Promise<string[]> {
     log({
       event: "serial-stale",
       agent: hostname,
-      reason: "not confirmed before the overlap was over; pair it again",
+      reason: "not confirmed before the overlap had ended; pair it again",
     });
   }
   return stale;

@@ -91,6 +91,6 @@ export function boundWork({ nodes, scans, compared }: Work): void {
 
 function tooMuch(why: string): CtrlExecError {
   return new CtrlExecError("bad-request", `Cannot read the hosts: ${why}`, {
-    hint: "Say it in a shorter way, such as '@all!(db-01,db-02)', or in several requests.",
+    hint: "Write it in a shorter way, such as '@all!(db-01,db-02)', or in several requests.",
   });
 }

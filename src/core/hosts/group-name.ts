@@ -11,7 +11,7 @@ export function groupNameProblem(name: string): string | undefined {
   if (name === "") return "a group needs a name";
   if (name.length > MAX_LENGTH) return `a group's name has at most ${MAX_LENGTH} characters`;
   if (/[\p{C}\p{Z}"']/u.test(name.replaceAll(" ", ""))) {
-    return "a group's name has no quotes, and no spaces but the usual one";
+    return "a group's name has no quotes, and no spaces except the ordinary one";
   }
   return undefined;
 }

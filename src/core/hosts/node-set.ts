@@ -97,7 +97,10 @@ function readRange(text: string, range: string): Range {
   }
   const isPadded = /^0\d/;
   if (from.length !== to.length && (isPadded.test(from) || isPadded.test(to))) {
-    throw unreadable(text, `in ${range}, one number has zeros in front and the other other digits`);
+    throw unreadable(
+      text,
+      `in ${range}, one number has leading zeros, and the two differ in length`,
+    );
   }
   const numbers = { first: Number(from), last: Number(to), step: Number(step) };
   if (numbers.last < numbers.first) throw unreadable(text, `${range} ends before it begins`);

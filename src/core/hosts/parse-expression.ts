@@ -94,7 +94,7 @@ class ExpressionReader {
   }
 
   #inParentheses(depth: number): HostExpression {
-    if (depth > MAX_DEPTH) throw this.#problem(`more than ${MAX_DEPTH} parentheses in each other`);
+    if (depth > MAX_DEPTH) throw this.#problem(`more than ${MAX_DEPTH} levels of nested parentheses`);
     this.#at += 1;
     const inner = this.#expression(depth);
     if (this.#text[this.#at] !== ")") throw this.#problem("( is not closed");
@@ -106,7 +106,7 @@ class ExpressionReader {
     const read = readGroupName(this.#text, this.#at + 2);
     if (read === undefined) {
       throw this.#problem(
-        'expected the name of a group behind @@, such as @@frontends or @@"web servers"',
+        'expected the name of a group after @@, such as @@frontends or @@"web servers"',
       );
     }
     this.#at = read.end;
@@ -241,7 +241,7 @@ function namesOf(text: string): HostTerm {
 const BROKEN_IPV6 = /^\[[^\]]*:/;
 
 export const ZONE_HINT =
-  "What follows % is an interface's name, of a link-local address alone: fe80::1%eth0.";
+  "Only a link-local address may have % and the name of an interface: fe80::1%eth0.";
 
 /** What is said of a word of which nothing else is known. */
 export const HOST_HINT =

@@ -19,7 +19,7 @@ export const CONTROL_GAUGES = {
   started: gauge("api_start_timestamp_seconds", "When the API started.", {}),
   countsBegan: gauge(
     "counts_start_timestamp_seconds",
-    "When the counters began: they outlive restarts, and start again when counts.json is removed.",
+    "When the counters began: they outlive restarts, and begin again when counts.json is removed.",
     {},
   ),
   agents: gauge(

@@ -88,7 +88,7 @@ export class ChunkReader {
 
   #takeDigit(byte: number): void {
     const digit = Number.parseInt(String.fromCharCode(byte), 16);
-    if (Number.isNaN(digit)) throw wrong("whose size is no number");
+    if (Number.isNaN(digit)) throw wrong("whose size is not a number");
     this.#digits += 1;
     if (this.#digits > MAX_SIZE_DIGITS) throw wrong("whose size is too long");
     this.#size = this.#size * 16 + digit;

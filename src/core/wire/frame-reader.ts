@@ -164,7 +164,7 @@ function parsed<Schema extends z.ZodMiniType>(
   payload: Buffer,
 ): z.output<Schema> {
   const value = readJsonAs(schema, payload.toString("utf8"));
-  if (value === undefined) throw wrong(`a frame ${type} that is not what it must be`);
+  if (value === undefined) throw wrong(`a frame ${type} with invalid content`);
   return value;
 }
 

@@ -31,7 +31,7 @@ export function requireDescriptors(): void {
   const what = limit === 0 ? "ulimit -n" : `ulimit -n ${limit}`;
   throw new CtrlExecError(
     "config",
-    `Cannot start: ${what} is too few open files; it takes at least ${MIN_DESCRIPTORS}`,
+    `Cannot start: ${what} allows too few open files; it needs at least ${MIN_DESCRIPTORS}`,
     { hint: "Raise it: ulimit -n 1024 in a shell, or LimitNOFILE=1024 in the service's unit." },
   );
 }

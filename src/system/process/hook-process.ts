@@ -26,7 +26,7 @@ export async function runHook(hook: Hook, request: HookRequest): Promise<HookOut
   const outcome = await onceWritten(() => askHook(hook, request), isBeingWritten);
   if (!isBeingWritten(outcome)) return outcome;
   const reason = `${hook.file} is being written`;
-  const remedy = "a new version that is moved there (mv) is whole at once";
+  const remedy = "move a new version there with mv instead, and it is complete at once";
   return { kind: "not-executable", reason, remedy };
 }
 

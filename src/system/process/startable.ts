@@ -97,7 +97,7 @@ function searchedProblem(
 }
 
 function carriageReturn(path: string): PathProblem {
-  const problem = `${path}: its lines end as those of Windows do (CRLF), so that its interpreter is not found`;
+  const problem = `${path}: its lines end with CRLF, as on Windows, so its interpreter is not found`;
   return unstartable(problem, `sed -i 's/\\r$//' ${path}`, "ENOENT");
 }
 

@@ -62,7 +62,7 @@ const faults: Readonly<Record<string, Fault>> = {
   },
   "an empty serial file": async (agent) => {
     writeFileSync(agent.path("ctrl-exec-serial"), "");
-    return ["ctrl-exec-serial", /holds no serial/];
+    return ["ctrl-exec-serial", /contains no serial/];
   },
   "a revocation that cannot be read": async (agent) => {
     writeFileSync(agent.path("revoked-serials"), "0a1b\n0a1c, 0a1d\n");

@@ -277,7 +277,7 @@ test("SIGTERM waits no longer than 10 seconds for a script", async () => {
   expect(await agent.stop("SIGTERM")).toBe(0);
   expect(await running).toHaveProperty("failed");
   expect(serving.err).toContain(
-    'ACTION=hang-up PEER=127.0.0.1 REASON="the agent stops; a script that has begun goes on" REQID=aa\n',
+    'ACTION=hang-up PEER=127.0.0.1 REASON="the agent is stopping; a script that has begun goes on" REQID=aa\n',
   );
 });
 

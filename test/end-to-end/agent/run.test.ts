@@ -204,12 +204,12 @@ describe.each([
   test("T11 what no program can be given is refused in words", async () => {
     expect(await run("args", ["a\u0000b"])).toMatchObject({
       exit: -1,
-      error: "an argument holds a NUL byte, which no program can be given",
+      error: "an argument contains a NUL byte, which cannot be passed to a program",
     });
     for (const arg of ["\ud800", "a\udc00b"]) {
       expect(await run("args", [arg])).toMatchObject({
         exit: -1,
-        error: "an argument holds half a character, which has no bytes",
+        error: "an argument contains half a character, which cannot be encoded",
       });
     }
     expect(await run("args", ["x".repeat(200_000)])).toMatchObject({

@@ -215,7 +215,7 @@ describe("every route answers as the document says", () => {
       expect(answer).toStartWith("HTTP/1.1 417 Expectation Failed\r\n");
       expect(answer).toMatch(/^X-Request-Id: [0-9a-f]{16}\r$/im);
       expect(answer).toEndWith(
-        '{"ok":false,"error":"expectation failed","detail":"no Expect but 100-continue is understood"}',
+        '{"ok":false,"error":"expectation failed","detail":"no Expect except 100-continue is understood"}',
       );
     }
   });

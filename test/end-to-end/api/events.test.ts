@@ -373,7 +373,7 @@ describe("T21 no more streams than there are places for", () => {
     const second = await own.get(`/runs/${reqid}/events`);
     expect([second.status, second.headers.get("retry-after")]).toEqual([503, "1"]);
     expect(JSON.parse(second.text).detail).toBe(
-      "1 event streams and downloads are open, as many as may be at once",
+      "1 event streams and downloads are open, which is the limit",
     );
     expect((await own.get(`/runs/${reqid}/output/web-01`)).status).toBe(503);
     const { json } = await own.post("/run", { hosts: ["web-01"], script: "quick" });

@@ -31,7 +31,7 @@ describe("nothing of a request is passed over: 400 names it, and nothing runs", 
   test.each([
     ["arg", 'unknown member "arg"; did you mean args?'],
     ["arguments", 'unknown member "arguments"; did you mean args?'],
-    ["__proto__", 'unknown member "__proto__"; known are hosts, except, limit'],
+    ["__proto__", 'unknown member "__proto__"; expected one of hosts, except, limit'],
   ])("the member %s", async (name, detail) => {
     const body = JSON.stringify(order).replace(/}$/, `,"${name}":["--dry-run"]}`);
     const answer = await api.post("/run", body);

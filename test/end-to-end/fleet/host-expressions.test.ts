@@ -37,7 +37,7 @@ test("run: on those alone where another run failed", async () => {
   expect(again.out).toMatch(/^==> db-01 {2}\[OK .*\]\nfine\n$/);
   const missed = await control.run("run", [`@missed=${reqid}`, "report"]);
   expect([missed.status, missed.out]).toEqual([2, ""]);
-  expect(missed.err).toContain(`Cannot find any host: nobody matches "@missed=${reqid}"`);
+  expect(missed.err).toContain(`Cannot find any host: no host matches "@missed=${reqid}"`);
 });
 
 test.each([
@@ -45,11 +45,11 @@ test.each([
     "web-[01-03]",
     "Cannot find host web-03: nothing is registered under that name\nDid you mean web-01?",
   ],
-  ["wbe-*", 'Cannot find any host: nobody matches "wbe-*"\nSee: ctrl-exec list-agents'],
+  ["wbe-*", 'Cannot find any host: no host matches "wbe-*"\nSee: ctrl-exec list-agents'],
   ["@all!web-3", "Cannot find host web-3: nothing is registered under that name"],
   ["web-[1-", 'Cannot read the hosts "web-[1-": [ is not closed\nA node set is'],
   ["web-01,,db-01", "expected a host before , (character 8)\nFor example"],
-  ["@every", "@every has no meaning; there are @all, @stale"],
+  ["@every", "@every has no meaning; expected @all, @stale"],
 ])("%s runs nowhere, and the caller is told why", async (hosts, why) => {
   const { status, out, err } = await control.run("run", [hosts, "report"]);
   expect([status, out]).toEqual([2, ""]);

@@ -111,7 +111,7 @@ test("T69 an answer as long as may be: it streams through, and so does its recor
   expect(watch.slowest).toBeLessThan(3000);
 }, 120_000);
 
-const TOO_LARGE = "No agent gives such an answer: see what runs there";
+const TOO_LARGE = "No agent answers like that: see what is running there";
 
 test.each([
   ["ping", "POST", "/ping", '{"status":"ok","x":[', "{},", "64 KiB"],

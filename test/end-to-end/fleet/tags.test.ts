@@ -40,7 +40,7 @@ const TIME = expect.stringMatching(/^20\d\d-.*Z$/);
 test("what nobody has told is not true, and the caller is told so", async () => {
   const { status, out, err } = await control.run("run", ["@env!=production", "report"]);
   expect([status, out]).toEqual([2, ""]);
-  expect(err).toContain('nobody matches "@env!=production"');
+  expect(err).toContain('no host matches "@env!=production"');
   const named = await control.run("run", ["@env=production", "report"]);
   expect(named.err).toContain("The tags of 3 hosts are not known: discovery learns them.\n");
   const [agent] = await listed();

@@ -124,7 +124,7 @@ test("run --dry-run: who would be asked, and nobody is", async () => {
     ].join("\n"),
   );
   expect(err).toBe(
-    "Dry run: 3 hosts would be asked for report -- 'two words'. Nobody was asked.\n",
+    "Dry run: 3 hosts would be asked for report -- 'two words'. No host was asked.\n",
   );
   const { out: json } = await control.mustRun("run", ["db-01", "report", "--dry-run", "--json"]);
   expect(JSON.parse(json)).toEqual({

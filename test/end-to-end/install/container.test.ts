@@ -151,7 +151,7 @@ describe("the agent", () => {
     expect(await container.running.ended()).toBe(0);
     expect(await answer).toHaveProperty("failed");
     expect(container.running.err).toContain(
-      'REASON="the agent stops; a script that has begun ends with it, since it is process 1 of its container"',
+      'REASON="the agent is stopping; a script that has begun ends with it, because the agent is process 1 of its container"',
     );
   });
 

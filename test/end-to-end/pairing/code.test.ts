@@ -349,7 +349,7 @@ describe("T07 a control host that breaks off the exchange is not followed:", () 
     [
       "an error for an answer",
       [first, () => ({ status: "error", reason: "invalid request" })],
-      /it refuses the request: invalid request\nA control host since 1\.0 says why in its log: ACTION=pair-reject\./,
+      /it refuses the request: invalid request\nSince 1\.0, a control host says why in its log: ACTION=pair-reject\./,
     ],
     [
       "a full queue, found late",

@@ -285,7 +285,9 @@ test("Ctrl-D ends it as well", async () => {
 test("two pairing-modes on one control host: the second says so", async () => {
   const second = await runProgram("ctrl-exec", control.withSetting(["pairing-mode"]));
   expect(second.status).toBe(1);
-  expect(second.err).toContain("Cannot start pairing-mode: it runs on this control host already\n");
+  expect(second.err).toContain(
+    "Cannot start pairing-mode: it is already running on this control host\n",
+  );
   expect(second.err).toContain(
     `ctrl-exec list-requests --config ${control.config} and ctrl-exec approve <id> --config ${control.config}`,
   );

@@ -83,7 +83,7 @@ test("T21 a request that waits may be followed by a blank line, and not by bytes
   flood.send("x".repeat(2 ** 20));
   await until("the flood is cut off", () => flood.closed);
   const { fields } = await control.log.seen("pair-reject");
-  expect(fields).toMatchObject({ IP: "127.0.0.1", REASON: "more bytes than a pairing takes" });
+  expect(fields).toMatchObject({ IP: "127.0.0.1", REASON: "more bytes than a pairing needs" });
   await until("its request is taken back", async () => {
     return !(await control.requests()).some(({ hostname }) => hostname === "evil");
   });

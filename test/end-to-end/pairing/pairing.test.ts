@@ -256,7 +256,7 @@ describe("--ca-fingerprint", () => {
     ]);
     expect(finished.status).toBe(1);
     expect(finished.err).toContain("does not send its CA");
-    expect(finished.err).toContain("this agent shows the CA when it is paired: compare it then.");
+    expect(finished.err).toContain("this agent shows the CA once it is paired: compare it then.");
     expect(peer.received).toBe("");
     expect(stored(agent)).toEqual([]);
   });

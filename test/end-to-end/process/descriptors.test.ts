@@ -161,7 +161,7 @@ test.each([
       status: 78,
       out: "",
       err:
-        `${name}: Cannot start: ${given} is too few open files; it takes at least 64\n` +
+        `${name}: Cannot start: ${given} allows too few open files; it needs at least 64\n` +
         "Raise it: ulimit -n 1024 in a shell, or LimitNOFILE=1024 in the service's unit.\n",
     });
   }

@@ -91,7 +91,7 @@ test("what is wrong is named with what to do; --fix does what is safe, once", as
     expect.arrayContaining([
       `FAIL  ${state}: it can be written by its group (mode 0775); ctrl-exec doctor --fix ${option}`,
       expect.stringMatching(/^FAIL {2}auth_hook: \S+ no such file or folder; put it there, or /),
-      expect.stringMatching(/^FAIL {2}\S+\/state: not looked at, since others could change it: /),
+      expect.stringMatching(/^FAIL {2}\S+\/state: not looked at, because others could change it: /),
       expect.stringMatching(
         /^FAIL {2}\S+ctrl-exec\.conf: colour: unknown key on line \d+, ignored; /,
       ),
@@ -114,7 +114,7 @@ test("what is wrong is named with what to do; --fix does what is safe, once", as
     "DONE  ctrl-exec.key: closed to other users: mode 0644 is now 0640",
     "DONE  leftovers: removed 1 file of killed writes",
     "DONE  requests: dropped 1 pairing request",
-    "DONE  state/learned.sqlite: removed, since it is damaged: what the hosts have told is learned again with their answers",
+    "DONE  state/learned.sqlite: removed, since it is damaged: what the hosts reported is learned again from their answers",
   ]);
   expect(control.log.of("doctor-fix")).toHaveLength(5);
   expect(readFileSync(inFolder(control, "ctrl-exec.key"), "utf8")).toBe(key);
@@ -167,7 +167,7 @@ test("a user who may not read all of it is told so, and changes nothing", async 
     const { status, out } = await control.run("doctor", args, options);
     const sudo = `run it as root: sudo ctrl-exec doctor --config ${control.config}`;
     expect(out.split("\n")[0]).toBe(
-      `FAIL  user: this user may not read and write all that is to be checked; ${sudo}`,
+      `FAIL  user: this user may not read and write everything that is to be checked; ${sudo}`,
     );
     expect(out).toContain("ca.key: permission denied");
     expect([status, out.includes("DONE")]).toEqual([78, false]);
@@ -184,17 +184,17 @@ test("an API that runs must be where its configuration says, and another program
     const { ok, detail } = checks.find(({ name }) => name === "ctrl-exec-api") ?? {};
     return [ok, detail];
   };
-  expect(await api()).toEqual([true, "does not run"]);
+  expect(await api()).toEqual([true, "is not running"]);
   await using running = await TestApi.start(control);
-  await until("it takes rollouts", async () => (await api())[1] !== "does not run");
-  expect(await api()).toEqual([true, `runs, and 127.0.0.1:${port} is listened on`]);
+  await until("it takes rollouts", async () => (await api())[1] !== "is not running");
+  expect(await api()).toEqual([true, `runs, and listens on 127.0.0.1:${port}`]);
   const text = readFileSync(control.config, "utf8");
   const elsewhere = freePort();
   control.folder.write("control/ctrl-exec.conf", text.replace(`${port}`, `${elsewhere}`));
   const changed = "api_bind or api_port has changed since it was started";
   expect(await api()).toEqual([
     false,
-    `runs, and nothing listens on 127.0.0.1:${elsewhere}: ${changed}`,
+    `runs, but nothing listens on 127.0.0.1:${elsewhere}: ${changed}`,
   ]);
   await running.running.stop();
   using _other = Bun.listen({
@@ -204,7 +204,7 @@ test("an API that runs must be where its configuration says, and another program
   });
   expect(await api()).toEqual([
     false,
-    `does not run, and another program has its port ${elsewhere}`,
+    `is not running, and another program has its port ${elsewhere}`,
   ]);
 });
 

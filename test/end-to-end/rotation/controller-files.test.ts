@@ -231,7 +231,7 @@ test("a record of 0.8 stays in its file, whose name has capitals, and a second o
   const listed = await control.run("list-agents");
   expect(listed.status).toBe(1);
   expect(listed.err).toBe(
-    `ctrl-exec: Cannot use ${folder}/Web-01.json: ${folder}/web-01.json is of the same host\n` +
+    `ctrl-exec: Cannot use ${folder}/Web-01.json: ${folder}/web-01.json is for the same host\n` +
       "Remove the one that is out of date, or pair web-01 again.\n",
   );
   rmSync(`${folder}/web-01.json`);

@@ -93,7 +93,7 @@ test("without ctrl-exec-api it is refused with what to do, and nothing is left",
   ]);
   expect([out, status]).toEqual(["", 1]);
   expect(err).toContain("Cannot detach a rollout: ctrl-exec-api is not running\n");
-  expect(err).toContain("Start it, or leave --detach out.");
+  expect(err).toContain("Start it, or leave out --detach.");
   expect(existsSync(rollouts()) ? readdirSync(rollouts()) : []).toEqual([]);
   expect(ran()).toEqual([]);
 });

@@ -521,7 +521,7 @@ describe("where no folder can be made", () => {
     expect(bare.serving.err).not.toContain("ACTION=run-unkept");
     expect(await run("never", [], {}, bare)).toMatchObject({ exit: 0, stdout: "done\n" });
     await bare.serving.seen(
-      /ACTION=run-unkept ERROR="Cannot keep runs in .*\/jobs: it is no folder"/,
+      /ACTION=run-unkept ERROR="Cannot keep runs in .*\/jobs: it is not a folder"/,
     );
     expect(await run("killed", [], {}, bare)).toMatchObject({ exit: 126, signal: "SIGKILL" });
     expect(bare.serving.err.match(/ACTION=run-unkept/g)).toHaveLength(1);

@@ -45,7 +45,7 @@ test.each([
 
 test.each([
   ["web-[", 'Cannot read the hosts "web-[": [ is not closed'],
-  ["mail-*", 'Cannot find any host: nobody matches "mail-*"'],
+  ["mail-*", 'Cannot find any host: no host matches "mail-*"'],
   ["web-[01-02]", "Cannot find host web-02: nothing is registered under that name"],
   ["@al", "@al has no meaning; did you mean @all?"],
 ])("--host %s is refused, as in run", async (host, words) => {

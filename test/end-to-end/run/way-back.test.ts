@@ -84,7 +84,7 @@ describe("after a read timeout", () => {
     const { reqid, results, hint } = json as Record<string, string>;
     expect(results).toMatchObject([{ state: "running", error: "read timeout after 1s" }]);
     expect(hint).toBe(
-      `Ask again with GET /status/${reqid}, or hear of it with GET /runs/${reqid}/events; end it with POST /runs/${reqid}/cancel.`,
+      `Ask again with GET /status/${reqid}, or follow it with GET /runs/${reqid}/events; end it with POST /runs/${reqid}/cancel.`,
     );
     control.folder.write("web-01/api.go", "");
     await until("it has ended", async () => {
@@ -122,7 +122,7 @@ describe("a request that did not arrive in time", () => {
       {
         exit: -1,
         state: "never-ran",
-        error: "the request never came to its agent, which would refuse it now",
+        error: "the request never reached its agent, which would now refuse it",
       },
     ]);
     expect(err).toBe("");

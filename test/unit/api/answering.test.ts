@@ -49,14 +49,14 @@ describe("a request is refused before its route is asked, if", () => {
     await until("it is closed", () => got.closed);
     expect(got.text).toStartWith("HTTP/1.1 400 ");
     expect(got.text).toContain("\r\nConnection: close\r\n");
-    expect(got.text).toContain('"detail":"HTTP/1.1 wants one Host header"');
+    expect(got.text).toContain('"detail":"HTTP/1.1 requires one Host header"');
   });
 
   test("it expects what nobody understands", async () => {
     const got = plain.open(head("GET /health", "Expect: everything"));
     await until("it is answered", () => got.text.includes("}"));
     expect(got.text).toStartWith("HTTP/1.1 417 ");
-    expect(got.text).toContain('"detail":"no Expect but 100-continue is understood"');
+    expect(got.text).toContain('"detail":"no Expect except 100-continue is understood"');
   });
 
   test("it has no such path, or no such method there", async () => {

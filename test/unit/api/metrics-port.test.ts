@@ -41,7 +41,7 @@ test("with a token only who sends it is answered; a reload takes a new one, and 
   const { controller } = api.fleet;
   writeFileSync(file, "short\n");
   expect(() => api.server.reload({ ...controller })).toThrow(
-    `Cannot use ${file}: it does not hold`,
+    `Cannot use ${file}: it does not contain`,
   );
   expect((await get(api, "/metrics", TOKEN)).status).toBe(200);
   writeFileSync(file, `new-${TOKEN}`);
@@ -75,7 +75,7 @@ describe("T34 it does not start", () => {
     const lines = (path: string) => ["metrics_bind = 127.0.0.1", `metrics_token_file = ${path}`];
     expect(await refused(lines(others))).toContain("every user of this host may open it");
     chmodSync(folder.write("two-tokens", `${TOKEN}\n${TOKEN}\n`), 0o600);
-    expect(await refused(lines(folder.join("two-tokens")))).toContain("does not hold one token");
+    expect(await refused(lines(folder.join("two-tokens")))).toContain("does not contain one token");
     expect(await refused(lines(folder.join("missing")))).toContain("Cannot read");
   });
 });

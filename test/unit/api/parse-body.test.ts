@@ -145,7 +145,7 @@ test("a member may be given once", () => {
 
 test("T61 a MiB of brackets is refused before a parser takes seconds for it", () => {
   const nested = (depth: number) => `{"hosts":${"[".repeat(depth)}${"]".repeat(depth)}}`;
-  const why = "the body has more than 16 lists and objects in each other";
+  const why = "the body has more than 16 levels of nested lists and objects";
   using parser = spyOn(JSON, "parse");
   expect(refused(() => parsed("[".repeat(2 ** 20)))).toEqual([400, why]);
   expect(parser).not.toHaveBeenCalled();

@@ -32,7 +32,7 @@ test("T21 whoever finds no place is told so with 503, and when to come again", (
     headers: { "Retry-After": "1" },
     body: {
       error: "busy",
-      detail: "2 event streams and downloads are open, as many as may be at once",
+      detail: "2 event streams and downloads are open, which is the limit",
     },
   });
   expect(enter("198.51.100.1")).toBeUndefined();

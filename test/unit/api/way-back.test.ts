@@ -5,7 +5,7 @@ import type { RunResult } from "../../../src/core/run-result.ts";
 
 const REQID = "0123456789abcdef";
 const OTHER = "f".repeat(16);
-const AGAIN = `Ask again with GET /status/${REQID}, or hear of it with GET /runs/${REQID}/events; end it with POST /runs/${REQID}/cancel.`;
+const AGAIN = `Ask again with GET /status/${REQID}, or follow it with GET /runs/${REQID}/events; end it with POST /runs/${REQID}/cancel.`;
 const OTHERS = `Run ${OTHER} is in the way: see GET /status/${OTHER}, or end it with POST /runs/${OTHER}/cancel.`;
 
 const result = (state: RunResult["state"], error = "why") =>

@@ -132,7 +132,7 @@ describe("only a clean exit 0 passes", () => {
     expect(decideHook(outcome)).toEqual({ allowed: false, reason, code: 1, broken: true });
   });
   test.each([
-    [[], "this system takes no environment of that length"],
+    [[], "this system does not accept an environment of that length"],
     [
       ["ENVEXEC_HOSTS", "ENVEXEC_ARGS"],
       "ENVEXEC_HOSTS and ENVEXEC_ARGS would be longer than the 128 KiB that a variable may have",

@@ -35,7 +35,7 @@ test("what is wrong with it is told without any of it", () => {
     "something was added to it: it has 108 characters after the _ instead of 107",
   );
   expect(readJoinToken(TEXT.replace("BwcH", "BwcI"))).toBe(
-    "it was altered: its checksum does not fit",
+    "it was altered: its checksum does not match",
   );
   expect(readJoinToken("hunter2")).toBe("it is not a join token");
   expect(readJoinToken(TEXT.replace("cxj1", "cxj2"))).toBe(

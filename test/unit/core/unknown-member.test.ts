@@ -27,7 +27,7 @@ describe("a member that the API does not know is named, with the nearest one", (
   test.each(["", "x", "async", "colour", "__proto__", "ho"])(
     "%j is near none: all are named",
     (typed) => {
-      const known = "known are hosts, script, args, wait, username, token";
+      const known = "expected one of hosts, script, args, wait, username, token";
       expect(unknownMember(typed, MEMBERS)).toBe(`unknown member "${typed}"; ${known}`);
     },
   );
@@ -91,12 +91,12 @@ test("a query parameter that the route does not take is near one of its own, or 
     'unknown query parameter "limits"; did you mean limit?',
   );
   expect(unknownParameter("colour", [], own)).toBe(
-    'unknown query parameter "colour"; known are host, limit',
+    'unknown query parameter "colour"; expected one of host, limit',
   );
 });
 
 test("64 characters of a name are shown", () => {
-  const known = "known are a";
+  const known = "expected one of a";
   expect(unknownMember("x".repeat(64), ["a"])).toBe(`unknown member "${"x".repeat(64)}"; ${known}`);
   expect(unknownMember("x".repeat(65), ["a"])).toBe(`unknown member "${"x".repeat(64)}"; ${known}`);
   expect(unknownParameter("x".repeat(65), [])).toBe(

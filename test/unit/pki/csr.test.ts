@@ -119,9 +119,9 @@ describe("one key, many requests", () => {
       return writePem({ label: "CERTIFICATE REQUEST", der: bytes });
     };
     // A bit of the signature's last octet, and a letter of the signed name.
-    expect(refusal(tampered(der.length - 1))).toContain("does not fit its key");
+    expect(refusal(tampered(der.length - 1))).toContain("does not match its key");
     const name = der.indexOf("web-01");
-    expect(refusal(tampered(name), "veb-01")).toContain("does not fit its key");
+    expect(refusal(tampered(name), "veb-01")).toContain("does not match its key");
   });
 
   test("somebody else's request under a key of one's own is refused", async () => {
@@ -133,7 +133,7 @@ describe("one key, many requests", () => {
     const swapped = der(theirs);
     der(mine).copy(swapped, point(swapped), point(der(mine)), point(der(mine)) + 64);
     const pem = writePem({ label: "CERTIFICATE REQUEST", der: swapped });
-    expect(refusal(pem)).toContain("does not fit its key");
+    expect(refusal(pem)).toContain("does not match its key");
   });
 
   test.each([

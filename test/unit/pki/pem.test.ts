@@ -151,10 +151,14 @@ describe("T61 a request from the wire is one block alone", () => {
     ["in one line", unwrapped, "a line of more than 64 characters"],
     ["a header", (pem: string) => pem.replace("-----\n", "-----\nA: b\n\n"), "it has headers"],
     ["another label", () => certificate, "it is not a certificate request"],
-    ["blanks behind a line", (pem: string) => pem.replace("\n", `${BLANKS}\n`), "mostly blanks"],
-    ["empty lines inside", (pem: string) => pem.replace("\n", EMPTY_LINES), "mostly blanks"],
-    ["empty lines before", (pem: string) => EMPTY_LINES + pem, "mostly blanks"],
-    ["empty lines behind", (pem: string) => pem + EMPTY_LINES, "mostly blanks"],
+    [
+      "blanks behind a line",
+      (pem: string) => pem.replace("\n", `${BLANKS}\n`),
+      "mostly white space",
+    ],
+    ["empty lines inside", (pem: string) => pem.replace("\n", EMPTY_LINES), "mostly white space"],
+    ["empty lines before", (pem: string) => EMPTY_LINES + pem, "mostly white space"],
+    ["empty lines behind", (pem: string) => pem + EMPTY_LINES, "mostly white space"],
     ["two ends", (pem: string) => pem.replace("-----E", "-----END X-----\n-----E"), "broken"],
   ])("%s: refused", (_, change, why) => {
     expect(refusal(() => requestIn(change(request)))).toContain(why);
@@ -164,7 +168,7 @@ describe("T61 a request from the wire is one block alone", () => {
 test("T61 a request from the wire may be half blanks, and no more", () => {
   const half = request + "\n".repeat(request.length);
   expect(requestIn(half)).toBeInstanceOf(Buffer);
-  expect(refusal(() => requestIn(`${half}\n`))).toBe("it is mostly blanks");
+  expect(refusal(() => requestIn(`${half}\n`))).toBe("it is mostly white space");
 });
 
 test("T61 PEM that is made to be tried in every way is refused at once", () => {

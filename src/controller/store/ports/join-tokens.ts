@@ -41,7 +41,7 @@ export interface TokenUse {
 export interface JoinTokenStore {
   /** In no particular order. @throws CtrlExecError `config` if one cannot be read */
   all(): Promise<readonly StoredToken[]>;
-  /** Undefined if there is none of that id. @throws CtrlExecError `config` if it cannot be read */
+  /** Undefined if there is no token with that id. @throws CtrlExecError `config` if it cannot be read */
   find(id: string): Promise<StoredToken | undefined>;
   /** How many uses are taken, those that were cut off among them. */
   used(id: string): Promise<number>;

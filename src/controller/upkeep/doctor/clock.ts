@@ -16,7 +16,7 @@ export async function clockFindings(
 function judged(verdict: ClockVerdict): Finding {
   const name = "clock";
   const { differ, kind, seen } = verdict;
-  if (seen === 0) return passed(name, "no host has told the time in the last day");
+  if (seen === 0) return passed(name, "no host has reported its time in the last day");
   const [furthest] = differ;
   if (furthest === undefined) return passed(name, `agrees with ${hostCount(seen)}`);
   if (kind !== "fine") {

@@ -11,7 +11,7 @@ import {
 import { type Finding, looked, passed } from "./finding.ts";
 
 const AGAIN = {
-  learned: "what the hosts have told is learned again with their answers",
+  learned: "what the hosts reported is learned again from their answers",
   "run-index": "list-runs builds it again from the records",
 } as const;
 

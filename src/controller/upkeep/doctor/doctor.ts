@@ -43,7 +43,7 @@ export async function examine(
   if (!isSetUp(config)) return findings;
   const open = openProblem(host);
   if (open === undefined) return [...findings, ...(await stateFindings(host, around))];
-  const detail = `not looked at, since others could change it: ${open.message}`;
+  const detail = `not looked at, because others could change it: ${open.message}`;
   return [...findings, { ...failed(config.state_dir, open), detail, misconfigured: true }];
 }
 
@@ -52,7 +52,7 @@ function configFinding(file: string, warnings: readonly ConfigWarning[]): Findin
   if (warning === undefined) {
     return passed(
       file,
-      existsSync(file) ? "can be used" : "not there: every setting is the usual one",
+      existsSync(file) ? "can be used" : "not there: every setting has its default",
     );
   }
   const detail = warnings.map(({ key, message }) => `${key}: ${message}`).join("; ");

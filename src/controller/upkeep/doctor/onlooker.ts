@@ -18,7 +18,7 @@ export function onlookerFindings(config: ControllerConfig): Finding[] {
     {
       name: "user",
       ok: false,
-      detail: "this user may not read and write all that is to be checked",
+      detail: "this user may not read and write everything that is to be checked",
       remedy: `run it as root: sudo ctrl-exec doctor${configArgument(config.file)}`,
       misconfigured: true,
     },

@@ -34,13 +34,13 @@ function apiFinding(config: ControllerConfig, around: Surroundings, runs: boolea
   if (runs) {
     const at = formatHostPort(bind, port);
     if (taken === undefined) return passed(name, "runs");
-    if (taken) return passed(name, `runs, and ${at} is listened on`);
-    const detail = `runs, and nothing listens on ${at}: api_bind or api_port has changed since it was started`;
+    if (taken) return passed(name, `runs, and listens on ${at}`);
+    const detail = `runs, but nothing listens on ${at}: api_bind or api_port has changed since it was started`;
     return { name, ok: false, detail, remedy: RESTART };
   }
   if (taken === true) return foreign(name, "does not run, and", port);
-  if (!isUsual(config) || !startsApi(around)) return passed(name, "does not run");
-  const detail = "does not run, although it is to start at boot";
+  if (!isUsual(config) || !startsApi(around)) return passed(name, "is not running");
+  const detail = "is not running, although it should start at boot";
   return { name, ok: false, detail, remedy: "see why: systemctl status ctrl-exec-api" };
 }
 
@@ -74,7 +74,7 @@ function pairingFinding(
   const taken = isTaken(around, bind, port);
   if (keeper !== undefined) {
     if (taken !== false) return passed(name, `${keeper} holds the port`);
-    const detail = `${keeper} runs, and nothing listens on port ${port}: pairing_bind or pairing_port has changed since it was started`;
+    const detail = `${keeper} runs, but nothing listens on port ${port}: pairing_bind or pairing_port has changed since it was started`;
     const remedy = keeper === "ctrl-exec-api" ? RESTART : "end it, and start it again";
     return { name, ok: false, detail, remedy };
   }

@@ -89,9 +89,9 @@ export function silentFindings(
     return last < since ? [record] : [];
   });
   if (silent.length === 0) {
-    return [passed("contact", `every host was heard of in the last ${SILENT_DAYS} days`)];
+    return [passed("contact", `every host was heard from in the last ${SILENT_DAYS} days`)];
   }
-  const detail = `nothing was heard of ${namesOf(silent)} for ${SILENT_DAYS} days`;
+  const detail = `nothing was heard from ${namesOf(silent)} for ${SILENT_DAYS} days`;
   const hosts = shellWord(foldHosts(silent.map(({ hostname }) => hostname)));
   const remedy = `ctrl-exec ping ${hosts}${configArgument(config.file)}`;
   return [{ name: "contact", ok: false, detail, remedy }];

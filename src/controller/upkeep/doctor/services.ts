@@ -51,7 +51,7 @@ function maintenanceFinding(
   }
   if (by.length > 0) {
     if (last === undefined) return passed(name, `to be done by ${by.join(", ")}`);
-    const detail = `last done ${opensslTime(last)}, although it is due to be done${who}`;
+    const detail = `last done ${opensslTime(last)}, although it is due${who}`;
     return { name, ok: false, detail, remedy: `see why: ctrl-exec maintain${option}` };
   }
   const since = last === undefined ? "" : `, last ${opensslTime(last)}`;

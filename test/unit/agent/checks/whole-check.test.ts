@@ -179,7 +179,7 @@ describe("what is wrong is told with its remedy:", () => {
     });
     await whileFile(name, "what", async () => {
       expect(of(await check(), name)).toEqual([
-        { name, ok: false, detail: `Cannot use ${name}: it holds no serial`, remedy: pair },
+        { name, ok: false, detail: `Cannot use ${name}: it contains no serial`, remedy: pair },
       ]);
     });
   });

@@ -91,12 +91,12 @@ describe("what is no request for a run never runs", () => {
     for (const [args, error, reason] of [
       [
         ["x", "a\0b"],
-        "an argument holds a NUL byte, which no program can be given",
+        "an argument contains a NUL byte, which cannot be passed to a program",
         "argument with NUL byte",
       ],
       [
         ["x", "\ud800"],
-        "an argument holds half a character, which has no bytes",
+        "an argument contains half a character, which cannot be encoded",
         "argument not Unicode",
       ],
     ] as const) {
@@ -184,7 +184,7 @@ describe("what is not allowed never runs", () => {
     expect(bodyOf(await it.ask({ script: "b", reqid: newRequestId() }))).toMatchObject({ exit: 0 });
     const release = it.context.running.takeProcess();
     const full = await it.ask({ script: "b", reqid: newRequestId() });
-    const tooMany = "this agent runs as many scripts at once as it can; try again later";
+    const tooMany = "this agent is already running as many scripts as it can; try again later";
     expect(bodyOf(full)).toMatchObject(neverRan(tooMany));
     release?.();
     it.folder.write("end", "");
@@ -378,7 +378,7 @@ describe("the control host's new serial", () => {
 
   test("that comes with what is not the control host's certificate is refused", async () => {
     using it = await withScripts({ a: "echo x" });
-    const error = "what came as the control host's new certificate is not a certificate";
+    const error = "what was sent as the control host's new certificate is not a certificate";
     const reply = await it.ask(update({ cert: "none" }));
     expect(bodyOf(reply)).toMatchObject(neverRan(`cannot take the new serial: ${error}`));
     expect(it.log.of("deny").at(-1)?.fields.REASON).toBe(error);

@@ -381,7 +381,7 @@ test("an agent that stops waits for so long, and logs whose answers are missing"
       "hang-up",
       {
         PEER: "192.0.2.1",
-        REASON: "the agent stops; a script that has begun goes on",
+        REASON: "the agent is stopping; a script that has begun goes on",
         REQID,
       },
     ],

@@ -142,7 +142,7 @@ test("a file takes the place of the folder of all jobs: the end is kept in memor
   expect(run.table.withdraw(run.reqid, "")).toEqual({ kind: "known" });
   expect(run.faults).toEqual([expect.stringContaining("a part of its path is not a folder")]);
   const refused = await run.table.start(jobs.order("true"));
-  const problem = `Cannot keep runs in ${run.all}: it is no folder`;
+  const problem = `Cannot keep runs in ${run.all}: it is not a folder`;
   expect(refused).toEqual({ kind: "no-room", problem });
 });
 

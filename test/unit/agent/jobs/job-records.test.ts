@@ -134,8 +134,8 @@ describe("T71 the folder of all jobs", () => {
       "its owner may not write in it; chmod 700",
       (jobs: string) => mkdirSync(jobs, { mode: 0o500 }),
     ],
-    ["it is no folder", (jobs: string) => writeFileSync(jobs, "")],
-    ["it is no folder", (jobs: string) => symlinkSync("/tmp", jobs)],
+    ["it is not a folder", (jobs: string) => writeFileSync(jobs, "")],
+    ["it is not a folder", (jobs: string) => symlinkSync("/tmp", jobs)],
   ])("is not used if %s", (problem, make) => {
     using folder = new TestFolder();
     make(folder.join("jobs"));

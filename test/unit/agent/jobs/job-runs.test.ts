@@ -300,7 +300,7 @@ describe("where no job can be kept", () => {
     await using jobs = await ready();
     const file = jobs.folder.write("jobs", "");
     const table = await jobs.table();
-    const problem = `Cannot keep runs in ${file}: it is no folder`;
+    const problem = `Cannot keep runs in ${file}: it is not a folder`;
     for (const _ of [1, 2]) {
       expect(await table.start(jobs.order("true"))).toEqual({ kind: "no-room", problem });
     }

@@ -195,7 +195,7 @@ test("what is withdrawn and cannot be noted is promised to nobody, and does not 
   jobs.folder.write("jobs", "a file");
   const table = await jobs.table();
   const order = jobs.order("true");
-  const problem = `Cannot write ${jobs.folder.join("jobs", "withdrawn")}: it is no folder`;
+  const problem = `Cannot write ${jobs.folder.join("jobs", "withdrawn")}: it is not a folder`;
   expect(table.withdraw(order.reqid, "")).toEqual({ kind: "unnoted", problem });
   expect(await table.start(order)).toEqual({ kind: "withdrawn", by: "" });
   rmSync(jobs.folder.join("jobs"));

@@ -32,7 +32,7 @@ test("what could not be noted is withdrawn all the same, and is noted once there
   const jobs = folder.write("jobs", "");
   const runs = new WithdrawnRuns(jobs);
   const problem = (path: string, why: string) => `Cannot write ${path}/withdrawn: ${why}`;
-  expect(runs.add(reqid(1), "ann")).toBe(problem(jobs, "it is no folder"));
+  expect(runs.add(reqid(1), "ann")).toBe(problem(jobs, "it is not a folder"));
   expect(runs.by(reqid(1))).toBe("ann");
   using other = new TestFolder();
   chmodSync(other.path, 0o700);

@@ -52,7 +52,7 @@ test("a refusal says whether it may be asked again, with or without a nonce", as
 
 test("T32 a control host that knows no tokens is not told which one this is", async () => {
   const none = joinAt({ status: "error", reason: "unknown request" }, () => ({}));
-  await expect(none).rejects.toThrow("it does not take join tokens");
+  await expect(none).rejects.toThrow("it does not accept join tokens");
 });
 
 test("T32 neither the token nor its secret is sent: its id, and what its key has signed", async () => {

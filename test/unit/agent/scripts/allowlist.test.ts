@@ -195,7 +195,7 @@ test.each([
 test.each([
   ["/opt/s.sh timeot=3", /timeot is not an option; did you mean timeout=\?$/],
   ["/opt/s.sh timeout=3 Concurency=1", /did you mean concurrency=\?$/],
-  ["/opt/s.sh shell=bash", /known are timeout, max_output, concurrency$/],
+  ["/opt/s.sh shell=bash", /expected one of timeout, max_output, concurrency$/],
 ])("a last word like an option is suspected: %s", (path, said) => {
   expect(suspectedOption(path)).toMatch(said);
 });

@@ -81,7 +81,7 @@ test("without its allowlist, its identity or the control host's serial there is 
   expect(() => loadTrust({ ...agent.config, dispatcher_serial_path: serial })).toThrow(
     expect.objectContaining({
       code: "config",
-      message: `Cannot use ${serial}: it holds no serial`,
+      message: `Cannot use ${serial}: it contains no serial`,
       hint: expect.stringContaining("Pair this agent again: ctrl-exec-agent request-pairing"),
     }),
   );
@@ -99,6 +99,6 @@ test("a file that cannot be used any more is logged once, and again once it was 
   };
   expect([look("0a\n"), look("what\n"), look("0b\n"), look("what\n")]).toEqual([0, 1, 1, 2]);
   expect(log.of("reload-fail")[0]?.fields).toEqual({
-    ERROR: `Cannot use ${serial}: it holds no serial`,
+    ERROR: `Cannot use ${serial}: it contains no serial`,
   });
 });

@@ -30,7 +30,7 @@ const AGENTS_OWN: Readonly<Record<string, Entry>> = {
   ],
   "its file is not there": [
     (fleet) => `${NAME} = ${fleet.folder.join("gone", NAME)}`,
-    /^FAIL .*no such file.*; until it is right, the agent itself stores a new serial; run /,
+    /^FAIL .*no such file.*; until that is corrected, the agent itself stores a new serial; run /,
   ],
   "it is a program that others can write": [
     (fleet) => {

@@ -128,7 +128,7 @@ describe("the controller's serial", () => {
       serials.look();
       return [serials.problem, serials.current, serials.known];
     };
-    expect(look("what\n")).toEqual([`Cannot use ${path}: it holds no serial`, "a1", true]);
+    expect(look("what\n")).toEqual([`Cannot use ${path}: it contains no serial`, "a1", true]);
     expect(trusts(serials, "a1")).toBe(true);
     expect(look("b2\n")).toEqual([undefined, "b2", true]);
     rmSync(path);

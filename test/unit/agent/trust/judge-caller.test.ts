@@ -17,9 +17,13 @@ test.each([
   [
     "a name that has not called",
     unmarked("b2", "db"),
-    "nothing tells the certificate of db from an agent's",
+    "nothing distinguishes the certificate of db from an agent's",
   ],
-  ["no name at all", unmarked("b2", ""), "nothing tells the certificate of nobody from an agent's"],
+  [
+    "no name at all",
+    unmarked("b2", ""),
+    "nothing distinguishes the certificate of nobody from an agent's",
+  ],
 ])("refused: %s", (_, caller, reason) => {
   expect(judgeCaller(caller, KNOWN)).toEqual({ kind: "refused", reason });
 });

@@ -174,7 +174,7 @@ describe("POST /run", () => {
     const { reqid } = json as { reqid: string };
     expect(json).toMatchObject({
       results: [{ state: "unknown" }],
-      hint: `Ask again with GET /status/${reqid}, or hear of it with GET /runs/${reqid}/events; end it with POST /runs/${reqid}/cancel.`,
+      hint: `Ask again with GET /status/${reqid}, or follow it with GET /runs/${reqid}/events; end it with POST /runs/${reqid}/cancel.`,
     });
   });
 });

@@ -70,7 +70,7 @@ test("its settings are those of the request", async () => {
     stopped: "after batch 2 of 2: its check failed on web-02",
   });
   const { status, json } = await run({ ...ONE, per_tag: { rack: 1 } });
-  const detail = "Cannot bound batches by rack: none of the hosts has that tag";
+  const detail = "Cannot limit batches by rack: none of the hosts has that tag";
   expect([status, json]).toMatchObject([400, { detail }]);
 });
 
@@ -96,7 +96,7 @@ test("POST /runs/{reqid}/resume goes on with the rest of it, under its id", asyn
   });
   expect(await resume("deploy")).toMatchObject({
     status: 400,
-    json: { detail: `Cannot go on with run ${reqid}: no host of it is not-started` },
+    json: { detail: `Cannot go on with run ${reqid}: none of its hosts is not-started` },
   });
   expect(await api.post("/runs/00000000000000ff/resume", { script: "deploy" })).toMatchObject({
     status: 404,

@@ -34,7 +34,7 @@ test("a row for each host, and below it what would be asked", () => {
     ].join("\n"),
   );
   expect(err).toBe(
-    "x1, x2 would not be called: Cannot call it\nDry run: 2 hosts would be asked for deploy-app -- --database 'my app'. Nobody was asked.\n",
+    "x1, x2 would not be called: Cannot call it\nDry run: 2 hosts would be asked for deploy-app -- --database 'my app'. No host was asked.\n",
   );
 });
 

@@ -147,7 +147,7 @@ test("T76 tags that nobody has: the nearest are told, when the hook has agreed",
   await learn();
   expect(await refusal({ hosts: ["@rol=web"] })).toMatchObject({
     code: "bad-request",
-    message: 'Cannot find any host: nobody matches "@rol=web"',
+    message: 'Cannot find any host: no host matches "@rol=web"',
     hint: "Did you mean @role=web?\nThe tags of one host are not known: discovery learns them.",
   });
   const refused = await refusal({ hosts: ["web-01"] }, "no");
@@ -185,13 +185,13 @@ test("T76 who is refused learns nothing of what an expression stands for", async
 
 test.each([
   [
-    "nobody matches",
+    "no host matches",
     { hosts: ["x-*"] },
-    'Cannot find any host: nobody matches "x-*"',
+    'Cannot find any host: no host matches "x-*"',
     "list-agents",
   ],
-  ["with a near name", { hosts: ["wbe-01*"] }, 'nobody matches "wbe-01*"', "Did you mean web-01?"],
-  ["all are excepted", { except: ["@all"] }, 'nobody matches "@all!@all"', "list-agents"],
+  ["with a near name", { hosts: ["wbe-01*"] }, 'no host matches "wbe-01*"', "Did you mean web-01?"],
+  ["all are excepted", { except: ["@all"] }, 'no host matches "@all!@all"', "list-agents"],
   [
     "a name of a node set",
     { hosts: ["web-[02-03]"] },
@@ -217,7 +217,7 @@ test.each([
 test("what was typed is repeated up to its two hundredth character", async () => {
   await setUp();
   const typed = (last: string) => [...Array(33).fill("xxxx*"), last];
-  const nobody = "Cannot find any host: nobody matches ";
+  const nobody = "Cannot find any host: no host matches ";
   const whole = typed("x*").join(",");
   expect(whole).toHaveLength(200);
   expect((await refusal({ hosts: typed("x*") })).message).toBe(`${nobody}"${whole}"`);
@@ -297,7 +297,7 @@ test("by how a run ended there, for whoever may read it", async () => {
   expect(await choose({ hosts: [`@missed=${REQID}`] })).toEqual(["db-01 7443"]);
   expect(told().map(({ action }) => action)).toEqual(["read", "ping", "read", "ping"]);
   expect(await refusal({ hosts: [`@missed=${REQID}&web-*`] })).toMatchObject({
-    message: `Cannot find any host: nobody matches "@missed=${REQID}&web-*"`,
+    message: `Cannot find any host: no host matches "@missed=${REQID}&web-*"`,
     hint: expect.stringContaining(`Run ${REQID} goes on on 1 host. See: ctrl-exec wait ${REQID}`),
   });
   expect(await refusal({ hosts: [`@failed=${REQID}`] }, "unread")).toMatchObject({
@@ -359,12 +359,12 @@ test("where no host has told its version it is said what learns it; where a grou
   await setUp();
   const option = `--config ${fleet.controller.config.file}`;
   expect(await refusal({ hosts: ["@version<1.1"] })).toMatchObject({
-    message: 'Cannot find any host: nobody matches "@version<1.1"',
-    hint: `No host has told its version. To learn them: ctrl-exec discovery ${option}`,
+    message: 'Cannot find any host: no host matches "@version<1.1"',
+    hint: `No host has reported its version. To learn them: ctrl-exec discovery ${option}`,
   });
   fleet.folder.write("control/groups.d/x.toml", "[void]\nhosts = 'mail-*'");
   expect(await refusal({ hosts: ["@@void"] })).toMatchObject({
-    message: 'Cannot find any host: nobody matches "@@void"',
+    message: 'Cannot find any host: no host matches "@@void"',
     hint: `There is no host in @@void. See: ctrl-exec list-groups ${option}`,
   });
   expect((await refusal({ hosts: ["@@void"] }, "no")).code).toBe("denied");

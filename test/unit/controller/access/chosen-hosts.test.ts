@@ -55,11 +55,11 @@ test("hosts, each at its own port or at the call's, no more than may be asked", 
 });
 
 test.each([
-  ["@all", "Ask fewer, with limit, except or a closer expression."],
+  ["@all", "Ask fewer, with limit, except or a narrower expression."],
   ["x-*", "GET /discovery names every registered host."],
   ["wbe-01*", "Did you mean web-01?"],
   ["web-[03]", "Did you mean web-01?"],
-  ["@version<1", "No host has told its version: GET /discovery learns them."],
+  ["@version<1", "No host has reported its version: GET /discovery learns them."],
   ["@@void", "There is no host in @@void: the operator of the control host fills it."],
   ["@@nothing", "No route lists groups: the operator of the control host knows them."],
   ["@@viod", "Did you mean @@void?"],
@@ -139,7 +139,7 @@ test("of a run, the first that goes on is what nobody has failed in yet", async 
     remoteHint: "GET /discovery names every registered host.",
   });
   expect(await problem(`@failed=${other},@failed=${REQID}`)).toMatchObject({
-    message: `Cannot find any host: nobody matches "@failed=${other},@failed=${REQID}"`,
+    message: `Cannot find any host: no host matches "@failed=${other},@failed=${REQID}"`,
     remoteHint: `Run ${REQID} goes on on 2 hosts: see GET /status/${REQID}.`,
   });
 });

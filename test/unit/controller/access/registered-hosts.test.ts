@@ -55,7 +55,7 @@ test("a sample is one of those that are registered", async () => {
 test.each<[Partial<HostChoice>, string, string]>([
   [{ hosts: ["web-03"] }, "Cannot find host web-03: nothing is registered", "Did you mean web-01?"],
   [{ hosts: ["web-01", "wbe-02"] }, "Cannot find host wbe-02: nothing", "Did you mean web-02?"],
-  [{ hosts: ["x-*"] }, 'Cannot find any host: nobody matches "x-*"', "See: ctrl-exec list-agents"],
+  [{ hosts: ["x-*"] }, 'Cannot find any host: no host matches "x-*"', "See: ctrl-exec list-agents"],
   [{ hosts: ["192.0.2.1"] }, "Cannot find host 192.0.2.1: nothing", "See: ctrl-exec"],
 ])("%j is nobody", async (choice, message, hint) => {
   const refused = await named(choice).then(

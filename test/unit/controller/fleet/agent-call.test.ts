@@ -304,7 +304,7 @@ describe("T29 an answer that is too long", () => {
     agent.answers = [last(long(10_000)), last(long(2 ** 20))];
     await askAgent({ ...limited(100), sending }, address(), PING);
     expect((await refusal({ ...dialler, sending }, PING)).hint).toBe(
-      "No agent gives such an answer: see what runs there.",
+      "No agent answers like that: see what is running there.",
     );
     expect(noted).toEqual(["sent 127.0.0.1", "sent 127.0.0.1"]);
   });

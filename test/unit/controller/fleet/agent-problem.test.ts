@@ -30,7 +30,7 @@ test("of an answer that was too large it is said whether the script has run", ()
     ]);
     return hint;
   };
-  const usual = "No agent gives such an answer: see what runs there.";
+  const usual = "No agent answers like that: see what is running there.";
   expect([dropped(true), dropped(false)]).toEqual([`The script has run. ${usual}`, usual]);
   const own = new CtrlExecError("too-large", "is larger than 1 MiB", { hint: "Raise max_reply." });
   expect(dropped(false, own)).toBe("Raise max_reply.");

@@ -21,7 +21,7 @@ function inventory(versions: Readonly<Record<string, string | undefined>>): Inve
 }
 
 test.each([
-  [{ a: undefined, b: undefined }, "No host has told its version"],
+  [{ a: undefined, b: undefined }, "No host has reported its version"],
   [{ a: "1.0", b: undefined }, "The version of one host is not known"],
   [{ a: "1.0", b: undefined, c: undefined }, "The versions of 2 hosts are not known"],
   [{ a: "1.0" }, undefined],

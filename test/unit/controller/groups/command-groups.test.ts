@@ -131,8 +131,8 @@ test.each([60, 1])("T76 a failure stands for a while, with a cache of %d s", asy
 });
 
 test.each([
-  ["echo no", "printed what cannot be read: it is not JSON"],
-  [`echo '{"web": 1}'`, "printed what cannot be read: web: expected a list of hosts"],
+  ["echo no", "printed something that cannot be read: it is not JSON"],
+  [`echo '{"web": 1}'`, "printed something that cannot be read: web: expected a list of hosts"],
   ["kill -9 $$", "was ended by SIGKILL"],
   ["head -c 16777217 /dev/zero", "printed more than 16 MiB"],
 ])("%s: it %s", async (body, why) => {

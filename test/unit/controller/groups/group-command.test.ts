@@ -57,10 +57,7 @@ test.each([
     "#!/nonexistent/sh\n",
     "its interpreter is missing: /nonexistent/sh; install /nonexistent/sh, or correct the script's #! line",
   ],
-  [
-    "#!/bin/sh\r\n",
-    "its lines end as those of Windows do (CRLF), so that its interpreter is not found",
-  ],
+  ["#!/bin/sh\r\n", "its lines end with CRLF, as on Windows, so its interpreter is not found"],
 ])("one that begins with %j cannot be started, and it is said why", async (text, why) => {
   const command = fleet.folder.write("command", text, 0o755);
   const { message } = await failure(command);

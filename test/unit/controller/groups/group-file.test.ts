@@ -55,10 +55,7 @@ test("one with an empty list cannot be used, and the others can", async () => {
 describe("refused, with the line:", () => {
   test.each([
     ["[web]\nhost = ['a']", "line 2: [web] host: unknown key; did you mean hosts?"],
-    [
-      "[web]\nhosts = ['a']\nzone = 1",
-      "line 3: [web] zone: unknown key; there are hosts and except",
-    ],
+    ["[web]\nhosts = ['a']\nzone = 1", "line 3: [web] zone: unknown key; expected hosts or except"],
     ["[web]\n\nexcept = 'a'", "line 1: [web] hosts: expected a host expression, or a list of them"],
     ["[web]\nexcept = 'a'\n[b]\nhosts = 'b'", "line 1: [web] hosts: "],
     ["[web]\n[b]\nhosts = 'b'", "line 1: [web] hosts: "],
@@ -78,11 +75,11 @@ describe("refused, with the line:", () => {
     ],
     [
       "[x]\nhosts='x'\n[web.prod]\nhosts = 'a'",
-      'line 3: a name with a dot is in quotes: ["web.prod"]',
+      'line 3: a name with a dot must be in quotes: ["web.prod"]',
     ],
     [
       '\n["a\\nb"]\nhosts = "a"',
-      "line 2: a group's name has no quotes, and no spaces but the usual one",
+      "line 2: a group's name has no quotes, and no spaces except the ordinary one",
     ],
     ["[web]\nhosts = 'a'\n[web]\nhosts = 'b'", "line 3: "],
     ["[web", "line 1: "],

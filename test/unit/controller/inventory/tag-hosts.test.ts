@@ -92,7 +92,7 @@ test("what is claimed is shown beside them, without what an own tag wins over", 
 test.each<[string, string[], string, string]>([
   ["nobody", ["env=x"], "Cannot find host nobody: nothing is registered", "list-agents"],
   ["web-01,wbe-01", ["env=x"], "Cannot find host wbe-01", "Did you mean web-01?"],
-  ["@env=x", ["env=y"], 'nobody matches "@env=x"', "The tags of 3 hosts are not known"],
+  ["@env=x", ["env=y"], 'no host matches "@env=x"', "The tags of 3 hosts are not known"],
   ["web-[", ["env=x"], "[ is not closed", "A node set"],
   ["@all", ["env=x", "role-"], "Cannot remove role: none of 3 hosts has a tag", "claims"],
   ["web-01", ["role-"], "Cannot remove role: web-01 has no tag", "claims"],

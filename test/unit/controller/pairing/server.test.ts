@@ -55,7 +55,7 @@ test("T21 a peer that goes on sending while it waits is cut off, and the log has
   peer.send("x".repeat(200_000));
   await peer.decided();
   expect(fleet.log.of("pair-reject")).toMatchObject([
-    { level: "warning", fields: { IP: "127.0.0.1", REASON: "more bytes than a pairing takes" } },
+    { level: "warning", fields: { IP: "127.0.0.1", REASON: "more bytes than a pairing needs" } },
   ]);
   await server.close();
 });

@@ -102,7 +102,7 @@ const answersOf = (known_for: number) => (line: string) =>
     : http10({ error: "no such run" }, "404 Not Found");
 
 test.each([
-  [3600, "never-ran", "the request never came to its agent, which would refuse it now"],
+  [3600, "never-ran", "the request never reached its agent, which would now refuse it"],
   // Less than it took to ask.
   [0.001, "lost", "its agent does not know this run, and may have forgotten it: it may have run"],
 ] as const)(

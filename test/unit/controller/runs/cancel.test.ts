@@ -93,7 +93,7 @@ test.each([
   [{ status: "known" }, { status: "failed", left: 0, error: expect.stringContaining("again") }],
   [
     { status: "something" },
-    { status: "failed", left: 0, error: expect.stringContaining("says no more") },
+    { status: "failed", left: 0, error: expect.stringContaining("says nothing else") },
   ],
 ] as const)("a run that has not come to its agent is withdrawn: %j", async (says, told) => {
   await using stage = await stageOf((call) => {

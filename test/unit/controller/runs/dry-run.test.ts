@@ -95,7 +95,7 @@ test("a rollout says in which batch each host would be, and the hook is asked ab
   ]);
   expect(JSON.parse(readFileSync(folder.join("told"), "utf8"))).toMatchObject({ script: "is-up" });
   const bounded = dry({}, "", { per_tag: { rack: 1 } });
-  await expect(bounded).rejects.toThrow("Cannot bound batches by rack");
+  await expect(bounded).rejects.toThrow("Cannot limit batches by rack");
 });
 
 test("T67 who is refused is told what a refused run tells", async () => {

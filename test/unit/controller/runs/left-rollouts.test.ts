@@ -82,7 +82,10 @@ test("what it cannot go on with is said, and its arguments are removed", async (
   const reqid = await left(KEPT, { state: "never-ran", exit: -1, error: "away" });
   await using _detached = await carrying();
   expect(failures()).toEqual([
-    { ERROR: "Cannot go on with it: its record does not say that its hosts wait", REQID: reqid },
+    {
+      ERROR: "Cannot go on with it: its record does not say that its hosts are waiting",
+      REQID: reqid,
+    },
   ]);
   expect(files(reqid)).toEqual([]);
   expect(await states(reqid)).toEqual(["web-01 ended", "web-02 never-ran"]);

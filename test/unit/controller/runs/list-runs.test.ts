@@ -48,7 +48,7 @@ test("T76 nor does whoever is refused learn whom an expression stands for", asyn
   for (const host of ["web-01", "web-*", "@@none", "@failed=00000000000000a1"]) {
     await expect(ask(host, "no")).rejects.toMatchObject({ code: "denied" });
   }
-  await expect(ask("web-*", "yes")).rejects.toThrow('nobody matches "web-*"');
+  await expect(ask("web-*", "yes")).rejects.toThrow('no host matches "web-*"');
   await expect(ask("web-[", "no")).rejects.toMatchObject({ code: "bad-request" });
   expect((await ask("WEB-01:7450,x", "yes")).runs).toHaveLength(4);
 });

@@ -348,7 +348,7 @@ describe("paused", () => {
       await work(fleet.controller, CALLER, id).catch(({ message }) => message);
     expect(await refused(pauseRollout, reqid)).toBe(`Cannot pause run ${reqid}: it has ended`);
     expect(await refused(pauseRollout, plain.reqid)).toBe(
-      `Cannot pause run ${plain.reqid}: it is not done a few hosts at a time`,
+      `Cannot pause run ${plain.reqid}: it is not a rollout`,
     );
     expect(await refused(continueRollout, newRequestId())).toContain("no such run");
     const asked = Promise.withResolvers<void>();
@@ -482,7 +482,7 @@ describe("it stops behind a batch in which more hosts failed than may, and goes 
     ]);
     expect(whole.started).toBe(report.started);
     await expect(run({ resume: reqid, hosts: [] })).rejects.toMatchObject({
-      message: `Cannot go on with run ${reqid}: no host of it is not-started`,
+      message: `Cannot go on with run ${reqid}: none of its hosts is not-started`,
     });
   });
 
@@ -765,6 +765,6 @@ test("at most one host of each rack is asked at once", async () => {
   ]);
   await expect(run({ rollout: { per_tag: { rakc: 1 } } })).rejects.toMatchObject({
     code: "bad-request",
-    message: "Cannot bound batches by rakc: none of the hosts has that tag",
+    message: "Cannot limit batches by rakc: none of the hosts has that tag",
   });
 });

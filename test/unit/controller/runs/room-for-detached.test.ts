@@ -26,7 +26,7 @@ test("T67 only whom the hook allows is told that there are too many, and nothing
   await expect(begin("mallory")).rejects.toMatchObject({ code: "denied" });
   await expect(begin("alice")).rejects.toMatchObject({
     code: "busy",
-    message: "Cannot detach the rollout: 0 are under way, as many as may be",
+    message: "Cannot detach the rollout: 0 are under way, which is the limit",
     remoteHint: "GET /runs shows them. Try again when one has ended.",
   });
   for (const name of ["rollouts", "runs"]) {
@@ -51,7 +51,7 @@ test("as many as may be are under way, however they came; another comes when one
   };
   const first = await detached.begin(await paused(), ORDER);
   const handed = await handOver(open, await paused(), ORDER);
-  const full = "Cannot detach the rollout: 2 are under way, as many as may be";
+  const full = "Cannot detach the rollout: 2 are under way, which is the limit";
   await expect(detached.begin(await paused(), ORDER)).rejects.toThrow(full);
   const refused = await paused();
   await expect(handOver(open, refused, ORDER)).rejects.toThrow(full);

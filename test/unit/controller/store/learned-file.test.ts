@@ -188,7 +188,7 @@ test("what cannot be written is logged, and what cannot be read is a problem wit
   await expect(learned.known()).rejects.toMatchObject({
     code: "storage",
     message: expect.stringContaining(`Cannot read ${file}: `),
-    hint: expect.stringContaining("the hosts tell it again"),
+    hint: expect.stringContaining("the hosts report it again"),
   });
   expect(readdirSync(file)).toEqual([]);
 });

@@ -47,7 +47,7 @@ test("rows share what is the same in all of them, and a time is that of its colu
   const none = known({ ...row, tags: null, tags_at: 1000 });
   expect(none.tags).toEqual({ value: "too long", at: at(1000) });
   expect(known({ ...row, tags: null, tags_at: null }).tags).toBeUndefined();
-  expect(() => known({ ...row, tags: '{"env":1}', tags_at: 1 })).toThrow("tags that are none");
+  expect(() => known({ ...row, tags: '{"env":1}', tags_at: 1 })).toThrow("tags that are not valid");
 });
 
 test("what is no list of names is none", () => {

@@ -142,7 +142,7 @@ test("a record that cannot even be opened is not said to be damaged", () => {
   const { message, hint } = problemOf("web-01") ?? {};
   expect([message, hint]).toEqual([
     expect.stringContaining("too many symbolic links"),
-    "See that this user may read it.",
+    "Make sure that this user may read it.",
   ]);
 });
 
@@ -182,7 +182,7 @@ test("the host name inside must fit the file's, in the whole registry too", asyn
   expect(broken.map(({ hostname }) => hostname)).toEqual(["web-01", "web-\u212a", "web_01"]);
   expect(broken.map(({ problem }) => problem.hint)).toEqual([
     "Restore it from a backup, or pair web-01 again.",
-    "No host has that name: rename the file or remove it.",
-    "No host has that name: rename the file or remove it.",
+    "No host can have that name: rename the file or remove it.",
+    "No host can have that name: rename the file or remove it.",
   ]);
 });

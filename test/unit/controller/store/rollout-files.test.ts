@@ -157,7 +157,7 @@ if (process.getuid?.() !== 0) {
     expect(thrown).toMatchObject({
       code: "config",
       message: `Cannot hand over a rollout to ctrl-exec-api: this user may not enter ${folder.join("rollouts")}`,
-      hint: "Run this as root (sudo), or as the user of ctrl-exec-api, or leave --detach out.",
+      hint: "Run this as root (sudo), or as the user of ctrl-exec-api, or leave out --detach.",
     });
   });
 }

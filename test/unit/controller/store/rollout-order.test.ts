@@ -32,7 +32,7 @@ test("T62 not through a link, nor by a second name", () => {
   symlinkSync(path, folder.join("link"));
   expect(() => readOrder(folder.join("link"))).toThrow("Cannot use ");
   linkSync(path, folder.join("other"));
-  expect(() => readOrder(path)).toThrow("it has another name too");
+  expect(() => readOrder(path)).toThrow("it has a second name (a hard link)");
 });
 
 test("T62 nothing that is no such file", () => {

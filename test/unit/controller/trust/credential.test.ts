@@ -52,7 +52,7 @@ test("T09 one that has expired is named, and is no loss: it can be signed again"
     expect.objectContaining({
       code: "config",
       message: expect.stringContaining("ctrl-exec.crt: it expired on "),
-      hint: `This host's clock says ${opensslTime(fleet.now)}: set it if that is wrong. If it is right, sign the certificate again, which costs no agent: ctrl-exec maintain --config ${config.file}`,
+      hint: `This host's clock says ${opensslTime(fleet.now)}: set it if that is wrong. If it is right, sign the certificate again, which loses no agent: ctrl-exec maintain --config ${config.file}`,
     }),
   );
   expect(lossOfCredential(config, fleet.now)).toBeUndefined();

@@ -82,7 +82,7 @@ test("the overlap lasts up to its last moment, and then those are given up who h
   expect(fleet.log.of("serial-stale").map(({ fields }) => fields)).toEqual([
     {
       AGENT: "web-01",
-      REASON: "not confirmed before the overlap was over; pair it again",
+      REASON: "not confirmed before the overlap had ended; pair it again",
     },
   ]);
   // Nobody is pending any more, but there is still something to drop.

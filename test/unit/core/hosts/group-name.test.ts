@@ -18,7 +18,7 @@ test.each([
   expect(readGroupName(typed, 2)).toEqual({ name, end: typed.length });
 });
 
-const ODD = "a group's name has no quotes, and no spaces but the usual one";
+const ODD = "a group's name has no quotes, and no spaces except the ordinary one";
 
 test.each([
   ["", "a group needs a name"],

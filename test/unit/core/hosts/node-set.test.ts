@@ -40,9 +40,9 @@ describe("what cannot be read is said", () => {
     ["web-[1-]", '"1-" is not a number'],
     ["web-[3/2]", '"3/2" is not a number'],
     ["web-[1234567890]", '"1234567890" is not a number'],
-    ["web-[01-003]", "in 01-003, one number has zeros in front"],
-    ["web-[1-03]", "in 1-03, one number has zeros in front"],
-    ["web-[01-100]", "in 01-100, one number has zeros in front"],
+    ["web-[01-003]", "in 01-003, one number has leading zeros"],
+    ["web-[1-03]", "in 1-03, one number has leading zeros"],
+    ["web-[01-100]", "in 01-100, one number has leading zeros"],
     ["web-[5-1]", "5-1 ends before it begins"],
     ["web-[1-5/0]", "1-5/0 never ends"],
     [

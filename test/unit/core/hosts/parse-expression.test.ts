@@ -123,20 +123,20 @@ describe("what cannot be read is said, with where", () => {
     ["a)", ") closes nothing (character 2)"],
     ["a b", "expected , & or ! between two hosts (character 3)"],
     ["(a)b", "expected , & or ! between two hosts (character 4)"],
-    ["@", "@ has no meaning; there are @all"],
-    ["@nobody", "@nobody has no meaning; there are @all"],
+    ["@", "@ has no meaning; expected @all"],
+    ["@nobody", "@nobody has no meaning; expected @all"],
     ["@al", "@al has no meaning; did you mean @all?"],
     ["@All", "@All has no meaning; did you mean @all?"],
     ["web-*!@stael", "@stael has no meaning; did you mean @stale?"],
     ["@expirng", "@expirng has no meaning; did you mean @expiring=30d?"],
-    ["@@", "expected the name of a group behind @@"],
-    ["a,@@!b", "expected the name of a group behind @@, such as @@frontends"],
-    ['@@"web', "expected the name of a group behind @@"],
+    ["@@", "expected the name of a group after @@"],
+    ["a,@@!b", "expected the name of a group after @@, such as @@frontends"],
+    ['@@"web', "expected the name of a group after @@"],
     ["@@web-*", "expected , & or ! between two hosts (character 7)"],
     ["@@web:7450", "expected , & or ! between two hosts (character 6)"],
     ["@all=1", "@all=1 has no meaning"],
     ["@stale=1", "@stale=1 has no meaning"],
-    ["@expiring", "@expiring has no meaning; there are @all"],
+    ["@expiring", "@expiring has no meaning; expected @all"],
     ["@expiring<30d", "@expiring<30d has no meaning"],
     ["@expiring=30", "@expiring=30 has no unit; write @expiring=30d for days, or h, m or s"],
     ["@expiring=soon", "@expiring=soon has no meaning"],
@@ -147,7 +147,7 @@ describe("what cannot be read is said, with where", () => {
       "@ungrouped",
       "there is no @ungrouped; all hosts but those of your groups are @all!(@@frontends,@@backends)",
     ],
-    ["@env", "@env has no meaning; there are @all"],
+    ["@env", "@env has no meaning; expected @all"],
     ["@env=", 'env= needs a value: "" is an empty one'],
     ["@env==x", "env= needs a value"],
     ["@env=prod*", "env= needs a value"],
@@ -187,7 +187,7 @@ describe("what cannot be read is said, with where", () => {
     ["web-[1-65]*", "more than 64 patterns in one"],
     [`${"a".repeat(62)}[9-10]`, "is not a host, host:port or address"],
     ["0.0.0.0", '"0.0.0.0" is not a host, host:port or address'],
-    [`${"(".repeat(33)}a${")".repeat(33)}`, "more than 32 parentheses in each other"],
+    [`${"(".repeat(33)}a${")".repeat(33)}`, "more than 32 levels of nested parentheses"],
     ["a,".repeat(40_000), "more than 65536 characters in one expression"],
   ])("%s", (text, why) => {
     expect(() => parseHostExpression(text)).toThrow(why);
@@ -229,7 +229,7 @@ describe("what cannot be read is said, with where", () => {
     expect(parseHostExpression("web-[1-2]:65535").first).toMatchObject({ port: 65_535 });
   });
 
-  test("32 parentheses in each other are read", () => {
+  test("32 levels of nested parentheses are read", () => {
     expect(() => parseHostExpression(`${"(".repeat(32)}a${")".repeat(32)}`)).not.toThrow();
   });
 

@@ -60,7 +60,7 @@ test("the content is passed on as it comes, and not copied", () => {
 describe("T61 anything else is refused at its first wrong byte", () => {
   test.each([
     ["no size", "\r", "without a size"],
-    ["a size that is no number", "g", "no number"],
+    ["a size that is no number", "g", "not a number"],
     ["a sign", "-", "no number"],
     ["a blank before the size", " ", "no number"],
     ["a blank after it", "1 ", "no number"],

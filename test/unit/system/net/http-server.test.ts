@@ -310,7 +310,7 @@ test("T64 nor have the answers behind it, which wait for their turn, when nobody
 const CHUNKED = "POST /chunks HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n";
 
 const UNREADABLE: readonly (readonly [name: string, bytes: string])[] = [
-  ["a chunk whose size is no number", `${CHUNKED}5\r\nhello\r\nzz\r\n`],
+  ["a chunk whose size is not a number", `${CHUNKED}5\r\nhello\r\nzz\r\n`],
   ["a chunk that is longer than it says", `${CHUNKED}5\r\nhello!\r\n0\r\n\r\n`],
   ["a chunk size that no integer holds", `${CHUNKED}${"f".repeat(40)}\r\n`],
   ["a trailer that is no header", `${CHUNKED}5\r\nhello\r\n0\r\nno header\r\n\r\n`],

@@ -21,7 +21,7 @@ const REQUIRE =
 test("T65 a program that listens does not start with too few files, and says how to raise them", () => {
   expect(withLimit(64, REQUIRE)).toBe("64");
   expect(withLimit(63, REQUIRE)).toBe(
-    "config Cannot start: ulimit -n 63 is too few open files; it takes at least 64 Raise it: ulimit -n 1024 in a shell, or LimitNOFILE=1024 in the service's unit.",
+    "config Cannot start: ulimit -n 63 allows too few open files; it needs at least 64 Raise it: ulimit -n 1024 in a shell, or LimitNOFILE=1024 in the service's unit.",
   );
 });
 
@@ -30,7 +30,7 @@ test("T65 nor with none left, which it cannot even count", () => {
     try { for (;;) openSync("/dev/null"); } catch {}
     ${REQUIRE}`;
   expect(withLimit(100, code)).toStartWith(
-    "config Cannot start: ulimit -n is too few open files; it takes at least 64 Raise it:",
+    "config Cannot start: ulimit -n allows too few open files; it needs at least 64 Raise it:",
   );
 });
 

@@ -213,7 +213,7 @@ describe("T24 a hook that is being written", () => {
       broken: true,
       fault: {
         problem: `${file} is being written`,
-        remedy: "a new version that is moved there (mv) is whole at once",
+        remedy: "move a new version there with mv instead, and it is complete at once",
       },
     });
   });

@@ -50,13 +50,13 @@ test.each([
   ],
   [
     "#!/bin/sh\r\n",
-    `${path}: its lines end as those of Windows do (CRLF), so that its interpreter is not found`,
+    `${path}: its lines end with CRLF, as on Windows, so its interpreter is not found`,
     `sed -i 's/\\r$//' ${path}`,
     "ENOENT",
   ],
   [
     "#!/usr/bin/env sh\r\n",
-    `${path}: its lines end as those of Windows do (CRLF), so that its interpreter is not found`,
+    `${path}: its lines end with CRLF, as on Windows, so its interpreter is not found`,
     `sed -i 's/\\r$//' ${path}`,
     "ENOENT",
   ],

@@ -12,7 +12,7 @@ test("the clock is judged by what hosts have told in the last day, and nobody is
     const [one] = await clockFindings(controller, (await registry.read()).agents);
     return [one?.ok, one?.detail, one?.remedy];
   };
-  const none = "no host has told the time in the last day";
+  const none = "no host has reported its time in the last day";
   expect(await found()).toEqual([true, none, undefined]);
   const tell = async (...offsets: number[]) => {
     const told = offsets.map((offset, at) => [`web-0${at + 1}`, offset] as const);

@@ -33,13 +33,13 @@ test("one that is damaged, no plain file, or another program's is removed, and m
   const found = await databaseFindings(config);
   expect(faults(found)).toEqual([
     `${learned}: it is damaged`,
-    `${runIndex}: it is another program's`,
+    `${runIndex}: it belongs to another program`,
   ]);
   const [first, second] = found;
   expect(await first?.mend?.()).toBe(
-    "removed, since it is damaged: what the hosts have told is learned again with their answers",
+    "removed, since it is damaged: what the hosts reported is learned again from their answers",
   );
-  expect(await second?.mend?.()).toContain("removed, since it is another program's");
+  expect(await second?.mend?.()).toContain("removed, since it belongs to another program");
   expect([learned, runIndex].map(existsSync)).toEqual([false, false]);
   expect(await first?.mend?.()).toBeUndefined();
   register(fleet, "web-01");

@@ -105,7 +105,7 @@ test("T62 what others could have changed is not looked at, nor mended, before it
   const earlier = modes();
   const { findings, mended } = await examineAndMend(controller, [], nothingAround(fleet));
   expect(faults(findings).at(-1)).toStartWith(
-    `${controller.config.state_dir}: not looked at, since others could change it: Cannot use `,
+    `${controller.config.state_dir}: not looked at, because others could change it: Cannot use `,
   );
   expect(findings.map(({ name }) => name)).not.toContain("registry");
   expect(mended.map(({ ok }) => ok)).toEqual(mended.map(() => false));

@@ -21,7 +21,7 @@ test("the port of the metrics is looked at where they have one", () => {
   expect(found(API, [7445]).map(({ name }) => name)).not.toContain("metrics");
   expect(faults(found(NOBODY, [], metrics))).toEqual([]);
   expect(faults(found(NOBODY, [7446], metrics))).toEqual([
-    "metrics: the API does not run, and another program has its port 7446",
+    "metrics: the API is not running, and another program has its port 7446",
   ]);
   expect(faults(found(API, [7445, 7446], metrics))).toEqual([]);
   const [fault] = found(API, [7445], metrics).filter(({ ok }) => !ok);

@@ -29,7 +29,7 @@ test("each that cannot be used is named, and two of one host", async () => {
   const [upper, lower] = [register(fleet, "Web-01"), register(fleet, "web-01")];
   const findings = await found(fleet);
   expect(faults(findings)).toEqual([
-    `registry web-01: Cannot use ${upper}: ${lower} is of the same host`,
+    `registry web-01: Cannot use ${upper}: ${lower} is for the same host`,
     `registry cut: Cannot use ${cut}: not JSON`,
   ]);
   expect(findings.map(({ remedy, mend }) => [remedy, mend])).toEqual([
@@ -77,7 +77,7 @@ test("a host is silent when neither its record nor what was learned is of the la
     {
       name: "contact",
       ok: false,
-      detail: "nothing was heard of confirmed, heard, paired, renewed for 30 days",
+      detail: "nothing was heard from confirmed, heard, paired, renewed for 30 days",
       remedy: `ctrl-exec ping confirmed,heard,paired,renewed --config ${controller.config.file}`,
     },
   ]);

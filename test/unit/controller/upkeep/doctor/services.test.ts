@@ -28,12 +28,12 @@ test("what does not run, and need not, is no fault; another program on its port 
   await maintainOnce(fleet.controller);
   const found = await services(fleet);
   expect(found.map(({ name, ok, detail }) => [name, ok, detail])).toEqual([
-    ["ctrl-exec-api", true, "does not run"],
+    ["ctrl-exec-api", true, "is not running"],
     ["pairing", true, "nobody holds the port, and it is free"],
     ["maintenance", true, `last done ${opensslTime(fleet.now)}`],
   ]);
   expect(faults(await services(fleet, {}, [at(7444), at(7445)]))).toEqual([
-    "ctrl-exec-api: does not run, and another program has its port 7445",
+    "ctrl-exec-api: is not running, and another program has its port 7445",
     "pairing: hosts cannot be paired: another program has its port 7444",
   ]);
   // At other addresses and ports nobody is in the way; and what is not told is no fault.
@@ -51,12 +51,12 @@ test("what runs must be where its configuration says", async () => {
   const desk = await store.pairing.openDesk("pairing-mode");
   expect(offers).toBeDefined();
   expect(faults(await services(fleet))).toEqual([
-    "ctrl-exec-api: runs, and nothing listens on 127.0.0.1:7445: api_bind or api_port has changed since it was started",
-    "pairing: pairing-mode runs, and nothing listens on port 7444: pairing_bind or pairing_port has changed since it was started",
+    "ctrl-exec-api: runs, but nothing listens on 127.0.0.1:7445: api_bind or api_port has changed since it was started",
+    "pairing: pairing-mode runs, but nothing listens on port 7444: pairing_bind or pairing_port has changed since it was started",
   ]);
   const found = await services(fleet, {}, [at(7444), at(7445, "127.0.0.1")]);
   expect(found.map(({ ok, detail }) => [ok, detail])).toEqual([
-    [true, "runs, and 127.0.0.1:7445 is listened on"],
+    [true, "runs, and listens on 127.0.0.1:7445"],
     [true, "pairing-mode holds the port"],
     [true, "to be done by ctrl-exec-api, pairing-mode"],
   ]);
@@ -87,7 +87,7 @@ test("maintenance that nobody does, or that has stopped, is named", async () => 
   expect(faults(await services(fleet, usual))).toEqual([]);
   fleet.passDays(0.2);
   expect(faults(await services(fleet, usual))).toEqual([
-    `maintenance: last done ${last}, although it is due to be done (ctrl-exec-maintain.timer)`,
+    `maintenance: last done ${last}, although it is due (ctrl-exec-maintain.timer)`,
   ]);
   expect(faults(await services(fleet))).toEqual([
     `maintenance: nothing seems to do it, last ${last}: no certificate is renewed`,
@@ -105,7 +105,7 @@ test.each([
   fleet.folder.write(`nowhere/${link}`, "");
   const usual = { file: DEFAULT_CONTROLLER_CONFIG };
   expect(faults(await services(fleet, usual))).toEqual([
-    "ctrl-exec-api: does not run, although it is to start at boot",
+    "ctrl-exec-api: is not running, although it should start at boot",
   ]);
   expect(faults(await services(fleet))).toEqual([]);
 });

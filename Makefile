@@ -47,22 +47,22 @@ test-cli: $(INSTALLED) ## Build, then run the end-to-end tests only
 	@sh test/prerequisites.sh
 	@$(BUN) test/run.ts build cli
 
-load: build ## 200 clients on ctrl-exec-api before a fleet that misbehaves, then 500 runs let go on 50 agents, then 500 long results folded, then rollouts over 3,000 hosts
+load: build ## Run 200 clients against ctrl-exec-api with a misbehaving fleet, then 500 detached runs on 50 agents, then 500 long results folded, then rollouts over 3,000 hosts
 	@$(BUN) test/load/api.ts
 	@$(BUN) test/load/runs.ts
 	@$(BUN) test/load/folded.ts
 	@ROLLOUT_HOSTS=3000 $(BUN) test --timeout=300000 ./test/end-to-end/api/rollout-scale.test.ts
 
-test-install: build ## As root: install into Debian machines that systemd runs, with each shell, and use it there
+test-install: build ## As root: install into Debian containers under systemd, with each shell, and use it there
 	@sh test/install/run.sh
 
-soak: build ## Load one agent with everything at once for two minutes and look for what is left
+soak: build ## Load one agent with everything at once for two minutes and look for what is left over
 	@$(BUN) test/soak/agent.ts
 
 fuzz: build ## Feed every parser and port generated and mutated input for three minutes; prints its seed
 	@$(BUN) test/fuzz/main.ts
 
-mutate: $(INSTALLED) ## Change one thing of the sources at a time and list what no test notices; prints its seed
+mutate: $(INSTALLED) ## Change one thing in the sources at a time and list what no test notices; prints its seed
 	@sh test/prerequisites.sh
 	@$(BUN) test/mutate/main.ts
 
@@ -74,22 +74,22 @@ bench: build ## Measure against SSH and the bare limit; write docs/PERFORMANCE.m
 lint: $(INSTALLED) ## Check formatting, lint rules and the import direction
 	@$(BUN) test/run.ts format lint architecture
 
-format: $(INSTALLED) ## Rewrite the sources as the formatter and the safe lint fixes want them
+format: $(INSTALLED) ## Rewrite the sources as the formatter and the safe lint fixes require
 	$(BUN) node_modules/@biomejs/biome/bin/biome check --write .
 
 typecheck: $(INSTALLED) ## Check the types
 	@$(BUN) test/run.ts types
 
-generate: $(INSTALLED) ## Rewrite the files that are made from the command tables and the schemas
+generate: $(INSTALLED) ## Rewrite the files that are generated from the command tables and the schemas
 	@$(BUN) .ci/generate.ts
 
 release: $(INSTALLED) ## Build every platform's binary, checksums (RELEASE_KEY=<file> signs them) and bill of materials into dist/release
 	@RELEASE_KEY='$(RELEASE_KEY)' $(BUN) .ci/release.ts '$(COMMIT)' $(COMPILE)
 
-clean: ## Remove what the build made
+clean: ## Remove what the build created
 	rm -rf dist coverage
 
-distclean: clean ## Remove everything that was fetched as well
+distclean: clean ## Remove everything that was downloaded as well
 	rm -rf node_modules .tools
 
 help: ## List the targets

@@ -48,9 +48,9 @@ export function page(occasion: Occasion, measured: readonly Measured[], old: str
   return [
     "# Performance",
     "",
-    "Written by `make bench`, which measures all of it in one go. A figure is the median, with the quartiles in",
-    "brackets; what it is compared with was measured in the same run, in turns with it, so that ratios",
-    "hold where milliseconds differ from machine to machine.",
+    "Written by `make bench`, which measures everything in one go. A figure is the median, with the quartiles in",
+    "brackets. What it is compared with was measured in the same run, alternating with it, so the ratios hold",
+    "even where the milliseconds differ from machine to machine.",
     "",
     `- Date: ${occasion.date}`,
     `- Commit: ${occasion.commit}`,

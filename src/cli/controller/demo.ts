@@ -38,7 +38,7 @@ export const demo = defineVerb({
       await shown;
       kept = options.keep;
       if (kept) {
-        stage.say("The agents go on. Talk to them");
+        stage.say("The agents keep running. Talk to them");
         io.out(howToGoOn(stage));
       }
     } finally {
@@ -131,7 +131,7 @@ async function useAgents(stage: DemoStage): Promise<void> {
   stage.say("A script gets its context as JSON on standard input");
   const context = await stage.ctrlExec(0, "run", ["web-01", "context", "--username=alice"]);
   stage.expect(context.out.includes('"username":"alice"'), "the context names alice");
-  stage.say("What no scripts.conf lists does not run, whoever asks");
+  stage.say("A script that no scripts.conf lists does not run, whoever asks");
   const refused = await stage.ctrlExec(1, "run", ["web-01", "rm-rf"]);
   stage.expect(refused.out.includes("script not permitted"), "rm-rf is refused");
 }

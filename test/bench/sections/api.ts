@@ -62,11 +62,11 @@ export async function api(stage: Stage): Promise<SectionResult> {
     ["POST /ping, one host", ping],
   ] as const;
   return {
-    text: `wrk with one thread and ${CONNECTIONS} connections, kept, ${SECONDS} s a round.`,
+    text: `wrk with one thread and ${CONNECTIONS} kept connections, ${SECONDS} s per round.`,
     tables: [
       {
         title: "Requests per second of the API",
-        header: ["request", "requests", "p99", "beside the empty server"],
+        header: ["request", "requests", "p99", "relative to the empty server"],
         rows: rows.map(([name, { perSecond, p99 }]) => [
           name,
           withSpread(perSecond, "/s"),

@@ -53,9 +53,9 @@ export async function fanOut(stage: Stage): Promise<SectionResult> {
   const notMeasured = await sshFanOut(stage, SIZES, PARALLEL, LIMIT_MS, keep);
   return {
     text:
-      `Hosts per second of the whole command, with ${PARALLEL} at once each. The agents are real ones, ` +
-      "many in one process, each on an address of its own. The bare limit is the same number of mTLS " +
-      "requests by the smallest possible client, a compiled program too, against the smallest possible " +
+      `Hosts per second of the whole command, always with ${PARALLEL} at once. The agents are real, ` +
+      "many in one process, each with an address of its own. The bare limit is the same number of mTLS " +
+      "requests from the smallest possible client, also a compiled program, to the smallest possible " +
       "server; with `true`, that server starts the program for each request, as an agent does.",
     tables: [rates(measured), roundTripTable(spreads)],
     aims: aimsOf(measured, spreads),
@@ -98,7 +98,7 @@ function roundTripTable(spreads: readonly { p50: number; p99: number }[]) {
   const p99 = summarise(spreads.map((spread) => spread.p99));
   return {
     title: `Time of one host while ${SIZES.at(-1)} are asked`,
-    header: ["median host", "p99 host", "p99 beside the median"],
+    header: ["median host", "p99 host", "p99 relative to the median"],
     rows: [[withSpread(p50, "ms"), withSpread(p99, "ms"), times(p99.median, p50.median)]],
   };
 }
@@ -109,15 +109,15 @@ function aimsOf(measured: Measured, spreads: readonly { p50: number; p99: number
   const ratio = summarise(spreads.map(({ p50, p99 }) => p99 / p50)).median;
   const at = `at N = ${hosts}`;
   return [
-    atLeast(`fan-out of \`run true\` ${at} beside the bare limit`, ms(BARE) / ms(RUN), 0.7),
+    atLeast(`fan-out of \`run true\` ${at} relative to the bare limit`, ms(BARE) / ms(RUN), 0.7),
     atLeast(
-      `fan-out of \`run true\` ${at} beside the bare limit with \`true\``,
+      `fan-out of \`run true\` ${at} relative to the bare limit with \`true\``,
       ms(BARE_TRUE) / ms(RUN),
       0.7,
     ),
-    atLeast(`fan-out of \`ping\` ${at} beside the bare limit`, ms(BARE) / ms(PING), 0.7),
+    atLeast(`fan-out of \`ping\` ${at} relative to the bare limit`, ms(BARE) / ms(PING), 0.7),
     ...besideClush(measured),
-    atMost(`p99 of a host ${at} beside its median`, ratio, 5),
+    atMost(`p99 of a host ${at} relative to its median`, ratio, 5),
   ];
 }
 
@@ -128,5 +128,5 @@ function besideClush(measured: Measured): Aim[] {
   const clush = row?.get(hosts ?? 0)?.median;
   const ours = measured.get(RUN)?.get(hosts ?? 0)?.median;
   if (clush === undefined || ours === undefined) return [];
-  return [atLeast(`fan-out of \`run true\` at N = ${hosts} beside clush`, clush / ours, 8)];
+  return [atLeast(`fan-out of \`run true\` at N = ${hosts} relative to clush`, clush / ours, 8)];
 }

@@ -52,7 +52,7 @@ export async function growth(stage: Stage): Promise<SectionResult> {
   return {
     text:
       `\`run true\` on every registered host, ${PARALLEL} at once, \`max_hosts\` raised for the purpose. The agents ` +
-      "are real ones; so many of them share two cores with the controller.",
+      "are real; all of them share two cores with the controller.",
     tables: [
       {
         title: "Time and memory as the fleet grows",
@@ -62,7 +62,7 @@ export async function growth(stage: Stage): Promise<SectionResult> {
     ],
     aims: [
       atMost(
-        `time per host, ${last.hosts} hosts beside ${first.hosts}`,
+        `time per host, ${last.hosts} hosts relative to ${first.hosts}`,
         last.msPerHost / first.msPerHost,
         1.2,
       ),

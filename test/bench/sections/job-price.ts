@@ -43,15 +43,15 @@ export async function jobPrice(stage: Stage): Promise<SectionResult> {
     }
     if (job === undefined || memory === undefined) continue;
     const ratio = (what: "wall" | "processor") => job[what].median / memory[what].median;
-    aims.push(atMost(`time of a job beside a run that is none, ${at}`, ratio("wall"), LIMIT));
-    const what = `processor time of a job beside a run that is none, ${at}`;
+    aims.push(atMost(`time of a job relative to a run kept in memory, ${at}`, ratio("wall"), LIMIT));
+    const what = `processor time of a job relative to a run kept in memory, ${at}`;
     aims.push(atMost(what, ratio("processor"), LIMIT));
   }
   return {
     text:
       "The smallest possible client asks one compiled agent to run `true`, over kept connections. A run whose request id " +
       "is not 16 hexadecimal digits cannot be kept: the agent starts it itself and holds its output in memory, as 1.0 " +
-      "did with every run. Both in turns, on the same agent; the bare server starts `true` too. Processor time is that " +
+      "did with every run. Both were measured alternately, on the same agent; the bare server also starts `true`. Processor time is that " +
       "of the agent, its shim and the scripts.",
     tables: [
       {
@@ -61,8 +61,8 @@ export async function jobPrice(stage: Stage): Promise<SectionResult> {
           "requests",
           "time",
           "processor time",
-          "time beside memory",
-          "processor time beside memory",
+          "time relative to kept in memory",
+          "processor time relative to kept in memory",
         ],
         rows,
       },

@@ -43,7 +43,7 @@ export async function keys(): Promise<SectionResult> {
   const made = await inTurns(subjects.map(making), GENERATE);
   const signed = await inTurns(await Promise.all(subjects.map(signing)), SIGN);
   return {
-    text: "Beside the runtime's own WebCrypto, in one process, uncompiled. To sign is to import the private key and sign 400 bytes with it, as a request or certificate takes.",
+    text: "Compared with the runtime's own WebCrypto, in one process, uncompiled. Signing means importing the private key and signing 400 bytes with it, as for a request or certificate.",
     tables: [table("Making a key", made), table("Importing a key and signing", signed)],
     aims: [],
     notMeasured: [],

@@ -66,8 +66,8 @@ export async function live(stage: Stage): Promise<SectionResult> {
   });
   return {
     text:
-      `A script prints the time ${LINES} times, every 20 ms, and the command is on a terminal: from the moment ` +
-      "that a line was printed until it is on the screen. The first byte counts from the start of the command.",
+      `A script prints the time ${LINES} times, every 20 ms, and the command is on a terminal: the time from when ` +
+      "a line was printed until it is on the screen. The first byte counts from the start of the command.",
     tables: [
       { title: "Until it is on the screen", header: ["", "first byte", "a line", "p99"], rows },
     ],

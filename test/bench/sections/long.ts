@@ -35,7 +35,7 @@ export async function long(stage: Stage): Promise<SectionResult> {
       const started = performance.now();
       const after = await peaks(agent, run(script, view));
       const rate = GIGABYTE / MEBI / ((performance.now() - started) / 1000);
-      const what = script === "text" ? "1 GiB of text" : "1 GiB that is no text";
+      const what = script === "text" ? "1 GiB of text" : "1 GiB of binary data";
       for (const [side, peak] of Object.entries(after)) {
         const idle = before[side as keyof typeof before];
         rows.push([
@@ -117,7 +117,7 @@ async function measureLogs(
   ]);
   const table = {
     title: "100 MiB that were printed earlier",
-    header: ["command", "time", "rate", "beside `cat`"],
+    header: ["command", "time", "rate", "relative to `cat`"],
     rows,
   };
   return table;

@@ -24,12 +24,12 @@ export async function memory(stage: Stage): Promise<SectionResult> {
   const controller = await controllerMemory(stage);
   return {
     text:
-      `Proportional set size: memory shared with other processes counts in parts. Idle is a second after the ` +
-      `start, over ${STARTS} starts; the requests are pings, a connection each, 20 at once.`,
+      `Proportional set size: memory shared with other processes counts proportionally. Idle means one second after the ` +
+      `start, over ${STARTS} starts; the requests are pings, one connection each, 20 at once.`,
     tables: [
       {
         title: "Agent",
-        header: ["", "agent", "empty Bun TLS server", "agent beside it"],
+        header: ["", "agent", "empty Bun TLS server", "agent relative to it"],
         rows: [
           row("idle", agent.idle, bare.idle),
           row(`after ${number(REQUESTS)} requests`, agent.used, bare.used),
@@ -51,7 +51,7 @@ export async function memory(stage: Stage): Promise<SectionResult> {
     ],
     aims: [
       atMost(
-        "agent idle beside an empty Bun TLS server",
+        "agent idle relative to an empty Bun TLS server",
         agent.idle.median / bare.idle.median,
         1.3,
       ),

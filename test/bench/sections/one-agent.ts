@@ -43,7 +43,7 @@ export async function oneAgent(stage: Stage): Promise<SectionResult> {
     const limit = bare.get(load);
     const share = (ours?.perSecond.median ?? 0) / (limit?.perSecond.median ?? Number.NaN);
     if (!load.keep) {
-      const what = `agent, ${load.path}, ${load.parallel} at once, beside the bare limit`;
+      const what = `agent, ${load.path}, ${load.parallel} at once, relative to the bare limit`;
       aims.push(atLeast(what, share, 0.6));
     }
     return [
@@ -69,7 +69,7 @@ export async function oneAgent(stage: Stage): Promise<SectionResult> {
           "p50, p99",
           "bare server",
           "p50, p99",
-          "agent beside bare",
+          "agent relative to bare",
         ],
         rows,
       },

@@ -90,12 +90,12 @@ export async function output(stage: Stage): Promise<SectionResult> {
     tables: [
       {
         title: "Time of the whole command",
-        header: ["output", "command", "time", "rate", "beside ssh with curve25519"],
+        header: ["output", "command", "time", "rate", "relative to ssh with curve25519"],
         rows,
       },
       {
         title: "Peak memory",
-        header: ["output", "side", "after `true`", "after the output", "more", "beside the output"],
+        header: ["output", "side", "after `true`", "after the output", "more", "relative to the output"],
         rows: memory,
       },
     ],
@@ -121,7 +121,7 @@ function writeOutputs(stage: Stage): Output[] {
   return [
     { name: "1 MiB of text", content: text(MEBI) },
     { name: "50 MiB of text", content: text(50 * MEBI) },
-    { name: "10 MiB that is no text", content: binary },
+    { name: "10 MiB of binary data", content: binary },
   ].map(({ name, content }) => ({
     name,
     bytes: content.length,

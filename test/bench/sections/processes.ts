@@ -40,7 +40,7 @@ export async function processes(stage: Stage): Promise<SectionResult> {
     tables: [
       {
         title: "From start to exit",
-        header: ["command", "time", "beside the empty program", "beside ssh with curve25519"],
+        header: ["command", "time", "relative to the empty program", "relative to ssh with curve25519"],
         rows: [...measured].map(([name, summary]) => [
           name,
           withSpread(summary, "ms"),
@@ -50,12 +50,12 @@ export async function processes(stage: Stage): Promise<SectionResult> {
       },
     ],
     aims: [
-      atMost("`--version` beside the empty program", median("ctrl-exec --version") / empty, 2),
+      atMost("`--version` relative to the empty program", median("ctrl-exec --version") / empty, 2),
       ...(Number.isNaN(ssh)
         ? []
         : [
             atMost(
-              "`run true` on one host beside `ssh host true`, curve25519",
+              "`run true` on one host relative to `ssh host true`, curve25519",
               median("ctrl-exec run true, one host") / ssh,
               0.25,
             ),

@@ -44,12 +44,12 @@ export async function registry(stage: Stage): Promise<SectionResult> {
   const median = (name: string) => measured.get(name)?.median ?? Number.NaN;
   return {
     text:
-      `Wall time of the whole process, with ${number(REGISTERED)} hosts in the registry, each with a tag. Nobody is called: a dry run ` +
-      "asks the hooks alone, and there are none.",
+      `Wall time of the whole process, with ${number(REGISTERED)} hosts in the registry, each with a tag. No host is called: a dry run ` +
+      "asks only the hooks, and there are none.",
     tables: [
       {
         title: "Ten thousand hosts in the registry",
-        header: ["command", "time", "beside the empty program"],
+        header: ["command", "time", "relative to the empty program"],
         rows: [...measured].map(([name, summary]) => [
           name,
           withSpread(summary, "ms"),

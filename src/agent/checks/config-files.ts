@@ -1,10 +1,10 @@
 /**
- * Checks the agent's files. Whoever can write those that say what this agent does could decide in the
- * administrator's place; and the agent must be able to replace its two own files.
+ * Checks the agent's files. Anyone who can write the files that say what this agent does could decide in the
+ * administrator's place; and the agent must be able to replace its own two files.
  *
- * A file that belongs to another user, or that everybody can write, is refused. Files that the group can write,
- * and all other faults here, are only reported by self-check and the log: 0.8 let the service's group write in
- * the folder of agent.conf, and that must not stop a running fleet.
+ * A file that belongs to another user, or that everyone can write, is refused. Files that the group can write, and
+ * all other faults here, are only reported by self-check and the log: 0.8 let the service's group write in the folder
+ * of agent.conf, and that must not stop a running fleet.
  */
 import { accessSync, constants, statSync } from "node:fs";
 import { dirname } from "node:path";
@@ -58,7 +58,7 @@ export function warningsOf(faults: readonly FileFault[]): ConfigWarning[] {
   return faults.map(({ key, problem, remedy }) => ({ key, message: `${problem}; ${remedy}` }));
 }
 
-/** A remedy that just closes it by hand would also keep the agent from its certificate. */
+/** A remedy that only closes it by hand would also keep the agent from replacing its certificate. */
 function judgeFolder(folder: string): FileFault[] {
   const [fault] = judgeOwn("agent.conf", folder);
   if (fault === undefined) return [];
@@ -83,7 +83,7 @@ function judgeMode(key: string, path: string): FileFault[] {
   return [{ key, path, problem, remedy: `chmod go-w ${path}` }];
 }
 
-/** A file that cannot be looked at is reported where it is read. */
+/** A file that cannot be inspected is reported where it is read. */
 function modeOf(path: string): number {
   try {
     return statSync(path).mode;

@@ -36,7 +36,7 @@ export function isRunByOnlooker({ file, key }: AgentConfig): boolean {
       mayRead(key),
     );
   } catch {
-    // A user who may not even look at the folder cannot have read agent.conf in it.
+    // A user who may not even inspect the folder cannot have read agent.conf in it.
     return false;
   }
 }

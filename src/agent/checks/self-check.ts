@@ -217,7 +217,7 @@ function checkScripts(config: AgentConfig, scripts: Iterable<AllowedScript>): Ch
 
 const LIST_IT = `${UPDATE_SERIAL_SCRIPT} = /usr/local/bin/${UPDATE_SERIAL_SCRIPT}`;
 
-/** The agent follows a rotation in any case: without the line nothing is missing, but a wrong one is an error. */
+/** The agent follows a rotation in any case: it can do without the line, but a wrong one is an error. */
 function checkSerialEntry(config: AgentConfig, entry: AllowedScript | undefined): Check {
   const name = `script ${UPDATE_SERIAL_SCRIPT}`;
   if (entry === undefined) {

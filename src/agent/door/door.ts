@@ -23,7 +23,7 @@ import { QuietLog } from "./quiet-log.ts";
 
 const HANDSHAKE_MS = 10_000;
 
-/** In the slot that a blocked address keeps: others at that address wait for their turn meanwhile. */
+/** In the slot that a blocked address keeps: others at that address wait for their turn. */
 const KEPT_HANDSHAKE_MS = 3_000;
 
 /** A caller that was admitted, and its connection. */
@@ -83,7 +83,7 @@ export class Door {
 
   async accept(connection: Connection): Promise<void> {
     const ip = connection.address;
-    // The peer has already gone: there is nobody to judge, count or name.
+    // The peer has already gone: there is nothing to check, count or name.
     if (ip === "") {
       connection.reset();
       return;

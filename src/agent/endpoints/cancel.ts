@@ -3,7 +3,7 @@ import { cancelRequest } from "../../core/wire/messages/cancel-request.ts";
 import { NO_SUCH_RUN } from "../../core/wire/messages/refusal.ts";
 import { type Endpoint, refusal } from "./endpoint.ts";
 
-/** `POST /cancel`: ends all that a run's script has started. Answers when that is done, as far as it can be. */
+/** `POST /cancel`: ends everything that a run's script has started. Answers when that is done, as far as possible. */
 export const cancel: Endpoint = async ({ jobs, log }, { peerIp: peer, body }) => {
   const asked = readJsonAs(cancelRequest, body);
   if (asked === undefined) return refusal(400, "invalid JSON");

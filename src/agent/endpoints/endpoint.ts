@@ -26,7 +26,7 @@ export interface AgentRequest {
 export type AgentReply = JsonReply | StreamReply;
 
 interface Reply {
-  /** Called when it was sent, or cannot be. */
+  /** Called when it has been sent, or cannot be. */
   readonly letGo?: () => void;
 }
 
@@ -46,7 +46,7 @@ export interface StreamReply extends Reply {
 export interface AgentContext {
   readonly state: AgentState;
   readonly log: AgentLog;
-  /** For log lines that refused callers could cause without end. */
+  /** For log lines that refused callers could cause in any number. */
   readonly quiet: QuietLog;
   readonly now: () => Date;
   readonly running: RunningScripts;

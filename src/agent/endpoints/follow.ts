@@ -5,7 +5,7 @@ import { NO_SUCH_RUN } from "../../core/wire/messages/refusal.ts";
 import type { Job } from "../jobs/job.ts";
 import { type AgentReply, type Endpoint, refusal, type StreamReply } from "./endpoint.ts";
 
-/** `POST /follow`: a run that was started before, from these bytes on. */
+/** `POST /follow`: a run that was started earlier, from these bytes on. */
 export const follow: Endpoint = async ({ jobs }, { body }) => {
   const asked = readJsonAs(followRequest, body);
   if (asked === undefined) return refusal(400, "invalid JSON");
@@ -22,8 +22,8 @@ function unknownRun(knownMs: number): AgentReply {
 }
 
 /**
- * @param letGo of the job, once this is sent
- * @param hide the token of whoever began the run: for others
+ * @param letGo releases the job; called once this is sent
+ * @param hide the token of whoever began the run, for others
  */
 export function streamReply(
   job: Job,

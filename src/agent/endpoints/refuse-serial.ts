@@ -1,4 +1,4 @@
-/** What a caller whose serial is not the control host's is answered, and what the log says of it. */
+/** The answer to a caller whose serial is not the control host's, and what the log says about it. */
 import { callerNetwork } from "../../core/net/caller-network.ts";
 import type { AgentState } from "../state/state.ts";
 import {

@@ -3,7 +3,7 @@ import type { AgentContext, AgentReply } from "./endpoint.ts";
 import { refusal } from "./endpoint.ts";
 import { endMembers, whenEnded } from "./run-reply.ts";
 
-/** `GET /result/<reqid>`: how a run stands, with all of its output once it has ended. */
+/** `GET /result/<reqid>`: the state of a run, with all of its output once it has ended. */
 export async function result({ jobs }: AgentContext, reqid: string): Promise<AgentReply> {
   const running = jobs.running(reqid);
   if (running !== undefined) {

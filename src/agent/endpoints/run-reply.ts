@@ -11,7 +11,7 @@ import type { AgentReply } from "./endpoint.ts";
 const NEVER_RAN: RunState = "never-ran";
 const UNKNOWN: RunState = "unknown";
 
-/** @param cancelled_by who has cancelled it, if somebody has */
+/** @param cancelled_by who cancelled it, if somebody did */
 export function refuseRun(
   request: Partial<RunRequest>,
   error: string,
@@ -22,7 +22,10 @@ export function refuseRun(
   return { status: 200, body };
 }
 
-/** Of one that has begun. Waits for its end. @param letGo of the job, once this is sent */
+/**
+ * For a run that has begun. Waits for its end.
+ * @param letGo releases the job; called once this is sent
+ */
 export async function endReply(run: BegunRun, letGo?: () => void): Promise<AgentReply> {
   const { script, reqid } = run.facts;
   return await whenEnded(run, false, letGo, (ending, outcome) => {
@@ -33,8 +36,8 @@ export async function endReply(run: BegunRun, letGo?: () => void): Promise<Agent
 type Members = Record<string, unknown>;
 
 /**
- * @param hide the token of whoever began it: for others
- * @param bodyOf is given its end, and the exit status and outputs as members of the answer
+ * @param hide the token of whoever began the run, for others
+ * @param bodyOf is given the end of the run, and the exit status and outputs as members of the answer
  */
 export async function whenEnded(
   run: BegunRun,
@@ -71,7 +74,10 @@ interface ToldOutput extends OutputText {
   readonly dropped: number;
 }
 
-/** @param printed bytes: if somebody has removed what is kept of them, all count as dropped */
+/**
+ * @param printed how many bytes the script printed: if somebody has removed what is kept of them, all count as
+ * dropped
+ */
 function outputOf(run: BegunRun, stream: OutputStream, printed: number, hide: boolean): ToldOutput {
   try {
     const output = run.output(stream, hide);
@@ -82,7 +88,7 @@ function outputOf(run: BegunRun, stream: OutputStream, printed: number, hide: bo
   }
 }
 
-/** Older control hosts do not know that a run may be lost: to them it is unknown. */
+/** Older control hosts do not know that a run may be lost: for them it is unknown. */
 export function endMembers(end: RunEnding): Members {
   const { signal, timed_out, cancelled, cancelled_by, error } = end;
   const state = end.state === "lost" ? UNKNOWN : end.state;

@@ -23,7 +23,7 @@ const ENDED: RunState = "ended";
 
 const TOO_MANY = "this agent is already running as many scripts as it can; try again later";
 
-/** Nobody could ask for it later. */
+/** Nobody could ask about it later. */
 const NO_REQID = { kind: "no-reqid" } as const;
 
 type Unkept =
@@ -83,8 +83,8 @@ async function runParsed(
       return deny(`${name} runs already (${limit}${turn.why}); try again when it has ended`, limit);
     }
     slots.push(turn.release);
-    // A hook may take its time: a file that was missing before it must not be one that somebody has put there
-    // since (T13).
+    // A hook may take its time: if the file was missing before, it must not be one that somebody has put there since
+    // (T13).
     const hooked = state.config.auth_hook !== undefined;
     const judged = hooked ? judgeAllowedScript(script, state.config) : work.judged;
     const order = {
@@ -127,7 +127,7 @@ type Turn =
   | { readonly kind: "taken"; readonly release: Release }
   | { readonly kind: "full"; readonly why: string };
 
-/** A slot of the script's `concurrency`, in which lost runs count as long as something of them goes on. */
+/** A slot of the script's `concurrency`. Lost runs count as long as some of their processes are running. */
 async function takeTurn(
   { running, jobs }: AgentContext,
   name: string,
@@ -136,7 +136,7 @@ async function takeTurn(
   const release = running.takeScript(name, concurrency);
   if (release === undefined) return { kind: "full", why: "" };
   if (concurrency === undefined) return { kind: "taken", release };
-  // Counted now: one of them may be lost meanwhile.
+  // Counted now, because one of them may have been lost in the meantime.
   const taken = running.of(name);
   const [lost, ...more] = await jobs.lostRuns(name);
   if (lost === undefined || taken + 1 + more.length <= concurrency)
@@ -145,7 +145,7 @@ async function takeTurn(
   return { kind: "full", why: `, and lost run ${lost} goes on` };
 }
 
-/** Undefined if nobody has, or nobody knows who. */
+/** Undefined if nobody did, or if it is not known who. */
 function cancelledBy(outcome: Unkept): string | undefined {
   return outcome.kind === "withdrawn" && outcome.by !== "" ? outcome.by : undefined;
 }
@@ -156,8 +156,8 @@ function withdrawnError(by: string | undefined): string {
 }
 
 /**
- * Why a run that cannot be kept is refused; undefined if it runs all the same. Older control hosts ask for nothing
- * that takes a job, and may know one host by several names.
+ * Why a run that cannot be kept is refused; undefined if it runs anyway. Older control hosts ask for nothing that
+ * needs a job, and may know one host by several names.
  */
 function mustNotRun(outcome: Unkept, request: RunRequest): string | undefined {
   if (outcome.kind === "no-room") return isDetached(request) ? outcome.problem : undefined;
@@ -171,7 +171,7 @@ function isDetached({ detach, async }: RunRequest): boolean {
   return [detach, async].some((word) => word === true || word === 1);
 }
 
-/** What only a control host since 1.1 asks for. */
+/** Only a control host since 1.1 asks for these. */
 function asksForJob(request: RunRequest): boolean {
   const { stream, lock, timeout } = request;
   return stream === 1 || isDetached(request) || lock !== undefined || timeout !== undefined;
@@ -195,9 +195,7 @@ function workFor(name: string, { allowlist, config }: AgentState): Work {
   return { kind: "script", script, judged };
 }
 
-/**
- * Older control hosts send no certificate: then the serial counts only once its certificate has called (T63).
- */
+/** Older control hosts send no certificate: then the serial counts only once its certificate has been shown (T63). */
 function serialProblem(
   { script, args, cert }: RunRequest,
   ca: CertificateFacts,

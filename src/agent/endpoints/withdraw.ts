@@ -2,7 +2,7 @@ import { readJsonAs } from "../../core/json.ts";
 import { withdrawRequest } from "../../core/wire/messages/withdraw-request.ts";
 import { type Endpoint, refusal } from "./endpoint.ts";
 
-/** `POST /withdraw`: nobody waits for a run any more. If it is not known, it does not start from now on. */
+/** `POST /withdraw`: nobody waits for a run any more. If it is not known, it will not start from now on. */
 export const withdraw: Endpoint = async ({ jobs, log }, { peerIp: peer, body }) => {
   const asked = readJsonAs(withdrawRequest, body);
   if (asked === undefined) return refusal(400, "invalid JSON");
@@ -15,7 +15,7 @@ export const withdraw: Endpoint = async ({ jobs, log }, { peerIp: peer, body }) 
     return refusal(503, error);
   }
   log({ event: "withdraw", peer, reqid });
-  // Rounded down: what is told of too long a time would be no proof.
+  // Rounded down: too long a time would prove something that is not so.
   const known_for = Math.floor(withdrawal.knownMs) / 1000;
   return { status: 200, body: { status: "withdrawn", known_for } };
 };

@@ -1,6 +1,6 @@
 /**
- * One deadline after the other over a connection's life: whatever the peer does or fails to do, a connection
- * that has no request in progress is closed within a limited time (T19).
+ * A series of deadlines over the life of a connection: whatever the peer does or fails to do, a connection that has
+ * no request in progress is closed within a limited time (T19).
  */
 import { Deadline } from "../../system/deadline.ts";
 

@@ -1,9 +1,11 @@
-/** The jobs under the shim of an earlier agent, which tells this one nothing: their folders are looked at. */
+/**
+ * The jobs under the shim of an earlier agent. That shim reports nothing to this agent, so their folders are checked.
+ */
 import type { OpenJob } from "./open-job.ts";
 
 const LOOK_MS = 100;
 
-/** A job that nobody follows is looked at once in this many rounds. */
+/** A job that nobody follows is checked once in this many rounds. */
 const UNREAD_TURNS = 10;
 
 export class AdoptedJobs {
@@ -12,7 +14,7 @@ export class AdoptedJobs {
   #timer: ReturnType<typeof setInterval> | undefined;
   #turn = 0;
 
-  /** @param look at the folder of a job that has not ended */
+  /** @param look checks the folder of a job that has not ended */
   constructor(look: (job: OpenJob) => void) {
     this.#look = look;
   }

@@ -1,4 +1,4 @@
-/** The ends of jobs that somebody has asked for. */
+/** Requests to end jobs, while they are carried out. */
 import { Deadline, within } from "../../system/deadline.ts";
 import { fileProblem } from "../../system/files/files.ts";
 import { endJob, isJobRunning, type JobEnd } from "../../system/process/end-job.ts";
@@ -7,25 +7,28 @@ import { rootOf } from "../scripts/watched-script.ts";
 import type { CancelOutcome, JobFacts } from "./job.ts";
 import type { JobCancel } from "./job-folder.ts";
 
-/** How long its shim may take to write the end, once the script has ended: it waits for output, two seconds at most. */
+/** How long its shim may take to write the end once the script has ended: it waits up to two seconds for output. */
 const END_MS = 5_000;
 
-/** Nobody looks at more of a name. */
+/** The rest of a longer name is of no use to anybody. */
 const MAX_NAME = 255;
 
-/** A job that runs, or may. */
+/** A job that is running, or may be. */
 export interface Endable {
-  /** Of its folder; its mark is called after it. */
+  /** The name of its folder; its mark is derived from it. */
   readonly name: string;
   readonly facts: Pick<JobFacts, "script">;
   /** Its script's process; undefined if that is not known. */
   readonly root: ProcessId | undefined;
   readonly ended: Promise<unknown>;
-  /** What an earlier end could not end. */
+  /** What an earlier request could not end. */
   readonly remains: readonly ProcessId[];
-  /** For whoever writes its end. Until it says how many are left, the next agent goes on with it. Never throws. */
+  /**
+   * For the process that writes its end. Until it says how many are left, the next agent goes on with the request.
+   * Never throws.
+   */
   note(cancel: JobCancel): void;
-  /** For the next who asks for its end. @throws the system's error */
+  /** For the next request to end it. @throws the system's error */
   noteRemains(remains: readonly ProcessId[]): void;
 }
 
@@ -44,7 +47,7 @@ export class Cancels {
     this.#spared = spared;
   }
 
-  /** A second one for the same job joins the first, and may only shorten its grace. Never rejects. */
+  /** A second request for the same job joins the first, and can only shorten its grace. Never rejects. */
   async cancel(job: Endable, by: string, graceMs: number): Promise<CancelOutcome> {
     const first = this.#running.get(job.name);
     if (first !== undefined) {
@@ -57,7 +60,10 @@ export class Cancels {
     return await done.finally(() => this.#running.delete(job.name));
   }
 
-  /** Whether anything runs of a job that is lost, or has left something; it counts as running if that cannot be seen. */
+  /**
+   * Whether any process is running of a job that is lost, or that left something behind. If this cannot be
+   * determined, the answer is yes.
+   */
   async mayRun({ name, root, remains }: Endable): Promise<boolean> {
     try {
       const work = { name, root: rootOf(root), known: remains, spared: this.#spared };
@@ -95,11 +101,11 @@ function noteRemains(job: Endable, remains: readonly ProcessId[]): void {
   try {
     job.noteRemains(remains);
   } catch {
-    // The disk is full: it ends all the same.
+    // The disk is full: the job is ended all the same.
   }
 }
 
-/** Why something of it could not be ended, if that is known. */
+/** Why some of it could not be ended, if that is known. */
 export function reasonOf({ why }: JobEnd): string | undefined {
   switch (why?.kind) {
     case "forbidden":

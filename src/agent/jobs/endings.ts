@@ -1,4 +1,4 @@
-/** Ends of runs that nobody has watched to the end. */
+/** The ends of runs that nobody watched to the end. */
 import { NO_EXIT, type RunEnding } from "../../core/run-event.ts";
 import { startProblem } from "../../core/start-failure.ts";
 import type { ProcessId } from "../../system/process/process-id.ts";
@@ -14,7 +14,10 @@ export function notStarted(path: string, { code, mayHaveRun }: NotStarted): EndH
   return { state: mayHaveRun ? "lost" : "never-ran", exit: EXIT_NOT_EXECUTED, error };
 }
 
-/** Of a job whose shim has not written its end, and will not. @param started whether its script is known to have */
+/**
+ * For a job whose shim has not written its end, and never will. @param started whether its script is known to have
+ * started
+ */
 export function lost(shim: ProcessId | undefined, started: boolean): EndHere {
   return { state: "lost", exit: NO_EXIT, error: whyLost(shim, started) };
 }

@@ -13,22 +13,23 @@ export interface Readable {
   readonly begin: Extract<RunEvent, { readonly kind: "begin" }>;
   /** Undefined while it runs. */
   readonly ending: RunEnding | undefined;
-  /** How much of the stream is in its file by now. */
+  /** How many bytes of the stream are in its file so far. */
   kept(stream: OutputStream): number;
   /** Resolves when the job may have changed. */
   changed(): Promise<void>;
   /**
-   * Returns how many bytes, from an offset on, it has put into the buffer; 0 if what was there is gone.
+   * Returns how many bytes it has put into the buffer, from an offset on; 0 if what was there is gone.
    *
    * @param hide the caller's token
-   * @throws if this process has run out of something
+   * @throws if this process has run out of some resource
    */
   read(stream: OutputStream, offset: number, into: Uint8Array, hide: boolean): number;
 }
 
 /**
- * The bytes of an event are those of one buffer: they are good until the next event is asked for. A new buffer for
- * each took twice the memory. What somebody has removed, or cut, counts as dropped: the end comes all the same.
+ * The bytes of all events are in one buffer: they are valid until the next event is asked for. A new buffer for each
+ * event took twice the memory. Anything that somebody has removed or cut off counts as dropped; the end comes all the
+ * same.
  *
  * @throws as above
  */
@@ -45,7 +46,7 @@ export async function* follow(
   const buffer = Buffer.allocUnsafe(MAX_FRAME_PAYLOAD);
   yield job.begin;
   while (!signal.aborted) {
-    // Looked at before the files are read: what they hold then is all.
+    // Checked before the files are read: what they hold then is complete.
     const { ending } = job;
     const changed = job.changed();
     let found = false;
@@ -69,7 +70,7 @@ export async function* follow(
       yield { kind: "end", end: ending };
       return;
     }
-    // Not a race with a promise of the whole stream, which would remember every change.
+    // Not a race with one promise for the whole stream, which would remember every change.
     const { promise, resolve } = Promise.withResolvers<void>();
     goOn = resolve;
     if (signal.aborted) return;
@@ -78,7 +79,7 @@ export async function* follow(
   }
 }
 
-/** All that comes after the first dropped byte of a stream is dropped. */
+/** Everything after the first dropped byte of a stream is dropped. */
 function* whatWasDropped(ending: RunEnding, offsets: StreamOffsets): Generator<RunEvent> {
   for (const stream of OUTPUT_STREAMS) {
     const offset = offsets[stream];

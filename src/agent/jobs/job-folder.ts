@@ -1,8 +1,8 @@
 /**
- * The folder of a job: what is true about it, for whoever comes after this process. `job.jsonl` has a line for each
- * thing that is known: first what was asked for, then its start unless it ended at once, its end, and that this was
- * logged. Only lines are added, each in one write: a file of its own for each cost more than the script. Nothing is
- * synced to the disk: a job does not outlive its host anyway.
+ * The folder of a job: what is true about it, for whichever process comes after this one. `job.jsonl` has a line for
+ * each thing that is known: first what was asked for, then its start unless it ended at once, its end, and that this
+ * was logged. Lines are only appended, each in one write: a separate file for each cost more than the script. Nothing
+ * is synced to the disk: a job does not outlive its host anyway.
  */
 import {
   closeSync,
@@ -37,7 +37,7 @@ export interface JobRequest {
 
 /** The first line. */
 export interface JobHead extends JobRequest {
-  /** Who starts it and writes its end. */
+  /** The process that starts it and writes its end. */
   readonly shim: ProcessId;
 }
 
@@ -51,7 +51,7 @@ export interface JobCancel {
   readonly by: string;
   /** Milliseconds between TERM and KILL. */
   readonly graceMs: number;
-  /** How many processes could not be ended; undefined until all has been tried. */
+  /** How many processes could not be ended; undefined until everything has been tried. */
   readonly left?: number;
 }
 
@@ -60,7 +60,7 @@ export type JobLine =
   | { readonly request: JobHead }
   | { readonly start: JobStart }
   | { readonly end: RunEnding }
-  /** What could not be ended when its end was asked for; the last such line counts, even after all others. */
+  /** What could not be ended when the end was asked for. The last such line counts, even after all others. */
   | { readonly remains: readonly ProcessId[] }
   /** ACTION=run has been logged. */
   | { readonly logged: true };
@@ -68,7 +68,7 @@ export type JobLine =
 /** A request may hold a megabyte of arguments, and JSON takes six bytes for some characters. */
 const MAX_LINES = 8 * MAX_SHORT_FILE;
 
-/** A folder, and what it and its files cost a file system besides their blocks. */
+/** What a folder and its files cost a file system besides their blocks. */
 const FOLDER_BYTES = 8192;
 
 const BLOCK_BYTES = 4096;
@@ -94,13 +94,13 @@ export class JobFolder {
     return this.#begin(request);
   }
 
-  /** The same for one that somebody has removed, or its lines alone. */
+  /** The same if somebody has removed the folder, or only its lines. */
   createAnew(request: JobHead): number {
     mkdirSync(this.path, { mode: 0o700, recursive: true });
     return this.#begin(request);
   }
 
-  /** Adds lines. @throws the system's error, also if somebody has removed the folder */
+  /** Appends lines. @throws the system's error, also if somebody has removed the folder */
   add(...lines: readonly JobLine[]): void {
     this.#append(0, lines);
   }
@@ -118,12 +118,12 @@ export class JobFolder {
   writeCancel(cancel: JobCancel): void {
     const aside = join(this.path, "cancel.json.new");
     writeFileSync(aside, JSON.stringify(cancel), { mode: 0o600 });
-    // Nobody sees part of it.
+    // So that nobody sees part of it.
     renameSync(aside, this.#cancel);
   }
 
   readCancel(): unknown {
-    // Most have none, and what is thrown costs more than this.
+    // Most have none, and throwing costs more than this check.
     if (!existsSync(this.#cancel)) return undefined;
     try {
       const { bytes } = readPlainFile(this.#cancel, { maxBytes: MAX_LINES, noLink: true });
@@ -133,7 +133,7 @@ export class JobFolder {
     }
   }
 
-  /** Somebody has removed it, or what says what is known of the job. */
+  /** Somebody has removed it, or the file that says what is known of the job. */
   get isMissing(): boolean {
     try {
       return statSync(this.#lines, { throwIfNoEntry: false }) === undefined;
@@ -142,7 +142,7 @@ export class JobFolder {
     }
   }
 
-  /** When something was last put in, as milliseconds since 1970; undefined if there is no folder. */
+  /** When something was last put into it, as milliseconds since 1970; undefined if there is no folder. */
   get time(): number | undefined {
     return statSync(this.path, { throwIfNoEntry: false })?.mtimeMs;
   }
@@ -155,7 +155,7 @@ export class JobFolder {
   /**
    * Reads a stream from an offset on. Returns how many bytes it has put into the buffer.
    *
-   * @param hide the caller's token, where it was printed
+   * @param hide covers the caller's token where it was printed
    * @throws if there is no such file
    */
   readOutput(stream: OutputStream, offset: number, into: Uint8Array, hide: boolean): number {
@@ -170,13 +170,13 @@ export class JobFolder {
     }
   }
 
-  /** What is left of a folder that was not removed whole has no lines, and is found by that. */
+  /** If a folder was not removed completely, what is left has no lines, and is recognised by that. */
   remove(): void {
     try {
       rmSync(this.#lines, { force: true });
       rmSync(this.path, { recursive: true, force: true });
     } catch {
-      // There is none, or somebody has made it unremovable.
+      // There is no such folder, or somebody has made it unremovable.
     }
   }
 
@@ -209,7 +209,7 @@ export class JobFolder {
     try {
       return statSync(join(this.path, file), { throwIfNoEntry: false })?.size ?? 0;
     } catch {
-      // Something else has taken the place of a folder, or nobody may look into it any more.
+      // Something else is where the folder was, or nobody may look into it any more.
       return 0;
     }
   }
@@ -224,12 +224,12 @@ export class JobFolder {
   }
 }
 
-/** Part of a line that a full disk has cut ends where the next one begins. */
+/** If a full disk has cut a line, the part that is there ends where the next line begins. */
 function textOf(line: JobLine): string {
   return `\n${JSON.stringify(line)}`;
 }
 
-/** None of a line that was cut. */
+/** Nothing of a line that was cut. */
 function membersIn(line: string): unknown {
   try {
     return JSON.parse(line);
@@ -238,7 +238,7 @@ function membersIn(line: string): unknown {
   }
 }
 
-/** What it takes of the disk, about. @param lines bytes, as its streams */
+/** The disk space that it takes, roughly. @param lines bytes, like its streams */
 export function bytesOnDisk(
   lines: number,
   { stdout, stderr }: Record<OutputStream, number>,

@@ -2,7 +2,7 @@
 import type { AgentLog } from "../../core/events.ts";
 import type { RunEnding } from "../../core/run-event.ts";
 
-/** Of what the control host asked for. */
+/** From what the control host asked for. */
 export interface LoggedRequest {
   readonly reqid: string;
   readonly script: string;

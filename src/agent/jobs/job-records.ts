@@ -1,6 +1,6 @@
 /**
- * What the files of a job's folder say. Another version may have written them, and a crash may have cut them. Read by
- * hand: schemas would cost an agent without jobs memory.
+ * Reads the files of a job's folder. Another version may have written them, and a crash may have cut them. They are
+ * read by hand, because schemas would cost memory even in an agent without jobs.
  */
 import { dropUndefined, isArrayOfText } from "../../core/json.ts";
 import type { RunEnding } from "../../core/run-event.ts";
@@ -12,14 +12,14 @@ import type { JobCancel, JobFolder, JobHead, JobStart } from "./job-folder.ts";
 /** What is known of a job. */
 export interface JobRecord {
   readonly head: JobHead;
-  /** Undefined when its script has not been started, or has ended at once, as far as is known. */
+  /** Undefined if its script has not been started, or has ended at once, as far as is known. */
   readonly start: JobStart | undefined;
-  /** Undefined when it has not ended, as far as is known. */
+  /** Undefined if it has not ended, as far as is known. */
   readonly ending: RunEnding | undefined;
   readonly logged: boolean;
 }
 
-/** Undefined when its folder is half made, or half removed. */
+/** Undefined if its folder is half made, or half removed. */
 export function recordIn(folder: JobFolder): JobRecord | undefined {
   const { request, start, end, logged } = folder.read();
   const head = headOf(request);
@@ -43,20 +43,20 @@ function startOf(value: unknown): JobStart | undefined {
   return id !== undefined && isTime(started) ? { root: id, started } : undefined;
 }
 
-/** Who has asked for its end, and what has come of it; undefined when nobody has. */
+/** Who has asked for its end, and what came of that; undefined if nobody has. */
 export function cancelIn(folder: JobFolder): JobCancel | undefined {
   const { by, graceMs, left } = membersOf(folder.readCancel());
   if (!isText(by) || !isCount(graceMs)) return undefined;
   return left === undefined ? { by, graceMs } : { by, graceMs, left: isCount(left) ? left : 0 };
 }
 
-/** Undefined when nobody has asked for its end, or all has been tried. */
+/** Undefined if nobody has asked for its end, or if everything has been tried. */
 export function unfinishedCancelIn(folder: JobFolder): JobCancel | undefined {
   const cancel = cancelIn(folder);
   return cancel?.left === undefined ? cancel : undefined;
 }
 
-/** What could not be ended of it, and may run: nothing of an earlier boot does. */
+/** What could not be ended of it, and may still be running: nothing of an earlier boot can be. */
 export function remainsIn(folder: JobFolder): readonly ProcessId[] {
   const { remains } = folder.read();
   if (!Array.isArray(remains)) return [];
@@ -82,7 +82,7 @@ function endingOf(value: unknown): RunEnding | undefined {
   return { state, exit: Number(exit), ...optional, started, ended, stdout_bytes, stderr_bytes };
 }
 
-/** Of an object; none of anything else. */
+/** The members of an object; none of anything else. */
 function membersOf(value: unknown): Readonly<Record<string, unknown>> {
   return typeof value === "object" && value !== null ? { ...value } : {};
 }

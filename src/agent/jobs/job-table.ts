@@ -1,4 +1,7 @@
-/** All jobs of an agent: those that run, also under the shim of an earlier agent, and those that are kept. */
+/**
+ * All jobs of an agent: those that are running, including those under the shim of an earlier agent, and those that
+ * are kept.
+ */
 import type { RunEnding } from "../../core/run-event.ts";
 import { fileProblem } from "../../system/files/files.ts";
 import { removeEmptyCgroups } from "../../system/process/job-cgroup.ts";
@@ -36,7 +39,7 @@ export interface JobTableOptions extends SpoolOptions {
   readonly running: RunningScripts;
 }
 
-/** GET /runs names no more. */
+/** The most runs that GET /runs names. */
 const MAX_LISTED = 1000;
 
 export class JobTable implements Jobs {
@@ -62,18 +65,18 @@ export class JobTable implements Jobs {
     });
   }
 
-  /** Takes over what an earlier agent has left. To be called before the first start. */
+  /** Takes over what an earlier agent has left. Must be called before the first start. */
   async recover(): Promise<void> {
     const { folder, now } = this.#options;
     const { open, cancels } = await lookAround(this.#spool, jobNamesIn(folder), now);
     for (const job of open) this.#adopt(job);
-    // The agent that began it has ended before it was done.
+    // The agent that began this request ended before it was done.
     for (const [job, { by, graceMs }] of cancels) void this.#cancels.cancel(job, by, graceMs);
     this.#spool.makeRoom();
     this.#lost.lookLater();
   }
 
-  /** Of the disk, that all runs take. */
+  /** The disk space that all runs take. */
   get spoolBytes(): number {
     return this.#spool.bytes;
   }
@@ -99,7 +102,7 @@ export class JobTable implements Jobs {
       asked: asked.toISOString(),
     };
     const job = new OpenJob(this.#spool.folderOf(newJobName()), request, this.#spool);
-    // From now on, no other run takes its place.
+    // From now on, no other run can take its place.
     this.#running.add(job);
     const letGo = job.hold();
     const done = this.#starts.begin(job.name);
@@ -111,7 +114,7 @@ export class JobTable implements Jobs {
       this.#running.remove(job);
       letGo();
       job.folder.remove();
-      // It may run all the same, and nobody can come back to it.
+      // It may run all the same, but nobody can come back to it.
       this.#spool.known.forget(asked.getTime());
       const problem = `Cannot keep runs in ${this.#options.folder}: ${fileProblem(thrown)}`;
       return { kind: "no-room", problem };
@@ -139,7 +142,7 @@ export class JobTable implements Jobs {
       const other = await this.#unkept.cancel(reqid, by, graceMs);
       return other ?? (await this.#lost.cancel(reqid, by, graceMs));
     }
-    // As long as its shim starts the script, that has the job's mark itself.
+    // While its shim is starting the script, the shim's own process has the mark of the job.
     if (await this.#starts.isStuck(job.name)) {
       return { script: job.request.script, ended: false, left: 1, reason: "it is being started" };
     }
@@ -181,7 +184,7 @@ export class JobTable implements Jobs {
     this.#shim.close();
   }
 
-  /** @throws if there is no shim, or no folder: nothing has run */
+  /** @throws if there is no shim or no folder: nothing has run */
   async #launch(job: OpenJob, order: RunOrder, asked: Date): Promise<void> {
     const config = this.#options.config();
     const shim = await this.#shim.open();
@@ -228,7 +231,7 @@ export class JobTable implements Jobs {
     for (const job of this.#running.all) if (job.shim?.pid === shim.pid) this.#lookAt(job);
   }
 
-  /** An ended shim has written all that it will. */
+  /** A shim that has ended has written everything that it will. */
   #lookAt(job: OpenJob): void {
     const { folder, shim } = job;
     const goesOn = shim !== undefined && isRunning(shim);
@@ -249,7 +252,7 @@ export class JobTable implements Jobs {
     this.#spool.grew(job.grew(kept));
   }
 
-  /** An end that no shim has written. */
+  /** An end that was not written by a shim. */
   #endHere(job: OpenJob, end: EndHere): void {
     const ending: RunEnding = {
       ...end,
@@ -261,7 +264,7 @@ export class JobTable implements Jobs {
     this.#end(job, ending, false);
   }
 
-  /** @param isWritten it is in its folder, as far as is known */
+  /** @param isWritten whether the end is in its folder, as far as is known */
   #end(job: OpenJob, ending: RunEnding, isWritten: boolean): void {
     logEnd(this.#options.log, job.request, ending);
     const isNoted = this.#spool.noteEnd(job, ending, isWritten);
@@ -285,7 +288,7 @@ export class JobTable implements Jobs {
     this.#lookAt(job);
   }
 
-  /** Of all runs that are under way. */
+  /** For all runs that are under way. */
   #facts(): JobFacts[] {
     return [...this.#unkept.facts, ...this.#running.facts];
   }

@@ -7,7 +7,7 @@ import type { AllowedScript } from "../scripts/allowlist.ts";
 import type { OutputSource } from "../scripts/output-text.ts";
 import type { ScriptJudgement } from "../scripts/script-file.ts";
 
-/** A run that is allowed: everything has been checked but whether there is room for it. */
+/** A run that is allowed: everything has been checked, except whether there is room for it. */
 export interface RunOrder {
   /** As the control host sent it: 16 hex digits. */
   readonly reqid: string;
@@ -18,13 +18,13 @@ export interface RunOrder {
   /** Passed to the script, and never written to a file. */
   readonly token: string;
   readonly peerIp: string;
-  /** Refuse it while the same script runs here as a job. */
+  /** Refuse it if the same script is already running here as a job. */
   readonly lock: boolean;
   /** Seconds; the script's own limit counts if it is lower. */
   readonly timeout: number | undefined;
 }
 
-/** What is known of a job at a moment. */
+/** What is known of a job at one moment. */
 export interface JobFacts {
   readonly reqid: string;
   readonly script: string;
@@ -36,9 +36,9 @@ export interface JobFacts {
   readonly ended: string | undefined;
 }
 
-/** What is kept of a stream. Reading it throws if the folder is gone. */
+/** The part of a stream that is kept. Reading it throws if the folder is gone. */
 export interface KeptOutput extends OutputSource {
-  /** So many more bytes were printed. */
+  /** How many more bytes were printed. */
   readonly dropped: number;
 }
 
@@ -50,22 +50,22 @@ export interface BegunRun {
   /**
    * Once it has ended, and once for each stream.
    *
-   * @param hide puts marks over the caller's token: for whoever does not have it (T27)
+   * @param hide puts marks over the caller's token, for those who do not have it (T27)
    */
   output(stream: OutputStream, hide: boolean): KeptOutput;
 }
 
-/** One that is kept: its end is on disk before it is told. */
+/** A run that is kept: its end is on disk before it is reported. */
 export interface Job extends BegunRun {
   /**
-   * Its events from these offsets on: `begin`, output as it comes, `end`. Pulled, so a slow reader costs no
-   * memory. Ends early, without `end`, when the signal is aborted. `alive` is left to who sends them.
+   * Its events from these offsets on: `begin`, output as it comes, `end`. They are pulled, so a slow reader costs no
+   * memory. Ends early, without `end`, when the signal is aborted. `alive` is left to the sender.
    *
    * @param hide as above
    * @throws if its folder is gone
    */
   follow(from: StreamOffsets, signal: AbortSignal, hide: boolean): AsyncIterable<RunEvent>;
-  /** Its folder stays until the function that this returns is called; once is enough. */
+  /** Its folder stays until the function that this returns is called; one call is enough. */
   hold(): () => void;
 }
 
@@ -77,17 +77,17 @@ export interface Withdrawn {
 
 export type StartOutcome =
   /**
-   * Its end may be known already: then the script could not be executed, or was quick. The job is held until
-   * `letGo` is called.
+   * Its end may already be known: then the script could not be executed, or was quick. The job is held until `letGo`
+   * is called.
    */
   | { readonly kind: "started"; readonly job: Job; letGo(): void }
-  /** The same script runs here, or what is left of a lost run of it, and the order asks for a lock. */
+  /** The same script is running here, or what is left of a lost run of it, and the order asks for a lock. */
   | { readonly kind: "busy"; readonly reqid: string }
-  /** There was a run of this reqid: nothing has run now. */
+  /** There was a run with this reqid: nothing has run now. */
   | { readonly kind: "used" }
-  /** It was withdrawn before it came: nothing has run, and nothing will. */
+  /** It was withdrawn before it arrived: nothing has run, and nothing will. */
   | Withdrawn
-  /** No job can be kept on this host: nothing has run. @param problem why, with what mends it */
+  /** No job can be kept on this host: nothing has run. @param problem why, and how to correct it */
   | { readonly kind: "no-room"; readonly problem: string };
 
 export interface CancelOutcome {
@@ -103,9 +103,9 @@ export interface CancelOutcome {
 export type Withdrawal =
   /** There is such a run. */
   | { readonly kind: "known" }
-  /** It will not start from now on. @param knownMs it has not run either, if it was asked for since so long */
+  /** It will not start from now on. @param knownMs it has not run either, if it was asked for within this time */
   | { readonly kind: "withdrawn"; readonly knownMs: number }
-  /** The next agent would not know of it, and might start it: nothing is promised. */
+  /** The next agent would not know about it, and might start it: nothing is promised. */
   | { readonly kind: "unnoted"; readonly problem: string };
 
 export interface Jobs {
@@ -120,22 +120,25 @@ export interface Jobs {
   running(reqid: string): JobFacts | undefined;
   find(reqid: string): Job | undefined;
   /**
-   * Ends all that its script has started; resolves when that is done, as far as it can be. Never rejects.
+   * Ends everything that its script has started; resolves when that is done, as far as possible. Never rejects.
    *
    * @param by who asks for it
-   * @returns undefined if it does not run
+   * @returns undefined if it is not running
    */
   cancel(reqid: string, by: string, graceMs: number): Promise<CancelOutcome | undefined>;
-  /** The request ids of runs of this script whose end nobody has seen, and of which processes go on. Never rejects. */
+  /**
+   * The request ids of runs of this script whose end nobody has seen, and some of whose processes are still running.
+   * Never rejects.
+   */
   lostRuns(script: string): Promise<readonly string[]>;
   /**
-   * Nobody waits for it. One that has not come by now does not start any more.
+   * Nobody waits for it any more. If it has not arrived by now, it will not start.
    *
    * @param by who has cancelled it; empty if nobody has
    */
   withdraw(reqid: string, by: string): Withdrawal;
   /** For how many milliseconds the agent has forgotten no run; 0 if this one was withdrawn, or may be known. */
   knownMs(reqid: string): number;
-  /** Those that run and those that are kept, the newest first. */
+  /** Those that are running and those that are kept, newest first. */
   list(): Promise<readonly JobFacts[]>;
 }

@@ -5,14 +5,17 @@ import type { AgentConfig } from "../../core/config/agent-config.ts";
 import { systemCode } from "../../core/errors.ts";
 import { fileToReplace } from "../../system/files/linked-file.ts";
 
-/** The service may write where the link to its certificate leads; without a link, that is beside agent.conf. */
+/**
+ * The service may write in the folder to which the link to its certificate leads; without a link, that is the folder
+ * of agent.conf.
+ */
 export function jobsFolderOf({ cert }: Pick<AgentConfig, "cert">): string {
   return join(dirname(fileToReplace(cert)), "jobs");
 }
 
 const REMEDY = "; chmod 700 makes it this agent's alone";
 
-/** Makes it if it is missing. @throws an error that says what is wrong with it */
+/** Creates it if it is missing. @throws an error that says what is wrong with it */
 export function openJobsFolder(path: string): void {
   try {
     mkdirSync(path, 0o700);

@@ -3,23 +3,23 @@ import type { OpenJob } from "./open-job.ts";
 
 export interface KeptJob {
   readonly reqid: string;
-  /** Of its folder. */
+  /** The name of its folder. */
   readonly name: string;
-  /** Of the disk. */
+  /** Disk space, in bytes. */
   readonly bytes: number;
   /** Milliseconds since 1970. */
   readonly ended: number;
-  /** The script of a job that is lost, and may still run. */
+  /** The script of a job that is lost, and may still be running. */
   readonly lostScript: string | undefined;
-  /** In memory, if its folder does not tell how it ended, or it is lost. */
+  /** In memory, if its folder does not say how it ended, or if it is lost. */
   readonly job: OpenJob | undefined;
 }
 
 /** How much is kept, and for how long. */
 export interface KeepRule {
-  /** Of the disk, for these jobs. */
+  /** Disk space for these jobs, in bytes. */
   readonly bytes: number;
-  /** What has ended earlier is not kept: milliseconds since 1970. */
+  /** Jobs that ended earlier are not kept: milliseconds since 1970. */
   readonly since: number;
 }
 
@@ -29,7 +29,7 @@ export class KeptJobs {
   readonly #lost = new Map<string, KeptJob>();
   #bytes = 0;
 
-  /** Of the disk, that all of them take. */
+  /** The disk space that all of them take, in bytes. */
   get bytes(): number {
     return this.#bytes;
   }
@@ -38,12 +38,12 @@ export class KeptJobs {
     return this.#jobs.values().next().value;
   }
 
-  /** The newest first. */
+  /** Newest first. */
   get all(): KeptJob[] {
     return [...this.#jobs.values()].reverse();
   }
 
-  /** Those that are lost and may still run. */
+  /** Those that are lost and may still be running. */
   get lost(): readonly KeptJob[] {
     return [...this.#lost.values()];
   }
@@ -59,12 +59,12 @@ export class KeptJobs {
     if (job.lostScript !== undefined) this.#lost.set(job.reqid, job);
   }
 
-  /** Nothing of it runs. */
+  /** None of its processes is running. */
   isOver(reqid: string): void {
     this.#lost.delete(reqid);
   }
 
-  /** Takes those out that are not kept by the rule, the oldest first; what is in use, or may run, stays for now. */
+  /** Removes those that the rule does not keep, oldest first; what is in use, or may be running, stays for now. */
   *takeOut(rule: KeepRule, isInUse: (job: KeptJob) => boolean): Generator<KeptJob> {
     for (const job of this.#jobs.values()) {
       if (this.#bytes <= rule.bytes && job.ended >= rule.since) return;

@@ -1,7 +1,7 @@
 /**
  * Which runs this agent can answer for: since when it knows all of them, and which of them it will not start. With
- * both it is certain of a run that it does not know (docs/DECISIONS.md, "A run that its agent does not know"). Times
- * are compared by a clock that may be set: then nothing is known of runs before.
+ * both it can be certain about a run that it does not know (docs/DECISIONS.md, "A run that its agent does not know").
+ * Times are compared by a clock that may be set: if it was, nothing is known about earlier runs.
  */
 import { existsSync, readFileSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { uptime } from "node:os";
@@ -9,19 +9,19 @@ import { join } from "node:path";
 import { bootId } from "../../system/process/process-table.ts";
 import { WithdrawnRuns } from "./withdrawn-runs.ts";
 
-/** In the folder of all jobs. Its time is the moment since which every run is known. */
+/** In the folder of all jobs. Its modification time is the moment since which every run is known. */
 const FILE = "known-since";
 
-/** By more the clock has been set. Less is made up for. */
+/** If the clocks differ by more, the clock has been set. A smaller difference is corrected for. */
 const STEP_MS = 1000;
 
-/** The same from one agent to the next: the system tells the time since its boot in whole seconds. */
+/** The same from one agent to the next: the system tells the time since boot in whole seconds. */
 const STEP_BETWEEN_MS = 2000;
 
-/** Of a boot: what went down with the one before may have lost what it had written, and kept what is older. */
+/** Identifies a boot: when a host goes down, what was written last may be lost, while older data remain. */
 interface Boot {
   readonly boot: string;
-  /** By the clock, in milliseconds since 1970: it changes when that is set. */
+  /** By the clock, in milliseconds since 1970: it changes when the clock is set. */
   readonly booted: number;
 }
 
@@ -31,10 +31,10 @@ export class KnownRuns {
   readonly #withdrawn: WithdrawnRuns;
   /** Milliseconds since 1970. */
   #since: number;
-  /** What the clock says when the steady one says 0. */
+  /** The time of the clock when the monotonic clock was 0. */
   #zero: number;
 
-  /** Without the file of an agent of this boot, by the same clock, nothing is known of runs before now. */
+  /** Unless an agent of this boot has left its file, by the same clock, nothing is known about runs before now. */
   constructor(folder: string, now: () => Date) {
     this.#file = join(folder, FILE);
     this.#now = now;
@@ -44,13 +44,15 @@ export class KnownRuns {
     this.#since = earlierSince(this.#file, bootBy(time)) ?? time;
   }
 
-  /** For the next agent. To be called when the folder of all jobs was made, or may have been made anew. */
+  /**
+   * Notes it for the next agent. Must be called when the folder of all jobs was made, or may have been made again.
+   */
   note(): void {
     this.#withdrawn.noteAgain();
     this.#write(this.#look());
   }
 
-  /** To be called when a job has ended: between two looks, the clock may be set and set back. */
+  /** Must be called when a job has ended: between two checks, the clock may be set and set back. */
   watchClock(): void {
     this.#look();
   }
@@ -63,7 +65,7 @@ export class KnownRuns {
     this.#stamp();
   }
 
-  /** It does not start from now on. Returns why the next agent does not know that; undefined if it does. */
+  /** The run will not start from now on. Returns why the next agent does not know that; undefined if it does. */
   withdraw(reqid: string, by: string): string | undefined {
     return this.#withdrawn.add(reqid, by);
   }
@@ -75,7 +77,7 @@ export class KnownRuns {
 
   /** For how many milliseconds every run is known. */
   get sinceMs(): number {
-    // In this order: a look may forget.
+    // In this order, because a check may forget runs.
     const time = this.#look();
     return Math.max(0, time - this.#since);
   }
@@ -97,7 +99,7 @@ export class KnownRuns {
       writeFileSync(this.#file, JSON.stringify(bootBy(time)), { mode: 0o600 });
       this.#stamp();
     } catch {
-      // The disk is full: the next agent knows of no run before its own start.
+      // The disk is full: the next agent knows about no run before its own start.
     }
   }
 
@@ -114,7 +116,7 @@ function bootBy(time: number): Boot {
   return { boot: bootId(), booted: time - uptime() * 1000 };
 }
 
-/** Undefined if it cannot be seen, also where no folder of jobs can be made, or does not hold any more. */
+/** Undefined if it cannot be determined, also if no folder of jobs can be made, or if it no longer holds. */
 function earlierSince(file: string, { boot, booted }: Boot): number | undefined {
   try {
     const noted: unknown = JSON.parse(readFileSync(file, "utf8"));

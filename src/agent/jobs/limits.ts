@@ -5,7 +5,7 @@ import type { RunOrder } from "./job.ts";
 export interface RunLimits {
   /** Seconds; undefined means no limit. */
   readonly timeout: number | undefined;
-  /** Bytes kept of each stream. */
+  /** How many bytes of each stream are kept. */
   readonly maxOutput: number;
 }
 

@@ -1,6 +1,6 @@
 /**
- * Jobs whose end nobody has seen, because their shim was killed: what they have started may run on. As long as it does,
- * it holds the lock of its script, counts in its `concurrency`, and is not cleared away.
+ * Jobs whose end nobody has seen, because their shim was killed: what they have started may still be running. As long
+ * as it is, such a job holds the lock of its script, counts in its `concurrency`, and is not cleared away.
  */
 import { Deadline } from "../../system/deadline.ts";
 import type { Cancels } from "./cancels.ts";
@@ -10,13 +10,15 @@ import type { Spool } from "./spool.ts";
 
 const LOOK_MS = 60_000;
 
-/** So often nothing of it may be seen: a process that starts the next and ends at once is easily missed. */
+/**
+ * How often none of its processes may be found: a process that starts the next one and ends at once is easily missed.
+ */
 const EMPTY_LOOKS = 3;
 
 export class LostJobs {
   readonly #spool: Spool;
   readonly #cancels: Cancels;
-  /** How often nothing was seen, by the names of the jobs. */
+  /** How often no process was found, by the names of the jobs. */
   readonly #unseen = new Map<string, number>();
   #next: Deadline | undefined;
 
@@ -25,7 +27,7 @@ export class LostJobs {
     this.#cancels = cancels;
   }
 
-  /** The request ids of those of this script that go on. */
+  /** The request ids of those runs of this script that are still running. */
   async runsOf(script: string): Promise<readonly string[]> {
     const running: string[] = [];
     for (const job of this.#spool.lostOf(script)) {
@@ -34,7 +36,7 @@ export class LostJobs {
     return running;
   }
 
-  /** The same for what an earlier end could not end. Undefined if nothing of it runs. */
+  /** The same for what an earlier request could not end. Undefined if nothing of it is running. */
   async cancel(reqid: string, by: string, graceMs: number): Promise<CancelOutcome | undefined> {
     const job = this.#spool.find(reqid);
     if (job === undefined || !(job.isLost || job.remains.length > 0)) return undefined;
@@ -47,7 +49,7 @@ export class LostJobs {
     }
   }
 
-  /** Looks now and then whether they have ended, if there are any. */
+  /** Checks from time to time whether they have ended, if there are any. */
   lookLater(): void {
     if (this.#next !== undefined || this.#spool.lostOf().length === 0) return;
     this.#next = new Deadline(LOOK_MS, () => void this.#lookAtAll());

@@ -1,4 +1,4 @@
-/** A job whose folder is at hand: one that runs, or one that has ended and is asked for. */
+/** A job whose folder is at hand: one that is running, or one that has ended and is asked for. */
 import { systemCode } from "../../core/errors.ts";
 import type { OutputStream, RunEnding, RunEvent, StreamOffsets } from "../../core/run-event.ts";
 import { shortageOf } from "../../core/shortage.ts";
@@ -14,7 +14,7 @@ import { recordIn, remainsIn } from "./job-records.ts";
 /** Read in pieces of this many bytes. */
 const PIECE_BYTES = 262_144;
 
-/** Which folders somebody needs at the moment. */
+/** Which folders are in use at the moment. */
 export class Holds {
   readonly #counts = new Map<string, number>();
 
@@ -22,7 +22,7 @@ export class Holds {
     return this.#counts.has(folder.path);
   }
 
-  /** Until the function that this returns is called; once is enough. */
+  /** Until the function that this returns is called; one call is enough. */
   take({ path }: JobFolder): () => void {
     this.#counts.set(path, (this.#counts.get(path) ?? 0) + 1);
     let held = true;
@@ -35,7 +35,7 @@ export class Holds {
   }
 }
 
-/** Who keeps the folders. */
+/** The keeper of the folders. */
 export interface JobKeeper {
   readonly holds: Holds;
   /** A file of the job cannot be read, or is shorter than it was. */
@@ -46,9 +46,9 @@ export class OpenJob implements Job, Readable, Endable {
   readonly folder: JobFolder;
   readonly request: JobRequest;
   readonly ended: Promise<RunEnding>;
-  /** Who starts it and writes its end, once that is known. */
+  /** The process that starts it and writes its end, once that is known. */
   shim: ProcessId | undefined;
-  /** Of the file that says what is known of it: bytes. */
+  /** How many bytes of the file that says what is known of it have been read. */
   linesLength = 0;
   readonly #keeper: JobKeeper;
   #cancelledBy: string | undefined;
@@ -99,7 +99,7 @@ export class OpenJob implements Job, Readable, Endable {
     return remainsIn(this.folder);
   }
 
-  /** What it takes of the disk. */
+  /** The disk space that it takes. */
   get bytes(): number {
     return bytesOnDisk(this.linesLength, this.#kept);
   }
@@ -123,7 +123,7 @@ export class OpenJob implements Job, Readable, Endable {
     return this.#ending?.state === "lost" && this.shim?.boot === bootId();
   }
 
-  /** Somebody waits for what it prints. */
+  /** Somebody is waiting for what it prints. */
   get isRead(): boolean {
     return this.#readers > 0;
   }
@@ -133,7 +133,7 @@ export class OpenJob implements Job, Readable, Endable {
     this.#tell();
   }
 
-  /** Returns by how many bytes. */
+  /** Returns by how many bytes it grew. */
   grew(kept: KeptBytes): number {
     const grown = kept.stdout + kept.stderr - this.keptBytes;
     this.#kept = kept;
@@ -141,13 +141,13 @@ export class OpenJob implements Job, Readable, Endable {
     return grown;
   }
 
-  /** Readers see its end. It is in the folder already. */
+  /** Readers now see its end. It is already in the folder. */
   end(ending: RunEnding): void {
     this.#ending = ending;
     this.#tell();
   }
 
-  /** Whoever waits for its end goes on. */
+  /** Those who wait for its end go on. */
   settle(ending: RunEnding): void {
     this.#resolveEnded(ending);
   }
@@ -194,7 +194,7 @@ export class OpenJob implements Job, Readable, Endable {
     };
   }
 
-  /** Its shim reads it; if it cannot be written, this process alone knows it. */
+  /** Its shim reads it; if it cannot be written, only this process knows about it. */
   note(cancel: JobCancel): void {
     try {
       this.folder.writeCancel(cancel);
@@ -207,7 +207,7 @@ export class OpenJob implements Job, Readable, Endable {
     this.folder.add({ remains });
   }
 
-  /** An end as its shim knows it, with what that could not read. */
+  /** An end as its shim knows it, and what the shim could not read. */
   told(ending: RunEnding): RunEnding {
     const by = this.#cancelledBy;
     if (by === undefined || ending.state !== "ended" || ending.cancelled) return ending;
@@ -227,7 +227,7 @@ export class OpenJob implements Job, Readable, Endable {
     }
   }
 
-  /** @throws if that is nothing */
+  /** @throws if nothing was read */
   #readWhatIsThere(stream: OutputStream, offset: number, into: Uint8Array, hide: boolean): number {
     try {
       const read = this.folder.readOutput(stream, offset, into, hide);

@@ -6,17 +6,17 @@ import { recordIn, unfinishedCancelIn } from "./job-records.ts";
 import type { OpenJob } from "./open-job.ts";
 import type { Spool } from "./spool.ts";
 
-/** What a folder without a request is: one that an agent was killed in the making of. */
+/** A folder without a request: an agent was killed while it was making it. */
 const LEFTOVER_MS = 60_000;
 
 export interface Left {
   /** Their ends have not been logged. */
   readonly open: readonly OpenJob[];
-  /** Ends that were asked for, and begun. */
+  /** Requests to end jobs that have begun. */
   readonly cancels: ReadonlyMap<OpenJob, JobCancel>;
 }
 
-/** Gives the spool what it keeps. @param names of the folders */
+/** Gives the spool what it is to keep. @param names of the folders */
 export async function lookAround(
   spool: Spool,
   names: readonly string[],
@@ -33,7 +33,7 @@ export async function lookAround(
       return;
     }
     const { logged, ending } = record;
-    // What has not been logged is looked at again.
+    // What has not been logged is checked again.
     const job = spool.jobOf(folder, logged ? record : { ...record, ending: undefined });
     if (logged) ended.push({ job, time: parseIso(ending?.ended ?? "")?.getTime() ?? 0 });
     else open.push(job);

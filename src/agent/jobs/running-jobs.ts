@@ -1,4 +1,6 @@
-/** The jobs that run, also under the shim of an earlier agent, in the order in which they began. */
+/**
+ * The jobs that are running, including those under the shim of an earlier agent, in the order in which they began.
+ */
 import type { ProcessId } from "../../system/process/process-id.ts";
 import type { JobFacts } from "./job.ts";
 import type { OpenJob } from "./open-job.ts";
@@ -19,7 +21,7 @@ export class RunningJobs {
     return this.all.map(({ facts }) => facts);
   }
 
-  /** Those that started one of them. */
+  /** The shims that started one of them. */
   get shims(): ProcessId[] {
     return this.all.flatMap(({ shim }) => shim ?? []);
   }
@@ -41,7 +43,7 @@ export class RunningJobs {
     return this.all.find(({ request }) => request.reqid === reqid);
   }
 
-  /** What those hold that are not this shim's. */
+  /** The bytes held by jobs that are not this shim's. */
   bytesBeside(shim: ProcessId): number {
     const others = this.all.filter((job) => job.shim?.pid !== shim.pid);
     return others.reduce((sum, job) => sum + job.keptBytes, 0);

@@ -1,6 +1,6 @@
 /**
- * Where in a job's output its script has printed the caller's token, in a file beside the output's (T27). Whoever has
- * the token and waits for the run gets what was printed; whoever asks later gets marks in its place.
+ * Where in a job's output its script printed the caller's token, in a file beside the output's file (T27). A caller
+ * who has the token and waits for the run gets what was printed; anyone who asks later gets marks in its place.
  */
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { hideSpots, type SecretSpot } from "../../core/secret-mask.ts";
@@ -11,7 +11,7 @@ function fileOf(output: string): string {
 
 /** @param output the output's file. Returns false if it cannot be noted. */
 export function noteSpots(output: string, spots: readonly SecretSpot[]): boolean {
-  // Part of a line that a full disk has cut ends where the next one begins.
+  // If a full disk has cut a line, the part that is there ends where the next line begins.
   const lines = spots.map(({ at, length }) => `\n${at} ${length}`).join("");
   try {
     writeFileSync(fileOf(output), lines, { flag: "a", mode: 0o600 });
@@ -22,10 +22,10 @@ export function noteSpots(output: string, spots: readonly SecretSpot[]): boolean
 }
 
 /**
- * Puts marks over the token in what was read of an output.
+ * Puts marks over the token in what was read from an output.
  *
- * @param offset of the bytes in it
- * @throws the system's error if it was noted where, and that cannot be read
+ * @param offset of the bytes in the output
+ * @throws the system's error if the spots were noted but cannot be read
  */
 export function hideToken(output: string, bytes: Uint8Array, offset: number): void {
   hideSpots(bytes, offset, spotsIn(fileOf(output)));

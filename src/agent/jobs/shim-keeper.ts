@@ -2,7 +2,7 @@
 import { Deadline } from "../../system/deadline.ts";
 import { ShimLink, type ShimListener, type ShimProgram } from "./shim-link.ts";
 
-/** The next job often follows soon; one without jobs takes some megabytes. */
+/** The next job often follows soon; a shim without jobs takes some megabytes. */
 const REST_MS = 60_000;
 
 export class ShimKeeper {
@@ -22,13 +22,13 @@ export class ShimKeeper {
     const link = this.#link;
     const open = await link?.catch(() => undefined);
     if (open !== undefined && !open.ended) return open;
-    // Of all who waited for it, the first starts the next.
+    // Of all those who waited for it, the first starts the next one.
     if (this.#link === link) this.#link = undefined;
     this.#link ??= ShimLink.start(this.#program, this.#listener);
     return await this.#link;
   }
 
-  /** None of its jobs runs. */
+  /** None of its jobs is running. */
   rest(): void {
     this.#rest?.stop();
     this.#rest = new Deadline(REST_MS, () => this.close());

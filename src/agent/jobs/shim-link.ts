@@ -5,13 +5,13 @@ import { keepOwn } from "../../system/process/orphans.ts";
 import { identify, type ProcessId } from "../../system/process/process-id.ts";
 import { lineOf, messagesIn, type ShimMessage, type StartMessage } from "../shim/messages.ts";
 
-/** How the shim is started: this very binary, even if another one has taken its path since. */
+/** How the shim is started: this very binary, even if another one is now at its path. */
 export interface ShimProgram {
   readonly file: string;
   readonly args: readonly string[];
 }
 
-/** The name by which the binary knows that it is to be the shim. */
+/** The name that tells the binary that it is to be the shim. */
 const CALLED_AS = "ctrl-exec-shim";
 
 /** It starts within milliseconds, or not at all. */
@@ -19,7 +19,7 @@ const READY_MS = 10_000;
 
 export interface ShimListener {
   told(message: ShimMessage): void;
-  /** It has ended, and will tell nothing more. */
+  /** It has ended, and will report nothing more. */
   gone(shim: ProcessId): void;
 }
 
@@ -53,7 +53,7 @@ export class ShimLink {
       stderr: "ignore",
       cwd: "/",
       env: { ...WITHOUT_HELPERS },
-      // Nothing that ends the agent's session or group ends it.
+      // Nothing that ends the agent's session or process group ends the shim.
       detached: true,
     });
     keepOwn(this.#child);
@@ -72,7 +72,7 @@ export class ShimLink {
     this.#child.stdin.flush();
   }
 
-  /** It ends when none of its jobs runs. */
+  /** It ends when none of its jobs is running. */
   close(): void {
     this.#child.stdin.end();
   }

@@ -19,7 +19,7 @@ import { Holds, type JobKeeper, OpenJob } from "./open-job.ts";
 export interface SpoolOptions {
   /** Of all jobs. */
   readonly folder: string;
-  /** That in force. */
+  /** The limits in force. */
   readonly config: () => AgentConfig;
   readonly now: () => Date;
   readonly log: AgentLog;
@@ -30,12 +30,12 @@ export class Spool implements JobKeeper {
   readonly known: KnownRuns;
   readonly #options: SpoolOptions;
   readonly #kept = new KeptJobs();
-  /** Of the jobs that run. */
+  /** Of the jobs that are running. */
   #runningBytes = 0;
-  /** The folder of all jobs has been looked at. */
+  /** Whether the folder of all jobs has been read. */
   #isOpen = false;
   #expiry: Deadline | undefined;
-  /** Of those whose damage was logged, the folders. */
+  /** The folders whose damage has been logged. */
   readonly #damaged = new Set<string>();
 
   constructor(options: SpoolOptions) {
@@ -43,7 +43,7 @@ export class Spool implements JobKeeper {
     this.known = new KnownRuns(options.folder, options.now);
   }
 
-  /** Of the disk, that all jobs take. */
+  /** The disk space that all jobs take. */
   get bytes(): number {
     return this.#kept.bytes + this.#runningBytes;
   }
@@ -52,7 +52,7 @@ export class Spool implements JobKeeper {
     return new JobFolder(join(this.#options.folder, name));
   }
 
-  /** @throws if it cannot be made, or the folder of all jobs is not this agent's alone (T71) */
+  /** @throws if it cannot be made, or if the folder of all jobs does not belong to this agent alone (T71) */
   create({ folder, request }: OpenJob, shim: JobHead["shim"]): number {
     const head = { ...request, shim };
     if (this.#isOpen) {
@@ -67,7 +67,7 @@ export class Spool implements JobKeeper {
     return folder.create(head);
   }
 
-  /** Makes the folder of a job again that somebody has removed while it ran. @throws as above */
+  /** Makes the folder of a job again if somebody has removed it while the job was running. @throws as above */
   #createAnew({ folder, request, shim }: OpenJob): void {
     if (shim === undefined) return;
     this.#open();
@@ -81,9 +81,9 @@ export class Spool implements JobKeeper {
   }
 
   /**
-   * Notes that its end was logged. Returns whether its folder tells how it ended; if not, this process alone knows.
+   * Notes that its end was logged. Returns whether its folder says how it ended; if not, only this process knows.
    *
-   * @param isWritten its end is there already, as far as is known
+   * @param isWritten whether its end is already there, as far as is known
    */
   noteEnd(job: OpenJob, end: RunEnding, isWritten: boolean): boolean {
     const { folder } = job;
@@ -102,7 +102,7 @@ export class Spool implements JobKeeper {
     }
   }
 
-  /** If its folder was removed, it is made again: for its end, and for the agent that comes after this one. */
+  /** If its folder was removed, it is made again, for its end and for the next agent. */
   damaged(job: OpenJob, file: string, thrown: unknown): void {
     if (shortageOf(systemCode(thrown)) !== undefined) return;
     const { folder, request } = job;
@@ -123,26 +123,26 @@ export class Spool implements JobKeeper {
     return this.#kept.get(reqid) !== undefined;
   }
 
-  /** Undefined if there is none, or somebody has removed its folder. */
+  /** Undefined if there is no such job, or if somebody has removed its folder. */
   find(reqid: string): OpenJob | undefined {
     const kept = this.#kept.get(reqid);
     return kept && this.#jobIn(kept);
   }
 
-  /** Of this script, or of all, those that are lost and may still run. */
+  /** Those of this script, or of all scripts, that are lost and may still be running. */
   lostOf(script?: string): OpenJob[] {
     const { lost } = this.#kept;
     const wanted = lost.filter(({ lostScript }) => script === undefined || lostScript === script);
     return wanted.flatMap((kept) => this.#jobIn(kept) ?? []);
   }
 
-  /** Nothing runs of one that is lost. */
+  /** Nothing of a lost job is running any more. */
   isOver({ request }: OpenJob): void {
     this.#kept.isOver(request.reqid);
     this.makeRoom();
   }
 
-  /** The newest first. */
+  /** Newest first. */
   async list(most: number): Promise<readonly JobFacts[]> {
     const facts: JobFacts[] = [];
     await inSlices(this.#kept.all.slice(0, most), (entry) => {
@@ -152,14 +152,18 @@ export class Spool implements JobKeeper {
     return facts;
   }
 
-  /** One that runs has so many bytes more. */
+  /** A running job has grown by this many bytes. */
   grew(bytes: number): void {
     if (bytes === 0) return;
     this.#runningBytes += bytes;
     this.makeRoom();
   }
 
-  /** One that ran has ended: it is the newest. @param ended milliseconds since 1970 @param isNoted its folder tells how */
+  /**
+   * A running job has ended: it is the newest.
+   * @param ended milliseconds since 1970
+   * @param isNoted whether its folder says how it ended
+   */
   keep(job: OpenJob, ended: number, isNoted: boolean): void {
     this.#runningBytes -= job.keptBytes;
     this.known.watchClock();
@@ -179,7 +183,7 @@ export class Spool implements JobKeeper {
     this.#kept.add({ reqid: request.reqid, name, bytes, ended, lostScript, job: inMemory });
   }
 
-  /** The oldest go first; a running one never. */
+  /** The oldest are removed first; a running job never is. */
   makeRoom(): void {
     const { config, now } = this.#options;
     const { run_spool, run_retention } = config();
@@ -206,7 +210,7 @@ export class Spool implements JobKeeper {
     this.#expiry?.stop();
   }
 
-  /** A job as its folder has it; settled if that has its end. */
+  /** A job as its folder describes it; settled if the folder has its end. */
   jobOf(folder: JobFolder, { head, start, ending }: JobRecord): OpenJob {
     const job = new OpenJob(folder, head, this);
     job.shim = head.shim;
@@ -232,6 +236,6 @@ function tryTo(write: () => void): void {
   try {
     write();
   } catch {
-    // What is wrong is logged all the same.
+    // The fault is logged all the same.
   }
 }

@@ -1,4 +1,4 @@
-/** The starts of jobs: what the shim is told, and what it answers. */
+/** The starts of jobs: what is sent to the shim, and what it answers. */
 import type { AgentConfig } from "../../core/config/agent-config.ts";
 import { within } from "../../system/deadline.ts";
 import type { NotStarted } from "../../system/process/start-program.ts";
@@ -9,21 +9,24 @@ import { limitsOf } from "./limits.ts";
 import type { OpenJob } from "./open-job.ts";
 import type { ShimLink } from "./shim-link.ts";
 
-/** It was started, or the shim has ended before it said so. */
+/** It was started, or the shim ended before it reported so. */
 interface Begun {
   readonly kind: "started";
 }
 
-/** A shim starts a script within milliseconds, once it runs itself. */
+/** Once it is running, a shim starts a script within milliseconds. */
 const DONE_MS = 15_000;
 
 export class Starts {
   /** By the names of the jobs. */
   readonly #starting = new Map<string, Promise<void>>();
-  /** Who waits for the word of the shim, by the names of the jobs. */
+  /** Those that wait for a report from the shim, by the names of the jobs. */
   readonly #waiting = new Map<string, (outcome: Begun | NotStarted) => void>();
 
-  /** Resolves once its script has been started, or not. @param room bytes that this shim's jobs may hold together */
+  /**
+   * Resolves once its script has been started, or could not be. @param room how many bytes this shim's jobs may hold
+   * together
+   */
   async launch(
     { folder, name }: OpenJob,
     order: RunOrder,
@@ -49,7 +52,7 @@ export class Starts {
     });
   }
 
-  /** Returns what is to be called once it is known what has become of this job's start. */
+  /** Returns a function to be called once it is known what became of this job's start. */
   begin(name: string): () => void {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#starting.set(name, promise);
@@ -59,7 +62,7 @@ export class Starts {
     };
   }
 
-  /** Waits until then. Returns whether that takes too long. */
+  /** Waits until then. Returns whether it takes too long. */
   async isStuck(name: string): Promise<boolean> {
     const done = this.#starting.get(name)?.then(() => false);
     return done !== undefined && (await within(DONE_MS, done, () => true));

@@ -1,6 +1,6 @@
 /**
- * Runs that have no folder, as this process's own children: on a host where none can be made, and for a control host
- * whose request id is invalid, or was used before. Nobody can come back to them; they end as jobs do.
+ * Runs that have no folder, as this process's own children: on a host where no folder can be made, and for a control
+ * host whose request id is invalid or was used before. Nobody can come back to them; they end as jobs do.
  */
 import type { AgentConfig } from "../../core/config/agent-config.ts";
 import type { AgentLog } from "../../core/events.ts";
@@ -28,7 +28,7 @@ import { newJobName } from "./jobs-folder.ts";
 import { limitsOf } from "./limits.ts";
 
 export interface UnkeptOptions {
-  /** That in force. */
+  /** The state in force. */
   readonly config: () => AgentConfig;
   readonly log: AgentLog;
   readonly now: () => Date;
@@ -36,11 +36,11 @@ export interface UnkeptOptions {
 
 const NO_SHIM = "this agent has no shim";
 
-/** By itself, of an agent that is part of another program: it has no shim. */
+/** If the agent is part of another program, it has no shim. */
 export class UnkeptRuns implements Jobs {
   readonly #options: UnkeptOptions;
   readonly #running = new Set<UnkeptRun>();
-  // No shim is below, or in the session of, what this process starts itself.
+  // No shim is below this process's own children, or in their session.
   readonly #cancels = new Cancels(() => []);
 
   constructor(options: UnkeptOptions) {
@@ -83,7 +83,7 @@ export class UnkeptRuns implements Jobs {
     return this.#runWith(reqid)?.facts;
   }
 
-  /** With what they have started they end as this process sees it. */
+  /** They end, with everything that they have started, when this process does. */
   async lostRuns(): Promise<readonly string[]> {
     return [];
   }
@@ -102,7 +102,7 @@ export class UnkeptRuns implements Jobs {
     return { kind: "unnoted", problem: NO_SHIM };
   }
 
-  /** It keeps nothing, and so knows nothing of what has ended. */
+  /** It keeps nothing, and so knows nothing about runs that have ended. */
   knownMs(): number {
     return 0;
   }
@@ -111,7 +111,7 @@ export class UnkeptRuns implements Jobs {
     return this.facts.toReversed();
   }
 
-  /** Of all that run, the newest last. */
+  /** Of all that are running, newest last. */
   get facts(): readonly JobFacts[] {
     return [...this.#running].map(({ facts }) => facts);
   }

@@ -1,4 +1,4 @@
-/** Runs that were withdrawn: they do not start any more, also under the next agent. */
+/** Runs that were withdrawn: they do not start any more, not even under the next agent. */
 import {
   closeSync,
   existsSync,
@@ -16,10 +16,13 @@ import { openJobsFolder } from "./jobs-folder.ts";
 /** In the folder of all jobs. */
 const FILE = "withdrawn";
 
-/** A control host withdraws a run only if its process has ended before its agent had answered, or it was cancelled. */
+/**
+ * A control host withdraws a run only if its process ended before the agent had answered, or if the run was
+ * cancelled.
+ */
 const MAX_WITHDRAWN = 10_000;
 
-/** Of a name: as long as an answer may have it. */
+/** Characters of a name: as many as an answer may have. */
 const MAX_NAME = 255;
 
 interface Noted {
@@ -48,7 +51,7 @@ export class WithdrawnRuns {
     return this.#runs.get(reqid)?.by;
   }
 
-  /** Whoever withdrew it first did it. Returns why the next agent does not know it; undefined if it does. */
+  /** The first to withdraw it counts. Returns why the next agent does not know about it; undefined if it does. */
   add(reqid: string, name: string): string | undefined {
     const before = this.#runs.get(reqid);
     const by = before?.by ?? name.slice(0, MAX_NAME).toWellFormed();
@@ -62,13 +65,13 @@ export class WithdrawnRuns {
     return problem;
   }
 
-  /** To be called when the folder of all jobs may have been made anew. */
+  /** Must be called when the folder of all jobs may have been made again. */
   noteAgain(): void {
     if (this.#runs.size === 0 || existsSync(this.#file)) return;
     try {
       this.#shorten();
     } catch {
-      // There is no room: the next agent knows of no run before its own start either.
+      // There is no room: the next agent does not know about runs before its own start either.
     }
   }
 
@@ -105,7 +108,10 @@ export class WithdrawnRuns {
   }
 }
 
-/** Part of a line that a full disk has cut ends before it. A name is in JSON: it may have a line's end. */
+/**
+ * If a full disk has cut a line, the part that is there ends before this one. A name is written as JSON, because it
+ * may contain a line break.
+ */
 function lineOf(reqid: string, by: string): string {
   return by === "" ? `\n${reqid}` : `\n${reqid} ${JSON.stringify(by)}`;
 }

@@ -1,4 +1,4 @@
-/** `metrics_bind` of an agent: what it has counted since its start, for who is on its host. */
+/** `metrics_bind` of an agent: what it has counted since its start, for programs on its host. */
 import type { AgentConfig } from "../../core/config/agent-config.ts";
 import { messageOf } from "../../core/errors.ts";
 import type { AgentLog } from "../../core/events.ts";
@@ -15,7 +15,7 @@ export interface AgentLoad {
   readonly scripts: number;
   readonly processes: number;
   readonly connections: number;
-  /** Undefined if nothing is kept. */
+  /** Undefined if no runs are kept. */
   readonly spoolBytes: number | undefined;
   readonly spoolLimit: number;
 }
@@ -24,7 +24,7 @@ export class AgentMetrics {
   readonly #tally = agentTally();
   readonly #started = Date.now() / 1000;
 
-  /** A log that counts as well. */
+  /** A log that also counts. */
   counting(log: AgentLog): AgentLog {
     return (event) => {
       log(event);

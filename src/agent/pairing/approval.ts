@@ -30,7 +30,7 @@ export interface Wanted {
 const NOTHING_CHANGED =
   "Nothing was stored: if this host was paired before, it still is. Set the clock right and pair again.";
 
-/** Every part of an approval must fit the others and what we asked for (T07). */
+/** Every part of an approval must match the others and what we asked for (T07). */
 export function checkApproval(
   answer: ApprovalAnswer,
   controlHost: CertificateFacts,

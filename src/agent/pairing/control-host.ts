@@ -1,4 +1,4 @@
-/** Calls a control host on its pairing port, and judges what it shows before anything is told to it (T07). */
+/** Calls a control host on its pairing port, and checks what it shows before anything is sent to it (T07). */
 import { CtrlExecError } from "../../core/errors.ts";
 import { forOneLine } from "../../core/text.ts";
 import {

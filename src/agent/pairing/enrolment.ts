@@ -1,6 +1,6 @@
 /**
- * The agent's side of pairing (docs/PROTOCOL.md, section 1): a key, a CSR, one connection held throughout, and
- * an answer that is accepted only if everything in it fits (T07).
+ * The agent's side of pairing (docs/PROTOCOL.md, section 1): a key, a CSR, one connection held throughout, and an
+ * answer that is accepted only if everything in it matches (T07).
  */
 
 import type { CtrlExecError } from "../../core/errors.ts";

@@ -1,9 +1,12 @@
-/** Tries to join until it is decided: an image may boot before its control host, and a hundred others with it. */
+/**
+ * Tries to join until it is decided: an image may boot before its control host does, and together with a hundred
+ * others.
+ */
 import { CtrlExecError } from "../../core/errors.ts";
 import type { JoinOutcome } from "./join.ts";
 
 export interface JoinPatience {
-  /** How long from the first try; 0 tries once. */
+  /** How long to go on after the first attempt; 0 tries once. */
   readonly forMs: number;
   /** The wait after the first failure; it doubles with each. */
   readonly firstMs: number;
@@ -13,13 +16,13 @@ export interface JoinPatience {
   /** Milliseconds of a clock that never goes back. */
   clock(): number;
   pause(ms: number): Promise<void>;
-  /** Called with each failure after which it is tried again. */
+  /** Called with each failure that is followed by another attempt. */
   onFailure(why: string, waitMs: number): void;
 }
 
 /**
- * Tried again: whoever does not answer, and a control host that says "later". A refusal, and a control host that is
- * another one, are the end.
+ * It is tried again if the control host does not answer, or says "later". A refusal is final, and so is a control
+ * host that is not the right one.
  *
  * @throws CtrlExecError the last failure
  */
@@ -35,7 +38,7 @@ export async function joinWithPatience(
     });
     const isFailure = outcome instanceof CtrlExecError;
     if (!isFailure && (outcome.kind === "joined" || !outcome.again)) return outcome;
-    // From half of it to one and a half: those that were refused together do not come back together.
+    // From half the wait to one and a half: hosts that were refused together do not come back together.
     const ms = Math.round(wait * (0.5 + patience.random()));
     if (patience.clock() + ms > end) {
       if (isFailure) throw outcome;

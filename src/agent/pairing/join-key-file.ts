@@ -1,6 +1,6 @@
 /**
- * Key and nonce of a join that is under way, beside the agent's key as `.join`: if this host goes down before the answer is
- * stored, the next try is the same join, and counts once (T10, T31).
+ * Key and nonce of a join that is under way, beside the agent's key as `.join`: if this host goes down before the
+ * answer is stored, the next attempt is the same join, and counts once (T10, T31).
  */
 import * as z from "zod/mini";
 import type { AgentConfig } from "../../core/config/agent-config.ts";

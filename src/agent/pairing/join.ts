@@ -1,6 +1,6 @@
 /**
- * Joining with a token (docs/PROTOCOL.md, section 1): the control host is known by its CA before it is told anything, and
- * the token's secret never leaves this host (T32).
+ * Joining with a token (docs/PROTOCOL.md, section 1): the control host is recognised by its CA before anything is
+ * sent to it, and the token's secret never leaves this host (T32).
  */
 import { CtrlExecError } from "../../core/errors.ts";
 import type { JoinToken } from "../../core/join-token.ts";
@@ -15,7 +15,7 @@ import { type ControlHost, connectTo } from "./control-host.ts";
 import { cannotPair, MessageReader, readAs } from "./messages.ts";
 
 const CHALLENGE_MS = 10_000;
-/** Many may join at once, one after the other. */
+/** Many may join at once, and are handled one after the other. */
 const ANSWER_MS = 60_000;
 
 export interface JoinOptions {
@@ -27,16 +27,16 @@ export interface JoinOptions {
   readonly token: JoinToken;
   readonly keyPem: string;
   readonly csrPem: string;
-  /** 32 hex digits. Key and nonce are the same whenever this join is tried again: so it counts once. */
+  /** 32 hex digits. Key and nonce stay the same when this join is tried again, so that it counts once. */
   readonly nonce: string;
-  /** This host's identity, if it has one of the token's CA: with it, a registered name may be taken again. */
+  /** This host's identity, if it has one from the token's CA: with it, a registered name may be taken again. */
   readonly own: { readonly certPem: string; readonly keyPem: string } | undefined;
   now(): Date;
 }
 
 export type JoinOutcome =
   | { readonly kind: "joined"; readonly enrolled: Enrolled }
-  /** @param again the control host would take it later */
+  /** @param again whether the control host would accept it later */
   | { readonly kind: "refused"; readonly reason: string; readonly again: boolean };
 
 /** @throws CtrlExecError `unreachable` if it may work later, another code if the control host is not the right one */

@@ -66,7 +66,7 @@ export interface Program {
   readonly env: Readonly<Record<string, string>>;
 }
 
-/** What has come of a start that did not fail. */
+/** The result of a start that did not fail. */
 interface Begun {
   readonly kind: "started";
 }

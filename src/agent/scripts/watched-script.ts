@@ -20,13 +20,13 @@ import {
 /** A signal ended the script, or it could not be executed (docs/PROTOCOL.md, section 2). */
 export const EXIT_NOT_EXECUTED = 126;
 
-/** What a script prints is read from then on. Most have ended by then, and are read in one go. */
+/** What a script prints is read from then on. Most scripts have ended by then, and their output is read in one go. */
 const READ_MS = 5;
 
-/** So much later it counts as one that goes on. */
+/** A script that has not ended after this time counts as one that goes on. */
 const GOES_ON_MS = 20;
 
-/** Of a job's name: what it starts can be told from everything else on the host. */
+/** Derived from the job's name: by this mark, what the script starts can be told from everything else on the host. */
 export function startMarked(job: string, program: ProgramStart): StartedProgram | NotStarted {
   return withMark(jobMark(job), () => startProgram(program));
 }
@@ -34,15 +34,15 @@ export function startMarked(job: string, program: ProgramStart): StartedProgram 
 export interface ScriptRule {
   /** The job's name. */
   readonly job: string;
-  /** Seconds, after which all that it has started is ended; undefined means no limit. */
+  /** Seconds after which everything that it has started is ended; undefined means no limit. */
   readonly timeout: number | undefined;
-  /** Is given what it prints. */
+  /** Receives what it prints. */
   readonly take: (stream: OutputStream, chunk: Uint8Array) => void;
-  /** Called if it has not ended at once: what matters of such scripts alone is done for no others. */
+  /** Called if it has not ended at once, so that what is needed only for such scripts is not done for the others. */
   readonly goesOn: () => void;
-  /** Whether somebody has asked for its end, and what has come of that. */
+  /** Whether somebody has asked for its end, and what came of that. */
   readonly cancel: () => AskedEnd | undefined;
-  /** Given what could not be ended of a script that took too long. */
+  /** Receives what could not be ended of a script that took too long. */
   readonly remains: (remains: readonly ProcessId[]) => void;
 }
 
@@ -50,11 +50,14 @@ export interface AskedEnd {
   readonly by: string;
   /** Milliseconds between TERM and KILL. */
   readonly graceMs: number;
-  /** How many processes could not be ended; undefined until all has been tried. */
+  /** How many processes could not be ended; undefined until everything has been tried. */
   readonly left?: number;
 }
 
-/** What an end that was asked for may take beside its grace; an agent that was killed meanwhile starts again. */
+/**
+ * How long a requested end may take in addition to its grace, because an agent that was killed in the meantime starts
+ * again.
+ */
 const CANCEL_MS = 10_000;
 const CANCEL_LOOK_MS = 10;
 
@@ -74,7 +77,9 @@ export class WatchedScript {
     this.ended = this.#untilEnded();
   }
 
-  /** The script's process; undefined if it has ended before anybody asked: its number may be another's by now. */
+  /**
+   * The script's process; undefined if it ended before anyone asked: its number may belong to another process by now.
+   */
   get root(): ProcessId | undefined {
     const { pid, exitCode, signalCode } = this.#program.subprocess;
     if (exitCode === null && signalCode === null) this.#root ??= identify(pid);
@@ -118,7 +123,7 @@ export class WatchedScript {
     };
   }
 
-  /** Returns how many processes are left of a script that took too long; undefined if it did not. */
+  /** Returns how many processes of a script that took too long are left; undefined if it did not take too long. */
   async #endsInTime(): Promise<number | undefined> {
     const { exited } = this.#program.subprocess;
     const { job, timeout } = this.#rule;
@@ -136,7 +141,7 @@ export class WatchedScript {
     return left;
   }
 
-  /** Once it has ended, what it has started has too, or could not be ended. */
+  /** Once it has ended, everything that it has started has ended too, or could not be ended. */
   async #cancelled(): Promise<AskedEnd | undefined> {
     let cancel = this.#rule.cancel();
     const most = performance.now() + CANCEL_MS + (cancel?.graceMs ?? 0);
@@ -160,7 +165,7 @@ export class WatchedScript {
   }
 }
 
-/** Of a job whose first process is not known: its mark tells what belongs to it. */
+/** For a job whose first process is not known: its mark tells what belongs to it. */
 export function rootOf(root: ProcessId | undefined): ProcessId {
   return root ?? { pid: 0, start: 0, boot: bootId() };
 }

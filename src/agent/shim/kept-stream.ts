@@ -3,10 +3,10 @@ import { closeSync, openSync, writeSync } from "node:fs";
 import { hideSpots, SecretFinder, type SecretSpot } from "../../core/secret-mask.ts";
 import { noteSpots } from "../jobs/secret-spots.ts";
 
-/** More are not noted of a stream. */
+/** No more spots than this are noted for a stream. */
 const MAX_SPOTS = 256;
 
-/** Bytes that all jobs of a shim may hold together. */
+/** How many bytes all jobs of a shim may hold together. */
 export interface Room {
   total: number;
   held: number;
@@ -39,7 +39,7 @@ export class KeptStream {
     return this.#kept;
   }
 
-  /** What the script has printed. */
+  /** Adds what the script has printed. */
   get printed(): number {
     return this.#kept + this.#dropped;
   }
@@ -49,12 +49,12 @@ export class KeptStream {
     this.#keep(this.#noted(bytes, spots));
   }
 
-  /** No more comes. */
+  /** Nothing more comes. */
   end(): void {
     this.#keep(this.#finder.end());
   }
 
-  /** Beyond what can be noted, the token is not kept at all. */
+  /** Once no more spots can be noted, the token is not kept at all. */
   #noted(bytes: Uint8Array, spots: readonly SecretSpot[]): Uint8Array {
     const kept = spots.filter(({ at }) => at < this.#limit);
     if (kept.length === 0) return bytes;
@@ -68,7 +68,7 @@ export class KeptStream {
   #keep(chunk: Uint8Array): void {
     // A stream that is silent gets no file.
     if (chunk.length === 0) return;
-    // Once something was dropped, all that follows is: the file is a beginning, without gaps.
+    // Once something was dropped, everything that follows is dropped: the file is a beginning, without gaps.
     const room = this.#dropped > 0 ? 0 : Math.min(this.#limit - this.#kept, this.#freeRoom());
     const written = room > 0 ? this.#write(chunk.subarray(0, room)) : 0;
     this.#kept += written;
@@ -86,7 +86,7 @@ export class KeptStream {
     return Math.max(0, this.#room.total - this.#room.held);
   }
 
-  /** Returns how much of it the disk has taken. */
+  /** Returns how much of it fitted on the disk. */
   #write(bytes: Uint8Array): number {
     let written = 0;
     try {

@@ -1,6 +1,6 @@
 /**
- * What the agent and its shim say to each other: a JSON text in each line. Both are the same binary, so neither
- * checks what the other says.
+ * The messages between the agent and its shim: one JSON text per line. Both are the same binary, so neither checks
+ * what the other sends.
  */
 import type { OutputStream, RunEnding } from "../../core/run-event.ts";
 
@@ -18,19 +18,19 @@ export interface StartMessage {
   readonly env: Readonly<Record<string, string>>;
   /** The context, with the token: it is in no file. */
   readonly input: string;
-  /** The token again. An agent of an earlier version, before an upgrade, does not name it. */
+  /** The token again. An agent of an earlier version, before an upgrade, does not send it. */
   readonly secret?: string;
   readonly stdinTimeout: number;
   /** Seconds; undefined means no limit. */
   readonly timeout?: number | undefined;
-  /** Bytes kept of each stream. */
+  /** How many bytes of each stream are kept. */
   readonly maxOutput: number;
-  /** Bytes that all jobs of this shim may hold together. */
+  /** How many bytes all jobs of this shim may hold together. */
   readonly room: number;
 }
 
 export type ShimMessage =
-  /** It takes messages from now on. */
+  /** It accepts messages from now on. */
   | { readonly kind: "ready" }
   | {
       readonly kind: "started";

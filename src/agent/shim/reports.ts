@@ -1,6 +1,6 @@
 /**
- * What the shim tells its agent. The agent may be slow, stopped or gone: nothing waits for it, and of what grows
- * it is told the newest alone.
+ * What the shim reports to its agent. The agent may be slow, stopped or gone: nothing waits for it, and of values
+ * that grow only the newest is reported.
  */
 import { type KeptBytes, lineOf, type ShimMessage } from "./messages.ts";
 
@@ -40,7 +40,7 @@ export class Reports {
   async #write(): Promise<void> {
     if (this.#writing) return;
     this.#writing = true;
-    // What is told in one go is one message.
+    // Everything that is reported in one go is one message.
     await Promise.resolve();
     try {
       for (let text = this.#taken(); text !== ""; text = this.#taken()) {
@@ -48,7 +48,7 @@ export class Reports {
         await this.#sink.flush();
       }
     } catch {
-      // There is no agent any more. The folders tell the next one.
+      // There is no agent any more. The next one reads the folders.
       this.#gone = true;
       this.#taken();
     }

@@ -13,7 +13,10 @@ import type { Reports } from "./reports.ts";
 /** On a full disk. */
 const RETRY_MS = 1_000;
 
-/** So often for a folder that was removed: an agent that did not start the job needs a second to make it again. */
+/**
+ * How often it is tried for a folder that was removed: an agent that did not start the job needs a second to make it
+ * again.
+ */
 const GONE_TRIES = 10;
 
 /** Resolves when its end is in its folder, or it could not be started. */
@@ -74,7 +77,7 @@ class ShimJob {
     if (!isWritten) await this.#writeWhenThereIsRoom(ending, retryMs);
   }
 
-  /** It is known to the agent, to one that comes later, and to the kernel. */
+  /** The agent, a later agent, and the kernel now know it. */
   #goesOn(): void {
     const { root, started } = this.#script;
     this.#tellStart();
@@ -100,7 +103,7 @@ class ShimJob {
     }
   }
 
-  /** The agent knows the end already, unless it was not there. */
+  /** The agent already knows the end, unless it was not there. */
   async #writeWhenThereIsRoom(end: RunEnding, retryMs: number): Promise<void> {
     let gone = 0;
     do {

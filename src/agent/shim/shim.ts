@@ -1,6 +1,6 @@
 /**
  * The parent of all scripts of an agent. It outlives the agent, so that a restart or an upgrade of the agent, even
- * one made by a script, costs no output and no exit status. It knows nothing but how to start and to watch.
+ * one made by a script, costs no output and no exit status. It can do nothing but start scripts and watch them.
  */
 import { adoptOrphans, reapOrphans } from "../../system/process/orphans.ts";
 import type { Room } from "./kept-stream.ts";

@@ -1,4 +1,4 @@
-/** The state in force. SIGHUP replaces it whole; what it trusts follows its files by itself. */
+/** The state in force. SIGHUP replaces it as a whole; what it trusts follows its files by itself. */
 import type { AgentLog } from "../../core/events.ts";
 import { opensslTime } from "../../core/time.ts";
 import type { CertificateFacts } from "../../pki/certificate.ts";

@@ -1,4 +1,4 @@
-/** The control host's new certificate, which comes with its serial (docs/PROTOCOL.md, section 2). */
+/** The control host's new certificate, which is sent with its serial (docs/PROTOCOL.md, section 2). */
 import { readSerialLine } from "../../core/serial.ts";
 import { validityProblem } from "../../core/validity.ts";
 import { type CertificateFacts, isSignedBy, readCertificate } from "../../pki/certificate.ts";

@@ -1,11 +1,11 @@
 /**
- * The controller's serial as the agent keeps it: one line in `ctrl-exec-serial`, and during a rotation another
- * in `ctrl-exec-serial.previous`. If the name is a link, both are where it leads, since the service may write
- * nowhere else.
+ * The controller's serial as the agent keeps it: one line in `ctrl-exec-serial`, and during a rotation another in
+ * `ctrl-exec-serial.previous`. If the name is a link, both are where it leads, because the service may write nowhere
+ * else.
  *
- * While there is a previous serial, that is the proven one, and the other is provisional: it counts once a
- * control host's certificate has come with it, and only then is the old one forgotten. A new serial that never
- * arrives, or that belongs to another agent, locks nobody out and lets nobody in (T63).
+ * While there is a previous serial, that is the proven one, and the other is provisional: it counts once a control
+ * host's certificate has come with it, and only then is the old one forgotten. A new serial that never arrives, or
+ * that belongs to another agent, locks nobody out and lets nobody in (T63).
  */
 import { CtrlExecError, messageOf } from "../../core/errors.ts";
 import { readSerialLine, type Serial } from "../../core/serial.ts";

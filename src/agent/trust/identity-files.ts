@@ -1,9 +1,9 @@
 /**
  * The files of an agent's identity (docs/PROTOCOL.md, section 4): key, certificate and CA.
  *
- * They only work together, and a new pairing replaces them all. The new key and CA are staged as `.next`;
- * renaming the new certificate puts them in force: a staged key that fits the current certificate is the key. A
- * crash at any point leaves the old identity or the new one whole.
+ * They only work together, and a new pairing replaces them all. The new key and CA are staged as `.next`; renaming
+ * the new certificate puts them in force: a staged key that matches the current certificate is the key. A crash at
+ * any point leaves the old identity or the new one whole.
  */
 import { dirname } from "node:path";
 import type { AgentConfig } from "../../core/config/agent-config.ts";
@@ -139,7 +139,7 @@ export function identityFiles(
   return { keyFile: staged(key), caFile: hasCa ? staged(ca) : ca, usesStaged: true };
 }
 
-/** A staged key that does not fit belongs to a pairing that did not complete: it changes nothing. */
+/** A staged key that does not match belongs to a pairing that did not complete: it changes nothing. */
 function stagedKeyFits(config: AgentConfig, certificate: CertificateFacts): boolean {
   const file = staged(config.key);
   const text = readTextIfPresent(file);

@@ -19,11 +19,11 @@ export type CallerJudgement =
   | { readonly kind: "refused"; readonly reason: string | undefined };
 
 /**
- * A certificate that names another host is an agent's, whatever serial this agent has been told (T63).
+ * A certificate that names another host is an agent's, whatever serial this agent has been given (T63).
  *
- * Certificates of 0.8 have a common name and nothing else. With the proven serial any name is accepted: the
- * pairing vouched for it. With a provisional one it must be the control host's reserved name, or the name under
- * which the proven serial has called.
+ * Certificates of 0.8 have a common name and nothing else. With the proven serial any name is accepted: the pairing
+ * vouched for it. With a provisional one it must be the control host's reserved name, or the name under which the
+ * proven serial has called.
  */
 export function judgeCaller(caller: CertificateIdentity, known: KnownSerials): CallerJudgement {
   const { serial, commonName, dnsNames } = caller;

@@ -15,8 +15,8 @@ export function ownName({ dnsNames, commonName }: CertificateFacts): string {
 }
 
 /**
- * A renewal is the same host, the same key and the same CA with new dates, and nothing else.
- * @throws CtrlExecError `untrusted` that says what is not
+ * A renewal has the same host, the same key and the same CA, with new dates, and nothing else. @throws CtrlExecError
+ * `untrusted` that says what differs
  */
 export function checkRenewed(
   offer: RenewCompleteRequest,

@@ -38,7 +38,7 @@ export function updateControllerSerial(
 
 /**
  * @param args what the control host announced: the new serial, hex
- * @throws CtrlExecError `bad-request` for what is no serial of a controller, `config` while a line of the
+ * @throws CtrlExecError `bad-request` for anything that is not a controller's serial, `config` while a line of the
  * revocation list cannot be read, `storage`
  */
 export function storeNewSerial(config: AgentConfig, args: readonly string[]): Serial {

@@ -1,9 +1,9 @@
 /**
- * The identity in force: that of the files, which are checked for every handshake and request, so that a
- * pairing or a renewal takes effect from the next one on.
+ * The identity in force: that of the files, which are checked for every handshake and request, so that a pairing or a
+ * renewal takes effect from the next one on.
  *
- * Key, certificate and CA are replaced one after the other. They take effect once they fit each other; until
- * then, and if they cannot be used at all, the identity in force stays.
+ * Key, certificate and CA are replaced one after the other. They take effect once they match each other; until then,
+ * and if they cannot be used at all, the identity in force stays.
  */
 import type { AgentConfig } from "../../core/config/agent-config.ts";
 import { CtrlExecError } from "../../core/errors.ts";
@@ -44,7 +44,7 @@ export class StoredIdentity implements AgentIdentity {
       return true;
     } catch (thrown) {
       if (!(thrown instanceof CtrlExecError)) throw thrown;
-      // Somebody is still writing the files: the next look finds out.
+      // Somebody is still writing the files: the next check finds out.
       if (versionOf(this.#config) === version) this.#problem = thrown.message;
       return false;
     }

@@ -1,4 +1,6 @@
-/** Accepts a rollout, a new one or one that has stopped and is gone on with: it is authorised, owned and recorded. */
+/**
+ * Accepts a rollout, either a new one or one that has stopped and is resumed: it is authorised, owned and recorded.
+ */
 import { CtrlExecError, messageOf } from "../../core/errors.ts";
 import { allowedFailures, PLAIN_ROLLOUT, type RolloutSetting } from "../../core/rollout.ts";
 import { isoSeconds } from "../../core/time.ts";
@@ -15,11 +17,11 @@ import type { RolloutParts } from "./rollout-parts.ts";
 import { recordedFacts, runBody, runFacts } from "./run-body.ts";
 import type { RunOrder } from "./start-run.ts";
 
-/** What is to be done, and nothing of who hears of it. */
+/** What is to be done, without anything about who listens to it. */
 export interface NewRollout extends Omit<RunOrder, "detach" | "mustBeRecorded" | "watch"> {
-  /** What is left out is as in PLAIN_ROLLOUT, or as the rollout had it that is gone on with. */
+  /** Anything that is left out is as in PLAIN_ROLLOUT, or as it was in the rollout that is resumed. */
   readonly rollout: Partial<RolloutSetting>;
-  /** The rollout to go on with; then it says which hosts. */
+  /** The rollout to resume; then it says which hosts. */
   readonly resume?: string | undefined;
 }
 
@@ -34,7 +36,7 @@ export interface AcceptedRollout
   readonly budget: FleetDialler["budget"];
 }
 
-/** For another process to go on with it. The token is not in it. */
+/** What another process needs to go on with it. The token is not included. */
 export function orderOf(
   { face, username, token, sourceIp, route }: Caller,
   { body, registered, mayFail }: AcceptedRollout,
@@ -45,12 +47,12 @@ export function orderOf(
   return { args, timeout, ...who, hasToken, registered: [...registered], mayFail };
 }
 
-/** Of so many its record says who. */
+/** How many people who resumed it are named in its record. */
 const MOST_RESUMES = 50;
 
 /** How it is accepted. */
 export interface Acceptance {
-  /** What is read of one that is gone on with counts until then. */
+  /** What is read of a rollout that is resumed counts until then. */
   readonly needed?: Promise<unknown>;
   /** Called when the hook has agreed, and before anything is owned or recorded. @throws to refuse it */
   readonly admit?: () => void;
@@ -148,7 +150,7 @@ async function ownRollout(controller: Controller, reqid: string): Promise<OwnedR
   return owned;
 }
 
-/** @param letGo of what was not accepted */
+/** @param letGo releases what was not accepted */
 async function orElse<Value>(
   letGo: () => Promise<void>,
   work: () => Promise<Value>,
@@ -164,7 +166,7 @@ async function orElse<Value>(
 /**
  * Keeps what another process needs to go on with it.
  *
- * @throws CtrlExecError `unrecorded`: then nothing of it is left but a record that says that no host was asked
+ * @throws CtrlExecError `unrecorded`: then nothing is left of it except a record that says that no host was asked
  */
 export async function keepOrder(
   { log }: Controller,

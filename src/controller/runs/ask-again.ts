@@ -1,5 +1,5 @@
 /**
- * Asks the agents about a run whose end is not recorded: the process that began it has ended, or waits no longer.
+ * Asks the agents about a run whose end is not recorded: the process that began it has ended, or no longer waits.
  * Asking starts nothing.
  */
 import { inParallel } from "../../core/in-parallel.ts";
@@ -14,19 +14,19 @@ import type { ReplyAccount } from "../fleet/reply-budget.ts";
 import type { RecordedRun } from "../store/ports/runs.ts";
 import { askHostAgain, type Heard } from "./ask-host-again.ts";
 
-/** What was heard of a run. */
+/** What was learned about a run. */
 export interface HeardRun {
   readonly report: RunReportSoFar;
-  /** Hosts whose end is not known, and that could not be asked now: why. */
+  /** Hosts whose end is not known and that could not be asked now, and why. */
   readonly unheard: ReadonlyMap<string, string>;
 }
 
 /**
- * Completes the report with what the agents say, and the record too unless its process is alive. Agents older
- * than 1.1 say nothing of a run.
+ * Completes the report with what the agents say, and the record too unless its process is alive. Agents older than
+ * 1.1 say nothing about a run.
  *
- * @param account what is heard counts there until it is closed
- * @param own instead of this host's usual one
+ * @param account what is learned counts there until it is closed
+ * @param own instead of this host's usual credential
  * @throws CtrlExecError `config` if no agent can be asked; a host that cannot be asked is not an error
  */
 export async function askAgain(
@@ -71,7 +71,7 @@ export async function askAgain(
   return { report: withResults(report, now, controller.now()), unheard };
 }
 
-/** What the record has is old, and its agent says nothing now. */
+/** The record is old, and the agent says nothing now. */
 function notHeardOf(before: RunResult, why: string): RunResult {
   const error = `cannot be asked now: ${why}; when last heard of, the script was running`;
   return { ...before, state: "running", error };

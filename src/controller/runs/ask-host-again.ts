@@ -19,24 +19,24 @@ export interface Asking {
   readonly controller: Controller;
   readonly dialler: FleetDialler;
   readonly report: RunReportSoFar;
-  /** Whether the run's process lives. */
+  /** Whether the run's process is alive. */
   readonly alive: boolean;
-  /** Takes outputs that are too long for an answer. */
+  /** Receives outputs that are too long for an answer. */
   readonly outputs: LateOutputs;
   readonly account: ReplyAccount;
 }
 
 export interface Heard {
   readonly result: RunResult;
-  /** Without outputs, if they are good only if it is recorded. */
+  /** Without outputs if they are valid only once the result is recorded. */
   readonly bare?: RunResult | undefined;
   readonly target: ResolvedTarget;
 }
 
-/** The agent did not say how it is with the run. */
+/** The agent did not say what has become of the run. */
 export interface Silent {
   readonly why: string;
-  /** It could not be asked, or says no more; otherwise it answers like one older than 1.1. */
+  /** It could not be asked, or says nothing else; otherwise it answers like an agent older than 1.1. */
   readonly unheard: boolean;
 }
 
@@ -51,7 +51,7 @@ export async function askHostAgain(
   const request = { method: "GET", path, reply: "list", idempotent: true } as const;
   const outcome = await askHost(dialler, target, request);
   if (knowsNoSuchRun(outcome)) {
-    // While its process lives, the request may be on its way.
+    // While the run's process is alive, the request may be on its way.
     const result = alive
       ? queuedOn(report, host)
       : withdrawnResult(report, host, await withdraw(dialler, target, report));
@@ -68,7 +68,7 @@ export async function askHostAgain(
   return { why: whyNotAnswered(outcome), unheard: outcome.reply === undefined };
 }
 
-/** Undefined if the agent did not say how it is with the run. */
+/** Undefined if the agent did not say what has become of the run. */
 function resultIn(
   report: RunReportSoFar,
   host: string,
@@ -84,14 +84,14 @@ function resultIn(
   }
   const { status: _, finished, exit, stdout, stderr, error, state, ...rest } = told;
   const { started, ended = finished } = rest;
-  // No time of an answer was measured.
+  // The time of an answer was not measured.
   const rtt = spanOf(started, ended);
   const head = { host, script: report.script, exit, stdout, stderr, rtt, reqid: report.reqid };
   const end = readAgentEnd(told);
   return { ...head, ...end, ...rest, ...(ended === undefined ? {} : { ended }) };
 }
 
-/** While its process lives, it will still ask an agent that has not begun the run. */
+/** While the run's process is alive, it will still ask an agent that has not begun the run. */
 function queuedOn(report: RunReportSoFar, host: string): RunResult | undefined {
   const isBegun = report.results.some((result) => result.host === host);
   if (isBegun) return undefined;

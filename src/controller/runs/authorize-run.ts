@@ -1,4 +1,4 @@
-/** Asks the auth hook about a run that exists already: whether this caller may read, cancel or pause it. */
+/** Asks the auth hook about an existing run: whether this caller may read, cancel or pause it. */
 import { CtrlExecError } from "../../core/errors.ts";
 import { saysNo } from "../../core/hook.ts";
 import { namedHosts } from "../../core/hosts/fold.ts";
@@ -8,15 +8,15 @@ import { type Caller, conclude, decide, note } from "../access/authorize.ts";
 import { type Controller, openReplies } from "../control-host.ts";
 
 export interface RunQuestion {
-  /** `api` is the word of `status`, from before there were words of their own. */
+  /** `api` is the action of `status`, from before there were actions of their own. */
   readonly action: "api" | "read" | "cancel" | "pause" | "continue";
   readonly reqid: string;
 }
 
 /**
- * The hook is asked whether or not there is such a run, so that its refusals reveal nothing (T25), and before
- * more of the record is read than who submitted it (T67). A run that it hides only from this caller is answered
- * like one that does not exist.
+ * The hook is asked whether or not the run exists, so that its refusals reveal nothing (T25), and before anything is
+ * read from the record except who submitted it (T67). A run that it hides only from this caller is answered like one
+ * that does not exist.
  *
  * @throws CtrlExecError `denied`, or `not-found`
  */
@@ -31,7 +31,7 @@ export async function authorizeRun(
   const request = { ...question, ...(known ? { reqid } : {}), submitter };
   const decision = await decide(controller, caller, request);
   if (saysNo(decision) && submitter !== "") {
-    // If this is refused too, the caller may see no runs; otherwise this run is another's. One of the two is
+    // If this is refused too, the caller may see no runs; otherwise this run is another user's. One of the two is
     // logged: what the caller is told, or what is hidden.
     const ofAny = { ...request, submitter: "" };
     const inGeneral = await decide(controller, caller, ofAny);
@@ -51,7 +51,7 @@ export function noSuchRun(reqid: string): CtrlExecError {
 }
 
 /**
- * The hosts that are meant, in the order of the run.
+ * The selected hosts, in the order of the run.
  *
  * @param wanted all of them if it is empty
  * @throws CtrlExecError `bad-request` for a host that is not in the run

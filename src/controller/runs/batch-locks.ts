@@ -1,4 +1,4 @@
-/** The locks of a batch: a host where the script runs already is left out, and the others are locked. */
+/** The locks of a batch: a host where the script is already running is left out, and the others are locked. */
 import { LockedError } from "../../core/errors.ts";
 import { runsAs } from "../../core/refusal-steps.ts";
 import type { ResolvedTarget } from "../fleet/targets.ts";
@@ -13,7 +13,7 @@ export interface BatchLocks {
   readonly taken: ReadonlyMap<ResolvedTarget, string>;
 }
 
-/** @throws CtrlExecError `busy` if this process cannot hold so many */
+/** @throws CtrlExecError `busy` if this process cannot hold that many */
 export async function takeBatchLocks(host: HostContext, order: LockOrder): Promise<BatchLocks> {
   const taken = new Map<ResolvedTarget, string>();
   for (;;) {

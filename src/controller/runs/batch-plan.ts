@@ -5,8 +5,8 @@ import { batchSize, type RolloutSetting } from "../../core/rollout.ts";
 export type TagValue<Host> = (host: Host, key: string) => string | undefined;
 
 /**
- * Every host is in exactly one batch, as early as the sizes and bounds let it, in the order given. Hosts without a
- * value count as one value together: they may be anywhere.
+ * Every host is in exactly one batch, as early as the sizes and limits allow, in the order given. Hosts without a
+ * value count together as one value: they may be anywhere.
  *
  * @param total the hosts of which a percentage is taken
  */
@@ -26,8 +26,8 @@ export function planBatches<Host>(
 }
 
 /**
- * Hosts with the same values of all bounded tags, in order. When one of them has to wait for the next batch, all of
- * them have to: of thousands of hosts in one rack, a batch looks at the first alone.
+ * Hosts with the same values of all limited tags, in order. When one of them has to wait for the next batch, all of
+ * them have to: of thousands of hosts in one rack, a batch looks only at the first.
  */
 interface Queue<Host> {
   readonly values: readonly TagBound[];
@@ -62,7 +62,7 @@ function queuesOf<Host>(
 }
 
 /**
- * At least one host is taken, since every bound lets in the first.
+ * At least one host is taken, because every limit admits the first.
  *
  * @param waiting by the positions of their next hosts; those that are left stay in it
  */
@@ -89,7 +89,7 @@ function takeBatch<Host>(waiting: Queue<Host>[], size: number): Host[] {
 /**
  * Unless all of its hosts are in batches.
  *
- * @param from its next host comes after those of the queues before that one
+ * @param from its next host comes after those of the queues before it
  */
 function insert<Host>(waiting: Queue<Host>[], from: number, queue: Queue<Host>): void {
   const position = nextPosition(queue);

@@ -21,7 +21,7 @@ export interface CancelOrder {
   readonly reqid: string;
   /** Expressions, answered from the run's hosts; empty means all of them. */
   readonly hosts: readonly string[];
-  /** Expressions: none that any of them stands for. */
+  /** Expressions: hosts that match any of them are left out. */
   readonly except?: readonly string[];
   /** Seconds between TERM and KILL. */
   readonly grace: number;
@@ -37,11 +37,11 @@ export interface CancelResult {
   readonly status: "ended" | "running" | "not-running" | "will-not-start" | "failed";
   /** How many processes could not be ended; 0 if the agent did not say. */
   readonly left: number;
-  /** There if `failed`: no answer, an agent that cannot cancel, or one that does not know the run. */
+  /** Present if `failed`: no answer, an agent that cannot cancel, or one that does not know the run. */
   readonly error?: string;
 }
 
-/** For an agent to see that all has ended, and to answer. */
+/** The time for an agent to see that everything has ended, and to answer. */
 const MARGIN_SECONDS = 30;
 
 const CANNOT = "its agent is older than 1.1 and cannot cancel";
@@ -51,13 +51,13 @@ const JUST_BEGUN = "it has just begun there; cancel it again";
 const SAYS_NO_MORE = "its agent does not know this run, and says nothing else; cancel it again";
 
 /**
- * Ends a rollout, and asks every agent whose host has no recorded end, or one that nobody has seen or that has left something, and records
- * how it ended there, and that nothing is left, unless a living process does.
+ * Ends a rollout, and asks every agent whose host has no recorded end, or an end that nobody has seen, or has left
+ * something running. Records how the run ended there, and that nothing is left, unless a living process does so.
  *
  * @param onResult called once per host, as they answer
  * @returns the results in the order of the run's hosts
- * @throws CtrlExecError `denied`, `not-found`, `bad-request` for what cannot be read, a host that is not in the run, or
- * if nobody is meant
+ * @throws CtrlExecError `denied`, `not-found`, `bad-request` for what cannot be read, a host that is not in the run,
+ * or if no host is selected
  */
 export async function cancelRun(
   controller: Controller,
@@ -107,7 +107,9 @@ export interface Ending {
   readonly username: string;
 }
 
-/** Ends a check, of which the hook was asked with its rollout. Nothing if it is not known, or over. */
+/**
+ * Ends a check; the hook was asked about it together with its rollout. Does nothing if it is not known, or has ended.
+ */
 export async function endRun(
   controller: Controller,
   reqid: string,
@@ -124,7 +126,7 @@ export async function endRun(
   return told;
 }
 
-/** What its owner may have begun meanwhile, it ends itself. */
+/** What its owner may have begun in the meantime, the owner ends itself. */
 async function endCheck(
   controller: Controller,
   { rollout, report }: RecordedRun,
@@ -136,8 +138,8 @@ async function endCheck(
 }
 
 /**
- * Its owner begins no batch any more. Whoever owns it looks for the wish after it has recorded a batch, and before it
- * asks anybody: read after the wish, the record has every host that is asked.
+ * Its owner begins no further batch. The owner looks for the request to cancel after it has recorded a batch, and
+ * before it asks any host. So a record that is read after the request was made has every host that is asked.
  */
 async function stopRollout(
   controller: Controller,
@@ -146,7 +148,7 @@ async function stopRollout(
 ): Promise<RecordedRun> {
   const { rollouts } = controller.store;
   await rollouts.wish(reqid, "cancel", { by: username, since: isoSeconds(controller.now()) });
-  // Nobody's: then nobody waits for its wishes.
+  // It belongs to no process: then nobody waits for requests about it.
   await (await rollouts.own(reqid))?.end();
   return await recordedRun(controller, reqid);
 }
@@ -185,15 +187,16 @@ async function endOn(
     await learnEnds(controller, [reqid]);
 }
 
-/** Whether a batch of it may still begin. One that waits for its token seems to have ended. */
+/** Whether a batch of it may still begin. A rollout that waits for its token looks as if it had ended. */
 async function mayBegin({ store }: Controller, { rollout, report }: RecordedRun): Promise<boolean> {
   if (rollout === undefined) return false;
   return !report.complete || (await store.rollouts.detached()).includes(report.reqid);
 }
 
 /**
- * What is lost may go on, with nobody who watches it, and so may what could not be ended with its script. A host that
- * waits for its batch in a rollout has not got the run yet: its agent is told not to start it, unless no batch begins.
+ * A lost run may still be running, with nobody watching it, and so may whatever could not be ended with its script. A
+ * host that waits for its batch in a rollout has not received the run yet: its agent is told not to start it, unless
+ * no batch begins.
  */
 function mayRunOn({ report, asked, open }: RecordedRun, noBatches: boolean): readonly OpenHost[] {
   const mayRun = new Set([
@@ -248,7 +251,7 @@ function toldIn(outcome: HostOutcome): Told {
   return failed(unknown ? CANNOT : answer.why);
 }
 
-/** The request may be on its way to a host that is slow: it must not start after it was cancelled. */
+/** The request may be on its way to a slow host: it must not start after it was cancelled. */
 function withdrawn(withdrawal: Withdrawal): Told {
   switch (withdrawal) {
     case "never-ran":

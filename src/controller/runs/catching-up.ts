@@ -1,18 +1,18 @@
 /**
- * Notices when somebody who reads what a script has printed has come to what it prints now: nothing comes for a moment,
- * or so little that it is not what was there before.
+ * Notices when somebody who reads what a script has printed has caught up with what it is printing now: nothing comes
+ * for a moment, or so little that it cannot have been there before.
  */
 import { Deadline } from "../../system/deadline.ts";
 
 const SILENCE_MS = 500;
 
-/** Any connection brings more of what is there already. */
+/** Any connection delivers more than this of what is already there. */
 const BYTES_A_SECOND = 65_536;
 
 export class CatchingUp {
   readonly #caughtUp: () => void;
   readonly #silence: Deadline;
-  /** Undefined until something has come: the answer itself may take its time. */
+  /** Undefined until something has come: the answer itself may take time. */
   #waitingSince: number | undefined;
   /** Since the last count. */
   #waitedMs = 0;
@@ -25,7 +25,7 @@ export class CatchingUp {
     this.#silence.stop();
   }
 
-  /** Something has come, and is being worked on. */
+  /** Something has come, and is being processed. */
   heard(bytes: number): void {
     this.#silence.stop();
     const now = performance.now();
@@ -37,7 +37,7 @@ export class CatchingUp {
     this.#bytes = 0;
   }
 
-  /** The next is waited for. */
+  /** The next bytes are waited for. */
   waiting(): void {
     this.#waitingSince = performance.now();
     this.#silence.restart();

@@ -1,4 +1,4 @@
-/** Which hosts of a run are meant: an expression is answered from the run's own hosts, not from the registry. */
+/** Which hosts of a run are selected: an expression is answered from the run's own hosts, not from the registry. */
 import { CtrlExecError } from "../../core/errors.ts";
 import {
   type HostExpression,
@@ -20,7 +20,7 @@ import { ignoredClaim } from "../inventory/host-tags.ts";
 import { readInventory } from "../inventory/read-inventory.ts";
 import { notInRun } from "./authorize-run.ts";
 
-/** Undefined for every host of the run. @throws CtrlExecError `bad-request` for what cannot be read */
+/** Undefined for every host of the run. @throws CtrlExecError `bad-request` for an expression that cannot be read */
 export function readRunHosts(
   hosts: readonly string[],
   except: readonly string[] = [],
@@ -30,9 +30,9 @@ export function readRunHosts(
 }
 
 /**
- * The hosts that are meant, in the order of the run, for a caller whom the hook lets see it.
+ * The selected hosts, in the order of the run, for a caller whom the hook lets see it.
  *
- * @throws CtrlExecError `bad-request` for a name that is not in the run, or if nobody matches; `denied` or
+ * @throws CtrlExecError `bad-request` for a name that is not in the run, or if no host matches; `denied` or
  * `not-found` for another run that is named
  */
 export async function chosenOfRun(
@@ -65,12 +65,15 @@ export async function chosenOfRun(
   return run.hosts.filter((label) => chosen.has(lowerAscii(label)));
 }
 
-/** The hosts of a run by their labels, each of which is one of them, whatever its name and port say elsewhere. */
+/**
+ * The hosts of a run by their labels, each of which stands for one of them, whatever its name and port mean
+ * elsewhere.
+ */
 class HostsOfRun {
   readonly #reqid: string;
   readonly #hosts: readonly string[];
   readonly #runs: ReadonlyMap<string, RunHosts>;
-  /** By the label, and by the name or address alone, for each of its ports. */
+  /** By the label, and by the name or address alone for all of its ports. */
   readonly #labels = new Map<string, readonly string[]>();
 
   constructor(reqid: string, hosts: readonly string[], runs: ReadonlyMap<string, RunHosts>) {
@@ -107,7 +110,7 @@ class HostsOfRun {
     };
   }
 
-  /** @param isTyped a name that is not in the run is a slip; one of a group is nobody here */
+  /** @param isTyped a typed name that is not in the run is a slip; a name from a group simply matches no host here */
   #term(term: HostTerm, isTyped: boolean): HostTerm {
     switch (term.kind) {
       case "expression":

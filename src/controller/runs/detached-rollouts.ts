@@ -1,6 +1,6 @@
 /**
- * The rollouts that nobody waits for. ctrl-exec-api carries them out, those of the command line too, and goes on with
- * them after a restart.
+ * The rollouts that nobody waits for. ctrl-exec-api carries them out, including those of the command line, and goes
+ * on with them after a restart.
  */
 import { asCtrlExecError, CtrlExecError, inOneLine } from "../../core/errors.ts";
 import { longerPause, pause } from "../../system/deadline.ts";
@@ -17,19 +17,19 @@ import type { Rollout } from "./rollout.ts";
 import { carryOut } from "./start-rollout.ts";
 import { takeUp } from "./take-up.ts";
 
-/** More are refused: each holds its record in memory, and takes some files. */
+/** More are refused, because each holds its record in memory and uses some files. */
 const MOST_DETACHED = 256;
 
-/** How often one that is not the taker looks whether it may be. */
+/** How often a process that is not the taker checks whether it may become it. */
 const LOOK_MS = 1000;
 
-/** How often the taker looks for what another process has left meanwhile: no lock says when it ends. */
+/** How often the taker looks for what another process has left: no lock says when that process ends. */
 const LOOK_AGAIN_MS = 10_000;
 
 const ANOTHER_TAKES =
   "Cannot take detached rollouts: another ctrl-exec-api with this state_dir takes them. This one will take them when that one has ended";
 
-/** Between two attempts to go on with what there was no room for. */
+/** Between two attempts to go on with rollouts for which there was no room. */
 const FIRST_PAUSE_MS = 1000;
 const LONGEST_PAUSE_MS = 300_000;
 const PASSING: ReadonlySet<string> = new Set(["storage", "unrecorded", "busy"]);
@@ -38,7 +38,7 @@ export class DetachedRollouts {
   readonly #current: () => Controller;
   readonly #most: number;
   readonly #lookAgainMs: number;
-  /** Nobody can go on with these now, or they are tried again otherwise. */
+  /** Nobody can go on with these now, or they are tried again in another way. */
   readonly #setAside = new Set<string>();
   readonly #running = new Set<Rollout>();
   #coming = 0;
@@ -46,7 +46,7 @@ export class DetachedRollouts {
   readonly #leaving = new AbortController();
 
   /**
-   * @param current the controller as it is now: its configuration may be read anew
+   * @param current the controller as it is now: its configuration may be read again
    * @param most further ones are refused
    */
   constructor(
@@ -60,7 +60,7 @@ export class DetachedRollouts {
   }
 
   /**
-   * Goes on with what an earlier process has left, and takes what is handed over: as soon as no other process does.
+   * Goes on with what an earlier process has left, and takes what is handed over, as soon as no other process does.
    * Never rejects.
    */
   async start(): Promise<void> {
@@ -93,9 +93,10 @@ export class DetachedRollouts {
   }
 
   /**
-   * Begins a rollout, or goes on with one that has stopped, and resolves when it is accepted.
+   * Begins a rollout, or resumes one that has stopped, and resolves when it is accepted.
    *
-   * @throws CtrlExecError as startRollout(), and `busy` if there are too many: whom the hook refuses is not told (T67)
+   * @throws CtrlExecError as startRollout(), and `busy` if there are too many; callers whom the hook refuses do not
+   * learn that (T67)
    */
   async begin(caller: Caller, order: NewRollout): Promise<Rollout> {
     this.#mustStay();
@@ -118,7 +119,7 @@ export class DetachedRollouts {
     }
   }
 
-  /** What is under way goes on when another process takes it; nothing is begun any more. Never rejects. */
+  /** What is under way goes on when another process takes it; nothing new is begun. Never rejects. */
   async leave(): Promise<void> {
     this.#leaving.abort();
     this.#offers?.[Symbol.dispose]();
@@ -131,7 +132,7 @@ export class DetachedRollouts {
     throw new CtrlExecError("busy", `Cannot take rollout ${reqid}: there is nothing to go on with`);
   }
 
-  /** Tries again what there was no room for, longer and longer after. Never rejects. */
+  /** Tries again those for which there was no room, at growing intervals. Never rejects. */
   async #goOnLater(reqids: readonly string[]): Promise<void> {
     const { signal } = this.#leaving;
     let left = reqids;
@@ -142,7 +143,7 @@ export class DetachedRollouts {
     }
   }
 
-  /** An API that had stopped may end later, or one that is not the taker has begun one. Never rejects. */
+  /** An API that was stopped may end later, or one that is not the taker has begun a rollout. Never rejects. */
   async #lookAgain(): Promise<void> {
     const { signal } = this.#leaving;
     for (;;) {
@@ -193,7 +194,7 @@ export class DetachedRollouts {
     }
   }
 
-  /** @param over called when it is, and what was read for it is needed no more */
+  /** @param over called when the rollout has ended and what was read for it is no longer needed */
   #carryOut(caller: Caller, accepted: AcceptedRollout, over: () => void): Rollout {
     const audience = {
       // What the hosts print goes into the record as it comes, and no script is too slow.
@@ -220,7 +221,7 @@ export class DetachedRollouts {
     throw new CtrlExecError("busy", "Cannot begin: the service is stopping");
   }
 
-  /** @returns the place of one that comes, until it is under way */
+  /** @returns the slot of a rollout that is being accepted, until it is under way */
   #enter(): Disposable {
     this.#mustStay();
     if (this.#running.size + this.#coming >= this.#most) {

@@ -1,6 +1,6 @@
 /**
- * What a run would do. The hook is asked about it as about the run itself, and nobody else: no lock is taken, nothing
- * is recorded, no name is looked up and no host is called.
+ * What a run would do. Only the hook is asked, as for the run itself: no lock is taken, nothing is recorded, no name
+ * is looked up and no host is called.
  */
 import type { DryRun, DryRunHost } from "../../core/dry-run.ts";
 import { readsAsOtherAddress } from "../../core/net/host-name.ts";
@@ -22,7 +22,7 @@ import type { RunOrder } from "./start-run.ts";
 
 /**
  * @param rollout set if it would be done a few hosts at a time
- * @param resume the rollout that would be gone on with
+ * @param resume the rollout that would be resumed
  * @throws CtrlExecError as startRun() or startRollout() do until they have asked the hook
  */
 export async function dryRun(
@@ -80,7 +80,7 @@ async function planned(
   return { body, targets, expression, batchOf: placed(plan.batches) };
 }
 
-/** The hosts are those that it has not started, and no expression. */
+/** The hosts are those that it has not started; there is no expression. */
 async function plannedRest(
   controller: Controller,
   caller: Caller,
@@ -97,7 +97,7 @@ async function plannedRest(
   }
 }
 
-/** The batch of each, from 1 on. */
+/** The batch of each host, counted from 1. */
 function placed(
   batches: readonly (readonly ResolvedTarget[])[],
 ): ReadonlyMap<ResolvedTarget, number> {
@@ -106,7 +106,7 @@ function placed(
   );
 }
 
-/** As dialAddress() has it, which looks a name up. */
+/** As in dialAddress(), which looks names up. */
 function calledAt({ name, record }: ResolvedTarget): string {
   if (record === undefined || record.ip === "" || isIp(name)) return name;
   return record.lookup_by === "ip" || readsAsOtherAddress(name) ? record.ip : name;

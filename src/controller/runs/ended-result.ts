@@ -1,4 +1,4 @@
-/** How a run ended on a host that was followed, as its result without outputs. */
+/** How a run ended on a host that was followed, as a result without outputs. */
 import { dropUndefined } from "../../core/json.ts";
 import type { RunEnding, StreamOffsets } from "../../core/run-event.ts";
 import { type RunResult, withoutResult } from "../../core/run-result.ts";
@@ -10,7 +10,7 @@ interface Run {
   readonly reqid: string;
 }
 
-/** @param dropped how many bytes of each stream were */
+/** @param dropped how many bytes of each stream were dropped */
 export function endedResult(
   run: Run,
   host: string,
@@ -18,7 +18,7 @@ export function endedResult(
   dropped: StreamOffsets,
 ): RunResult {
   const { exit, signal, timed_out, cancelled, cancelled_by, started, ended } = end;
-  // No time of an answer was measured.
+  // The time of an answer was not measured.
   const rtt = spanOf(started, ended);
   return {
     ...withoutResult(run, host, rtt, readRunEnd(end, "never-ran")),

@@ -11,18 +11,18 @@ import {
 
 export interface HandedOver<Signal> {
   readonly reqid: string;
-  /** What has ended the waiting. */
+  /** What ended the wait. */
   readonly signal: Signal | undefined;
-  /** Otherwise it was taken back, and is over. */
+  /** Otherwise it was taken back, and has ended. */
   readonly isTaken: boolean;
 }
 
 /**
- * Resolves when ctrl-exec-api has taken it: the hook has agreed, and its record can be read. Or when a signal has come
- * before that.
+ * Resolves when ctrl-exec-api has taken it: the hook has agreed, and its record can be read. Or when a signal has
+ * come before that.
  *
  * @param signalDuring resolves with the signal that comes during the work, or with undefined if none does
- * @throws CtrlExecError as startRollout(), and `unreachable` if nobody takes it: then nothing of it is left but a
+ * @throws CtrlExecError as startRollout(), and `unreachable` if nobody takes it: then nothing is left of it except a
  * record that says so
  */
 export async function handOver<Signal>(
@@ -39,7 +39,7 @@ export async function handOver<Signal>(
   const { promise: isOffered, resolve: onOffer } = Promise.withResolvers<void>();
   const offering = Promise.resolve().then(() => offer(controller, caller, accepted, onOffer));
   const signal = await signalDuring(offering);
-  // As long as it is this process's own, it looks as if somebody had taken it.
+  // While it is this process's own, it looks as if somebody had taken it.
   if (signal !== undefined) await Promise.race([isOffered, offering.catch(() => undefined)]);
   if (signal !== undefined && (await takeBack(controller, reqid))) {
     offering.catch(() => undefined);
@@ -68,7 +68,7 @@ async function offer(
   await controller.store.rollouts.offer(body.reqid, caller.token);
 }
 
-/** Resolves with whether it is over: nobody has taken it. */
+/** Resolves with whether it has ended: nobody has taken it. */
 async function takeBack({ store }: Controller, reqid: string): Promise<boolean> {
   const again = await store.rollouts.own(reqid);
   await again?.end();

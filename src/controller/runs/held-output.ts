@@ -1,4 +1,4 @@
-/** What a host prints, in memory, for whoever waits for the result: within max_reply and max_replies (T29). */
+/** What a host prints, in memory, for those who wait for the result: within max_reply and max_replies (T29). */
 import type { ControllerConfig } from "../../core/config/controller-config.ts";
 import type { OutputStream } from "../../core/run-event.ts";
 import { formatBytes } from "../../core/units.ts";

@@ -35,7 +35,7 @@ export function hostResult(run: Run, outcome: HostOutcome, progress: RunProgress
   return withoutResult(run, host, rtt, runEnd(state, answer.why));
 }
 
-/** For a host that is not asked, because no allowlist can hold the name: what it would have answered. */
+/** For a host that is not asked because no allowlist can contain the name: what it would have answered. */
 export function notPermittedResult(run: Run, target: ResolvedTarget): RunResult {
   return withoutResult(run, target.label, "0ms", runEnd("never-ran", NOT_PERMITTED));
 }

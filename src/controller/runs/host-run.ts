@@ -1,4 +1,4 @@
-/** One host of a run that is under way: what is heard of it, and the result that this comes to. */
+/** One host of a run that is under way: what is received from it, and the result that follows. */
 import type { ControllerConfig } from "../../core/config/controller-config.ts";
 import { dropUndefined } from "../../core/json.ts";
 import type { RunEnding, RunEvent } from "../../core/run-event.ts";
@@ -27,8 +27,8 @@ export class HostRun {
   #started: string | undefined;
 
   /**
-   * @param output takes what it prints
-   * @param onEvent hears of it while it is under way; without one, `read_timeout` bounds the script
+   * @param output receives what it prints
+   * @param onEvent is told of its events while it is under way; without it, `read_timeout` limits the script
    */
   constructor(
     run: Run,
@@ -56,7 +56,7 @@ export class HostRun {
 
   async hear(event: RunEvent): Promise<void> {
     if (event.kind === "begin") this.#begin(event.started);
-    // At once: neither the screen nor the disk waits for the other.
+    // Both at once: neither the screen nor the disk waits for the other.
     const isKept =
       event.kind === "output" ? this.#output.take(event.stream, event.bytes) : undefined;
     await this.#onEvent?.(event);

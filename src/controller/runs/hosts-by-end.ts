@@ -1,4 +1,4 @@
-/** On which hosts a run failed, and of which it has no result: what `@failed` and `@missed` stand for. */
+/** On which hosts a run failed, and from which it has no result: what `@failed` and `@missed` stand for. */
 import { runFailed } from "../../core/run-result.ts";
 import { goesOn } from "../../core/run-state.ts";
 import type { Caller } from "../access/authorize.ts";
@@ -8,7 +8,7 @@ import { authorizeRun, noSuchRun } from "./authorize-run.ts";
 
 /**
  * `failed`: the script ended there, and not well. `missed`: it never ran there, or nobody knows how it ended. A host
- * where it still runs is neither.
+ * where it is still running is neither.
  *
  * @throws CtrlExecError `denied`, `not-found`, `busy`, or `damaged` if the record cannot be read
  */

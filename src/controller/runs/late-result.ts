@@ -8,13 +8,13 @@ import type { HostOutput } from "../store/ports/runs.ts";
 import { endedResult } from "./ended-result.ts";
 
 export interface LateResult {
-  /** Its outputs are good until those of the record are closed, unless it is recorded before. */
+  /** Its outputs are valid until those of the record are closed, unless it is recorded before then. */
   readonly result: RunResult;
   /** The same without outputs. */
   readonly bare: RunResult;
 }
 
-/** @returns undefined if its end has not come */
+/** @returns undefined if its end has not arrived */
 export async function lateResult(
   dialler: FleetDialler,
   target: ResolvedTarget,

@@ -1,6 +1,6 @@
 /**
- * Learns from the agents how runs ended whose process has gone, and records it, so that every face shows it. It is
- * beside what was asked for, and so it takes little time.
+ * Asks the agents how runs ended whose process has gone, and records it, so that every face shows it. This is in
+ * addition to what the caller asked for, so it is given little time.
  */
 import { CtrlExecError } from "../../core/errors.ts";
 import { inParallel } from "../../core/in-parallel.ts";
@@ -15,7 +15,7 @@ import type { ListedHost, RecordedRun } from "../store/ports/runs.ts";
 import { askAgain, type HeardRun } from "./ask-again.ts";
 import { isUnattended } from "./recorded-run.ts";
 
-/** For all of them together, if nobody says otherwise. */
+/** For all of them together, unless the caller says otherwise. */
 const LEARN_MS = 5000;
 /** For one agent. */
 const CONNECT_SECONDS = 3;
@@ -27,10 +27,10 @@ const AWAY = "it did not answer a moment ago";
 
 /** A run whose process has gone, and whose agents were asked. */
 export interface LearnedRun {
-  /** Those of which something is known. */
+  /** Those about which something is known. */
   readonly hosts: readonly ListedHost[];
   readonly completed: string | null;
-  /** Whose end is not known, because they could not be asked. */
+  /** Those whose end is not known, because they could not be asked. */
   readonly unheard: readonly string[];
   /** As in its report. */
   readonly waits_for_api?: true;
@@ -64,14 +64,14 @@ export async function learnEnds(
 class Lesson {
   readonly #controller: Controller;
   #dialler: FleetDialler | undefined;
-  /** Hosts that did not answer: nobody waits for them again. */
+  /** Hosts that did not answer: they are not waited for again. */
   readonly #away = new Set<string>();
 
   constructor(controller: Controller) {
     this.#controller = controller;
   }
 
-  /** Undefined if the run cannot be read, or asked about. */
+  /** Undefined if the run cannot be read, or its hosts cannot be asked about it. */
   async learn(reqid: string): Promise<LearnedRun | null | undefined> {
     const account = openReplies(this.#controller);
     try {
@@ -98,7 +98,7 @@ class Lesson {
   }
 }
 
-/** Several runs share what there is for calling agents. */
+/** Several runs share what is available for calling agents. */
 function hurried(dialler: FleetDialler): FleetDialler {
   const { config } = dialler;
   const connect_timeout = Math.min(config.connect_timeout, CONNECT_SECONDS);

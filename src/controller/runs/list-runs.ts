@@ -29,7 +29,7 @@ export interface RunPage extends Omit<ListedRuns, "runs"> {
 }
 
 export interface ShownRun extends ListedRun {
-  /** A rollout of which no batch begins. */
+  /** A rollout of which no further batch begins. */
   readonly paused?: RolloutWish;
   /** A rollout that nobody carries out until ctrl-exec-api runs. */
   readonly waits_for_api?: true;
@@ -39,17 +39,19 @@ export interface ShownRun extends ListedRun {
 
 type PlacedRun = ShownRun & { readonly place: RunPlace };
 
-/** After so many refusals no further name but the caller's own is asked about, and their runs are left out. */
+/**
+ * After this many refusals, only the caller's own name is still asked about, and the runs of all others are left out.
+ */
 const MAX_REFUSALS = 100;
 
-/** Where failures are wanted: so many of the runs that seem to go on are asked about, the newest. */
+/** If failures are wanted, this many of the runs that seem to be under way are asked about, the newest ones. */
 const MOST_CANDIDATES = 1000;
 
 /**
- * The hook is asked whether the caller may see runs at all, then once for each name under which the listed ones
- * were submitted; runs that it hides from this caller are left out (T25), and do not count against the limit,
- * which would say how many there are. Then the agents are asked about those of the rest whose end is not recorded,
- * and whose process has gone; of what is hidden, nobody asks (T67).
+ * The hook is asked whether the caller may see runs at all, then once for each name under which the listed ones were
+ * submitted. Runs that it hides from this caller are left out (T25), and do not count against the limit, which would
+ * reveal how many there are. Then the agents are asked about those of the rest whose end is not recorded and whose
+ * process has gone; nothing is asked about what is hidden (T67).
  *
  * @throws CtrlExecError `bad-request` for hosts that cannot be read, or are nobody's
  * @throws DeniedError if the caller may see no runs, or the hook gave no decision
@@ -73,7 +75,7 @@ export async function listRuns(
     .map((run) => (open.includes(run.reqid) ? withLearned(run, learned.get(run.reqid)) : run))
     .filter((run) => !filter.failed || hasFailed(run, filter))
     .slice(0, filter.limit);
-  // Whether another one follows would say whether there are runs that are hidden.
+  // Whether another one follows would reveal whether there are hidden runs.
   const next = shown.length === filter.limit ? shown.at(-1)?.place : last;
   const paused = open.length === 0 ? new Map() : await controller.store.rollouts.paused();
   return {
@@ -109,7 +111,7 @@ type View = (filter: RunFilter) => Promise<ListedRuns>;
 async function openView(host: HostContext, caller: Caller): Promise<View> {
   const question = { action: "read", script: "", hosts: [], args: [] } as const;
   await authorize(host, caller, { ...question, submitter: "" });
-  // The first question was about runs of which nobody knows who submitted them, too.
+  // The first question also covered runs for which it is not known who submitted them.
   const shown = new Set([""]);
   const hidden = new Set<string>();
   const ask = async (submitter: string) => {
@@ -130,7 +132,10 @@ async function openView(host: HostContext, caller: Caller): Promise<View> {
   };
 }
 
-/** Runs that seem to go on, and may have failed by now. @param last the place of the page's last run, if it is full */
+/**
+ * Runs that seem to be under way, and may have failed by now. @param last the position of the page's last run, if the
+ * page is full
+ */
 async function candidates(view: View, filter: RunFilter, last: RunPlace | undefined) {
   const { failed: _, ...rest } = filter;
   const { runs } = await view({ ...rest, state: "running", limit: MOST_CANDIDATES });

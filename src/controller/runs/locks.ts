@@ -28,7 +28,7 @@ export interface LockOrder {
 }
 
 export interface RunLocks {
-  /** Called when the host's result is in. */
+  /** Called when the host's result has arrived. */
   release(target: ResolvedTarget): void;
   /** Releases what is still held. */
   releaseAll(): void;
@@ -84,8 +84,8 @@ export async function takeRunLocks(host: HostContext, order: LockOrder): Promise
 }
 
 /**
- * A name has one lock, however it was typed. At an address that no registered host has, each port may lead to
- * another host (NAT, port forwarding), and has its own.
+ * A name has one lock, however it was typed. At an address where no host is registered, each port may lead to another
+ * host (NAT, port forwarding), and has its own lock.
  */
 function lockKey(target: ResolvedTarget, script: string): RunLockKey {
   const { name, port, record } = target;

@@ -12,7 +12,7 @@ export interface LogOrder {
   readonly reqid: string;
   /** As in the run's results; undefined means all of them. */
   readonly host?: string | undefined;
-  /** Until every host has its end, all of them at once. Otherwise what there is now, one host after the other. */
+  /** Until every host has its end, all of them in parallel. Otherwise what there is now, one host after the other. */
   readonly follow: boolean;
   /** Ends the reading; the run goes on. */
   readonly signal: AbortSignal;
@@ -25,16 +25,16 @@ export interface LogOrder {
   readonly onUnstarted?: (host: string, state: "queued" | "not-started", why?: string) => void;
 }
 
-/** A host whose output is not known to its end, and why. */
+/** A host whose output is not known completely, and why. */
 export interface LogGap {
   readonly host: string;
   readonly why: string;
 }
 
 /**
- * Gives each host's output to the sink, from its first byte, and its `begin` and `end` if they are known.
+ * Passes each host's output to the sink, from its first byte, and its `begin` and `end` if they are known.
  *
- * @returns the hosts of which something is missing; none if the signal has ended the reading
+ * @returns the hosts for which something is missing; none if the signal has ended the reading
  * @throws CtrlExecError `denied`, `not-found`, `bad-request` for a host that is not in the run, `busy`, or `damaged`
  */
 export async function readLogs(
@@ -59,7 +59,7 @@ export async function readLogs(
       if (gap?.isQueued) onUnstarted?.(host, "queued");
       else if (gap !== undefined) gaps.push({ host, why: gap.why });
     });
-    // Whoever leaves waits for nothing.
+    // A reader who leaves waits for nothing.
     if (!signal.aborted) await log.learn();
     return signal.aborted ? [] : gaps;
   } finally {

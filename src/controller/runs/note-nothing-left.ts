@@ -1,4 +1,6 @@
-/** Records that nothing of a run is left on hosts where its end was not seen, or something could not be ended. */
+/**
+ * Records that nothing of a run is left on hosts where its end was not seen, or where something could not be ended.
+ */
 import { changeError, type RunResult } from "../../core/run-result.ts";
 import { isoSeconds } from "../../core/time.ts";
 import { type Controller, openReplies } from "../control-host.ts";
@@ -6,12 +8,14 @@ import { type Controller, openReplies } from "../control-host.ts";
 const MAY_RUN = /: it may still run$/;
 const SAID = "; nothing of it ran any more at ";
 
-/** Something of it may run on, although nobody waits for it: the error of one that was ended is what could not be. */
+/**
+ * Some of it may still be running, although nobody waits for it: if it was ended, the error says what could not be.
+ */
 export function mayHaveLeft({ state, cancelled, timed_out, error }: RunResult): boolean {
   return state === "lost" || ((cancelled || timed_out) === true && error !== undefined);
 }
 
-/** @param hosts whose agents have just looked */
+/** @param hosts whose agents have just checked */
 export async function noteNothingLeft(
   controller: Controller,
   reqid: string,

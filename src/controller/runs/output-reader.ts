@@ -9,7 +9,7 @@ export interface OutputExtent {
   readonly length: number;
   /** No more will come. */
   readonly complete: boolean;
-  /** What the script printed beyond that, and is not kept. */
+  /** Bytes that the script printed beyond that and that are not kept. */
   readonly dropped: number;
 }
 
@@ -17,7 +17,7 @@ export class OutputReader {
   readonly #log: RunLog;
   readonly #host: string;
   readonly #stream: OutputStream;
-  /** The record has nothing of what was printed, and the agent has. */
+  /** The record has nothing of what was printed, but the agent does. */
   #anew = false;
 
   /** @param host of the run */
@@ -27,7 +27,7 @@ export class OutputReader {
     this.#stream = stream;
   }
 
-  /** @param near a byte that is there, most likely: an agent is not asked for what comes before it then */
+  /** @param near a byte that most likely exists: then an agent is not asked for what comes before it */
   async extent(near: number, signal: AbortSignal): Promise<OutputExtent | Gap> {
     const result = this.#log.recorded(this.#host);
     if (result === undefined) return await this.#agentsExtent(near, signal);
@@ -62,7 +62,7 @@ export class OutputReader {
   }
 
   /**
-   * Gives the bytes from `first` on, up to `end`, which must be there.
+   * Passes on the bytes from `first` up to `end`, which must exist.
    *
    * @returns whether all of them have come
    */
@@ -94,7 +94,7 @@ export class OutputReader {
     );
   }
 
-  /** An agent tells of both streams, to their ends; a record is read where it is wanted. */
+  /** An agent sends both streams to their ends; a record is read only where it is needed. */
   #from(offset: number) {
     const recorded = !this.#anew && this.#log.recorded(this.#host) !== undefined;
     const other = recorded ? Number.MAX_SAFE_INTEGER : 0;

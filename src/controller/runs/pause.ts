@@ -1,4 +1,4 @@
-/** Lets no batch of a rollout begin, until somebody continues it. */
+/** Keeps any further batch of a rollout from beginning, until somebody continues it. */
 import { configArgument } from "../../core/config/controller-config.ts";
 import { CtrlExecError } from "../../core/errors.ts";
 import type { RunReportSoFar } from "../../core/run-report.ts";
@@ -9,7 +9,7 @@ import { authorizeRun } from "./authorize-run.ts";
 import { recordedRun } from "./recorded-run.ts";
 
 /**
- * What has begun goes on; whoever carries the rollout out hears of it before its next batch.
+ * What has begun goes on; the process that carries out the rollout notices before its next batch.
  *
  * @returns the rollout, of which it may be known that nobody carries it out now
  * @throws CtrlExecError `denied`, `not-found`, or `bad-request` if nobody carries it out

@@ -14,7 +14,7 @@ import { runBody } from "./run-body.ts";
  * The hook is asked about the check as well before anything runs.
  *
  * @param total the hosts of which percentages are taken
- * @throws CtrlExecError `denied`; `bad-request` for a bound by a tag that nobody has
+ * @throws CtrlExecError `denied`; `bad-request` for a limit by a tag that no host has
  */
 export async function planRollout(
   controller: Controller,
@@ -39,7 +39,7 @@ export async function planRollout(
   return { batches, facts: { batch, max_failures, pause, per_tag, check, waiting, begun: 0 } };
 }
 
-/** Each host by its place among all of the run. */
+/** Each host by its position among all hosts of the run. */
 export function placesOf(
   batches: readonly (readonly ResolvedTarget[])[],
   hosts: readonly string[],
@@ -48,7 +48,7 @@ export function placesOf(
   return batches.map((batch) => batch.flatMap(({ label }) => places.get(label) ?? []));
 }
 
-/** The tags as they are known before anybody is asked: a host's own ones win over what its agent claims. */
+/** The tags as they are known before any host is asked: a host's own tags win over what its agent claims. */
 async function tagReader(
   { config, store }: Controller,
   { per_tag }: RolloutSetting,

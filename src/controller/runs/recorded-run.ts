@@ -1,4 +1,4 @@
-/** A run as it is recorded, for whoever needs its long outputs no more once it has been read. */
+/** A run as it is recorded, for callers that no longer need its long outputs once they have read it. */
 import { type Controller, openReplies } from "../control-host.ts";
 import type { RecordedRun } from "../store/ports/runs.ts";
 import { noSuchRun } from "./authorize-run.ts";

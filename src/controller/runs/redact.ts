@@ -4,7 +4,7 @@ import { SecretMask } from "../../core/secret-mask.ts";
 import { type LongText, wholeText } from "../../core/wire/json-pieces.ts";
 
 /**
- * Hides the token as it is, and as it is in JSON, by marks of the same length.
+ * Covers the token, as it is and as it is written in JSON, with marks of the same length.
  *
  * @param isCut more was printed
  */

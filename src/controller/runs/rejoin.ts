@@ -1,4 +1,4 @@
-/** Hears on of a run that an earlier process has begun, or was about to begin, on one host: it never starts twice. */
+/** Follows a run that an earlier process has begun, or was about to begin, on one host: it never starts twice. */
 import * as z from "zod/mini";
 import { type RunResult, withoutResult } from "../../core/run-result.ts";
 import { longerPause, pause } from "../../system/deadline.ts";
@@ -15,21 +15,21 @@ import {
 import type { ResolvedTarget } from "../fleet/targets.ts";
 import { knowsNoSuchRun, NOT_KNOWN, withdraw } from "./withdraw.ts";
 
-/** How long it may be away: it may have been restarted with this host. */
+/** How long the agent may be unreachable: it may have been restarted with this host. */
 const AWAY_MS = 60_000;
 
-/** Seconds since which the agent has forgotten no run. */
+/** Since how many seconds the agent has forgotten no run. */
 const unknownRun = z.object({ known_for: z.number() });
 
 export interface Rejoin {
   /** When the run began. */
   readonly begun: Date;
   /**
-   * Asked before a host that has never had the run is sent it: what was agreed to then may not hold any more. `leave`:
-   * another process asks.
+   * Asked before the run is sent to a host that has never had it: what was agreed to then may no longer hold.
+   * `leave`: another process asks.
    */
   readonly maySend: () => Promise<MaySend>;
-  /** Aborted when a host that is away is not waited for any more. */
+  /** Aborted when an unreachable host is no longer waited for. */
   readonly signal: AbortSignal;
 }
 
@@ -37,12 +37,13 @@ export type MaySend = "send" | "leave" | { readonly refused: string };
 
 export type RejoinedRun =
   | FollowedRun
-  /** It has not run there, will not, and must not be sent. */
+  /** It has not run there, will not run, and must not be sent. */
   | { readonly kind: "refused"; readonly outcome: HostOutcome; readonly why: string };
 
 /**
- * Asks by the run's id. An agent that has never had the run, and is certain of it, is sent it now if it still may be:
- * the request of the earlier process never came, and if it still comes, one of the two is refused.
+ * Asks by the run's id. If an agent has never had the run, and is certain of that, the run is sent to it now, if that
+ * is still allowed: the request of the earlier process never arrived, and if it still arrives, one of the two is
+ * refused.
  */
 export async function rejoinRun(
   dialler: FleetDialler,
@@ -58,7 +59,7 @@ export async function rejoinRun(
   if (sending === "leave") return followed;
   if (sending !== "send") {
     const run = { reqid: following.reqid, started: begun.toISOString() };
-    // What may still be on its way must not start later.
+    // A request that may still be on its way must not start later.
     const withdrawal = await withdraw(dialler, target, run);
     if (withdrawal === "known") return await followOn(dialler, target, following);
     if (withdrawal !== "never-ran" || sending === undefined) return followed;
@@ -70,7 +71,7 @@ export async function rejoinRun(
   return late.kind === "answered" ? started : late;
 }
 
-/** What it comes to where the agent cannot say whether it has run. */
+/** The result if the agent cannot say whether it has run. */
 export function forgottenOn(
   run: { readonly script: string; readonly reqid: string },
   outcome: HostOutcome,
@@ -96,7 +97,7 @@ async function untilThere(
   }
 }
 
-/** @param agoMs when the answer came, the run had begun at most so long before; negative if a clock was put back */
+/** @param agoMs when the answer came, the run had begun at most this long ago; negative if a clock was set back */
 function hasForgottenNone({ reply }: HostOutcome, agoMs: number): boolean {
   const told = unknownRun.safeParse(reply?.json).data;
   return agoMs >= 0 && told !== undefined && told.known_for * 1000 > agoMs;

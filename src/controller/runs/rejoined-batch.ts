@@ -1,4 +1,7 @@
-/** The batch of a rollout that an earlier process has begun: what may still be sent to hosts of which it has no end. */
+/**
+ * The batch of a rollout that an earlier process has begun: what may still be sent to hosts for which no end is
+ * recorded.
+ */
 import { asCtrlExecError, inOneLine } from "../../core/errors.ts";
 import { namedHosts } from "../../core/hosts/fold.ts";
 import { type RunResult, withoutResult } from "../../core/run-result.ts";
@@ -22,21 +25,26 @@ export class RejoinedBatch {
     this.#halt = halt;
   }
 
-  /** Why hosts of it were not sent the script. */
+  /** Why hosts of the batch were not sent the script. */
   get refusal(): string | undefined {
     return this.#refusal;
   }
 
-  /** Nothing is sent to a host that was unpaired, and so nobody can say whether an earlier process has sent the script. */
+  /**
+   * Nothing is sent to a host that was unpaired, so nobody can say whether an earlier process has sent the script.
+   */
   async leaveOut(open: readonly ResolvedTarget[]): Promise<readonly RunResult[]> {
     const { body, unregistered } = this.#parts;
-    // Where this cannot be read, nothing is sent either: that is asked again before.
+    // If this cannot be read, nothing is sent either: it is asked again before that.
     const gone = await unregistered(open).catch(() => []);
     if (gone.length > 0) this.#refusal = noLongerRegistered(gone);
     return gone.map(({ label }) => withoutResult(body, label, "", NOT_ASKED));
   }
 
-  /** The hook and the registry are asked again, once, of the hosts of which an earlier process has recorded no end. */
+  /**
+   * The hook and the registry are asked again, once, about the hosts for which an earlier process has recorded no
+   * end.
+   */
   rejoin(open: readonly ResolvedTarget[]): Rejoin {
     const { before, authorize, owned } = this.#parts;
     let asked: Promise<void> | undefined;

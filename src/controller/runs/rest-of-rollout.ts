@@ -12,7 +12,7 @@ import { runBody } from "./run-body.ts";
 import type { RunOrder } from "./start-run.ts";
 
 export interface RestOrder extends Pick<RunOrder, "script" | "args" | "timeout"> {
-  /** What is left out is as it was. */
+  /** Settings that are left out stay as they were. */
   readonly rollout: Partial<RolloutSetting>;
 }
 
@@ -20,7 +20,7 @@ export interface RestOrder extends Pick<RunOrder, "script" | "args" | "timeout">
  * Changes nothing.
  *
  * @param account in which its record counts
- * @throws CtrlExecError `denied`, `not-found`, and `bad-request` for what cannot be gone on with
+ * @throws CtrlExecError `denied`, `not-found`, and `bad-request` for a rollout that cannot be resumed
  */
 export async function restOfRollout(
   controller: Controller,
@@ -34,7 +34,7 @@ export async function restOfRollout(
   const found = await controller.store.runs.readOpen(reqid, account);
   if (found === undefined) throw noSuchRun(reqid);
   const { report, rollout: before, asked } = found;
-  // Those of a detached one that nobody carries out now are queued.
+  // Hosts of a detached rollout that nobody carries out now are queued.
   const left = report.results.filter(
     ({ state }) => state === "not-started" || (state === "queued" && found.detached),
   );

@@ -1,4 +1,4 @@
-/** The check after a batch of a rollout: a run of its own, with an id of its own. */
+/** The check after a batch of a rollout: a run of its own, with its own id. */
 import { newRequestId } from "../../core/request-id.ts";
 import { type RunResult, runFailed } from "../../core/run-result.ts";
 import type { ResolvedTarget } from "../fleet/targets.ts";
@@ -8,7 +8,7 @@ import type { RunReport, RunUnderWay } from "./run.ts";
 
 export interface Checked {
   readonly script: string;
-  /** The id of its run; if it was asked again on some hosts, of the one in which it failed. */
+  /** The id of its run; if it was asked again on some hosts, the id of the run in which it failed. */
   readonly check: string;
   /** The hosts on which it failed. */
   readonly failed: readonly string[];
@@ -22,7 +22,7 @@ export class RolloutCheck {
   #checking: string | undefined;
   #givenUp: string | undefined;
 
-  /** @param ask waits for a run, unless the rollout is given up meanwhile */
+  /** @param ask waits for a run, unless the rollout is given up in the meantime */
   constructor(
     parts: Pick<RolloutParts, "check" | "endCheck" | "record" | "owned">,
     halt: RolloutHalt,
@@ -45,7 +45,8 @@ export class RolloutCheck {
   }
 
   /**
-   * Undefined if there is none, or the rollout stops, or is another process's, before it has ended.
+   * Undefined if there is none, or if the rollout stops, or is taken over by another process, before the check has
+   * ended.
    *
    * @param known its run, if an earlier process may have begun it
    */
@@ -78,7 +79,7 @@ export class RolloutCheck {
   ): Promise<readonly RunResult[] | undefined> {
     const { check: begin, record, owned } = this.#parts;
     if (begin === undefined) return undefined;
-    // Whoever cancels the rollout ends its check too, and another process goes on with it.
+    // Whoever cancels the rollout also ends its check, and another process goes on with it.
     if ((await record.step({ checking: own })) === "taken-over") this.#halt.leave();
     this.#halt.hear(await owned.wishes());
     if (this.#halt.why !== undefined) return undefined;

@@ -1,4 +1,4 @@
-/** Whether a rollout may go on: why it stops, if it does, and what others wish of it meanwhile. */
+/** Whether a rollout may go on: why it stops, if it does, and what others have asked for in the meantime. */
 import type { RolloutWish, RolloutWishes } from "../store/ports/rollouts.ts";
 
 /** Another process goes on with it, or has done so already. */
@@ -12,7 +12,7 @@ export class RolloutHalt {
   #wishes: RolloutWishes = { pause: undefined, cancel: undefined };
   #changed = Promise.withResolvers<void>();
 
-  /** @param onCancel called whenever it is heard that somebody wants the rollout cancelled */
+  /** @param onCancel called whenever it is noticed that somebody wants the rollout cancelled */
   constructor(onCancel: (by: string) => void) {
     this.#onCancel = onCancel;
   }
@@ -22,17 +22,17 @@ export class RolloutHalt {
     return this.#why;
   }
 
-  /** Nothing of the rollout is this process's any more. */
+  /** Nothing of the rollout belongs to this process any more. */
   get isLeft(): boolean {
     return this.#isLeft;
   }
 
-  /** Aborted when no batch begins any more. */
+  /** Aborted when no further batch begins. */
   get signal(): AbortSignal {
     return this.#stopped.signal;
   }
 
-  /** The first reason is told. */
+  /** The first reason is reported. */
   stop(why: string): void {
     this.#why ??= why;
     this.#stopped.abort();
@@ -57,7 +57,7 @@ export class RolloutHalt {
    * Resolves when nobody wants it paused, or it stops.
    *
    * @param onPause called once, if it is to be paused
-   * @returns whether it was paused, and may go on
+   * @returns whether it was paused and may go on
    */
   async whilePaused(onPause: (wish: RolloutWish) => void): Promise<boolean> {
     let isTold = false;
@@ -71,7 +71,7 @@ export class RolloutHalt {
     return isTold && this.#why === undefined;
   }
 
-  /** The answer of a person, or undefined when it stops before that. */
+  /** A person's answer, or undefined if it stops before that. */
   async orStopped<Answer>(answer: Promise<Answer>): Promise<Answer | undefined> {
     const { promise: stopped, resolve } = Promise.withResolvers<undefined>();
     this.signal.addEventListener("abort", () => resolve(undefined), { once: true });
@@ -79,7 +79,10 @@ export class RolloutHalt {
     return await Promise.race([answer, stopped]);
   }
 
-  /** A pause may last for weeks, and its end is looked for several times a second: nothing may add up meanwhile. */
+  /**
+   * A pause may last for weeks, and its end is checked for several times a second: nothing may accumulate in that
+   * time.
+   */
   #wake(): void {
     this.#changed.resolve();
     this.#changed = Promise.withResolvers();

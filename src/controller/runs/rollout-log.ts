@@ -7,11 +7,11 @@ import { type Controller, openReplies } from "../control-host.ts";
 import type { RecordedRun } from "../store/ports/runs.ts";
 import { noSuchRun } from "./authorize-run.ts";
 
-/** The least time between two looks at the record, which are also this many times as long apart as one takes. */
+/** The least time between two reads of the record; also at least this many times as long as one read takes. */
 const LOOK_EVERY_MS = 250;
 const LOOK_SHARE = 20;
 
-/** A record that has not changed is read again all the same: whoever writes it may have stopped. */
+/** A record that has not changed is read again anyway: its writer may have stopped. */
 const READ_EVERY_MS = 10_000;
 
 export class RolloutLog {
@@ -23,7 +23,7 @@ export class RolloutLog {
   /** What was read last. */
   #seen: { readonly version: string; readonly at: number; readonly found: RecordedRun } | undefined;
 
-  /** @param found any run; of one that is no rollout, nothing is told */
+  /** @param found any run; if it is not a rollout, there are no messages */
   constructor(controller: Controller, found: RecordedRun) {
     this.#controller = controller;
     this.#found = found;
@@ -40,12 +40,12 @@ export class RolloutLog {
     return this.#found.rollout !== undefined;
   }
 
-  /** How many messages were told when the log was opened. */
+  /** How many messages there were when the log was opened. */
   get toldSoFar(): number {
     return this.#found.rollout?.told?.length ?? 0;
   }
 
-  /** The hosts of the batches among so many messages. */
+  /** The hosts of the batches among this many messages. */
   begunHosts(told: number): readonly string[] {
     const messages = this.#found.rollout?.told?.slice(0, told) ?? [];
     return messages.flatMap((message) => (message.event === "batch" ? message.hosts : []));
@@ -78,7 +78,7 @@ export class RolloutLog {
     return found !== this.#found && !signal.aborted;
   }
 
-  /** What was told from that message on, until the rollout is over, or the signal ends the reading. */
+  /** The messages from this one on, until the rollout has ended, or the signal ends the reading. */
   async *told(from: number, signal: AbortSignal): AsyncGenerator<RolloutMessage> {
     let found = this.#found;
     for (let next = from; ; ) {
@@ -103,7 +103,7 @@ export class RolloutLog {
     const { runs, rollouts } = this.#controller.store;
     const version = await runs.version(reqid);
     const began = performance.now();
-    // A pause may last for weeks, and nothing is told meanwhile.
+    // A pause may last for weeks, without any message in that time.
     const seen = this.#seen;
     if (
       seen?.version === version &&

@@ -1,14 +1,14 @@
-/** What is told of a rollout while it goes on, beside its hosts' results. */
+/** What is reported about a rollout while it goes on, besides the results of its hosts. */
 import type { RolloutMessage } from "../../core/wire/run-messages.ts";
 
-/** @property reqid of the rollout */
+/** @property reqid id of the rollout */
 export type RolloutNews = RolloutMessage & { readonly reqid: string };
 
 /** A batch that begins, or would. */
 export interface BatchNews {
-  /** Of the rollout. */
+  /** The id of the rollout. */
   readonly reqid: string;
-  /** From 1 on. */
+  /** Counted from 1. */
   readonly batch: number;
   readonly of: number;
   readonly hosts: readonly string[];

@@ -1,4 +1,4 @@
-/** What a rollout that was accepted is made of. */
+/** The parts of a rollout that was accepted. */
 import type { RunResult } from "../../core/run-result.ts";
 import type { RolloutMessage } from "../../core/wire/run-messages.ts";
 import type { FleetDialler } from "../fleet/fan-out.ts";
@@ -14,28 +14,28 @@ export interface RolloutParts {
   /** In the order in which the hosts were given. */
   readonly targets: readonly ResolvedTarget[];
   readonly batches: readonly (readonly ResolvedTarget[])[];
-  /** What an earlier process has left to go on with. */
+  /** What an earlier process has left behind, to go on with. */
   readonly before?: RolloutBefore | undefined;
   /** Seconds between two batches. */
   readonly pause: number;
-  /** It stops when more hosts than so many have failed. */
+  /** The rollout stops when more hosts than this have failed. */
   readonly mayFail: number;
   readonly owned: OwnedRollout;
   readonly record: RunRecord;
   readonly watcher: RunWatcher;
-  /** For the credential of this host may be replaced while it goes on. */
+  /** A function, because this host's credential may be replaced while the rollout goes on. */
   readonly openDialler: () => FleetDialler;
   /** Asks the hook for a batch. @throws DeniedError */
   readonly authorize: (batch: readonly ResolvedTarget[]) => Promise<void>;
-  /** Those that were registered when it began, and are not any more. */
+  /** Hosts that were registered when it began, and no longer are. */
   readonly unregistered: (hosts: readonly ResolvedTarget[]) => Promise<readonly ResolvedTarget[]>;
   /** The check on these hosts, as a run with this id; undefined if there is none. */
   readonly check:
     | ((batch: readonly ResolvedTarget[], reqid: string) => Promise<RunUnderWay>)
     | undefined;
-  /** Ends a check that is under way, when somebody cancels the rollout. Never rejects. */
+  /** Ends a check that is under way when somebody cancels the rollout. Never rejects. */
   readonly endCheck: (reqid: string, by: string) => Promise<void>;
-  /** Whether a person lets this batch begin, unless it stops before that; undefined asks nobody. */
+  /** Whether a person lets this batch begin, unless the rollout stops before that; undefined asks nobody. */
   readonly confirm: ((next: BatchNews, stopped: AbortSignal) => Promise<boolean>) | undefined;
   readonly onNews: (news: RolloutNews) => void;
   readonly onResult: (result: RunResult) => void;
@@ -48,8 +48,8 @@ export interface RolloutBefore {
   readonly begun: number;
   /** The results that are recorded. */
   readonly results: readonly RunResult[];
-  /** What was told of it. */
+  /** The messages that were sent about it. */
   readonly told: readonly RolloutMessage[];
-  /** The run of the last one's check, if that may have begun. */
+  /** The run of the last batch's check, if that may have begun. */
   readonly checking: string | undefined;
 }

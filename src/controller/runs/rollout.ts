@@ -1,6 +1,6 @@
 /**
- * A rollout that was accepted: one batch after the other, each a run of its own with the rollout's id and record. From
- * here on there are no errors: whatever is in the way stops it, and the hosts that were not asked are `not-started`.
+ * A rollout that was accepted: one batch after the other, each a run of its own with the rollout's id and record.
+ * From here on there are no errors: any obstacle stops it, and the hosts that were not asked are `not-started`.
  */
 import { asCtrlExecError, inOneLine } from "../../core/errors.ts";
 import { hostCount } from "../../core/hosts/fold.ts";
@@ -23,10 +23,12 @@ import type { BatchNews } from "./rollout-news.ts";
 import type { RolloutParts } from "./rollout-parts.ts";
 import { Run, type RunReport, type RunUnderWay } from "./run.ts";
 
-/** Hosts that say nothing for so long after the rollout was cancelled are not waited for: an agent may have stopped. */
+/**
+ * After the rollout was cancelled, hosts that are silent for this long are not waited for: an agent may have stopped.
+ */
 const LATE_MS = 2000;
 
-/** Hosts within a reason. */
+/** How many hosts a reason names. */
 const MOST_NAMED = 3;
 
 export class Rollout implements RunUnderWay {
@@ -75,14 +77,14 @@ export class Rollout implements RunUnderWay {
     await this.finished.catch(() => undefined);
   }
 
-  /** For another process to go on with it: what has begun is recorded as it is, and nothing more is done. */
+  /** So that another process goes on with it: what has begun is recorded as it is, and nothing more is done. */
   async leave(): Promise<void> {
     this.#halt.leave();
     await this.#parts.record.leave();
     await this.abandon(OF_ANOTHER);
   }
 
-  /** What runs is ended by whoever has cancelled it. @param by may be told again and again */
+  /** Whoever has cancelled it ends what is running. @param by may be given again and again */
   #cancelled(by: string): void {
     this.#check.end(by);
     if (this.#isCancelled) return;
@@ -119,7 +121,7 @@ export class Rollout implements RunUnderWay {
     return await this.#end();
   }
 
-  /** What comes before a batch; nothing of it has begun if there is a reason to stop then. */
+  /** What comes before a batch; if there is a reason to stop then, nothing of the batch has begun. */
   async #prepare(batch: readonly ResolvedTarget[], news: BatchNews): Promise<void> {
     const { batches, confirm, pause: seconds, authorize, owned, record } = this.#parts;
     const { signal } = this.#halt;
@@ -136,11 +138,11 @@ export class Rollout implements RunUnderWay {
     const waiting = batches.slice(news.batch).flatMap((each) => each.map(({ label }) => label));
     const { reqid: _, ...begins } = news;
     record.tell({ event: "batch", ...begins });
-    // Before anything is sent: whatever ends this process, it is known who cannot have run it.
+    // Before anything is sent: whatever ends this process, it is then known which hosts cannot have run it.
     const noted = await record.step({ waiting, begun: news.batch, checking: undefined });
     if (noted === "taken-over") return this.#halt.leave();
     if (noted === "not-noted") return this.#halt.stop("its record cannot be written");
-    // Whoever cancels it wishes so first and reads the record then: one of the two sees the other.
+    // Whoever cancels it first records the request and then reads the record: one of the two sees the other.
     this.#halt.hear(await owned.wishes());
   }
 
@@ -151,7 +153,10 @@ export class Rollout implements RunUnderWay {
     if (isOver) this.#tell({ event: "continued", batch, of });
   }
 
-  /** @param isBegun an earlier process has asked its hosts: those without a result are asked how it goes there */
+  /**
+   * @param isBegun an earlier process has asked its hosts: those without a result are asked about the state of the
+   * run there
+   */
   async #run(batch: readonly ResolvedTarget[], news: BatchNews, isBegun: boolean): Promise<void> {
     const { body, before, watcher, onNews, onResult } = this.#parts;
     const isOpen = ({ label }: ResolvedTarget) => !this.#results.has(label);
@@ -199,7 +204,7 @@ export class Rollout implements RunUnderWay {
     this.#judge(results, news);
   }
 
-  /** The script runs there already. */
+  /** The script is already running there. */
   #refuse(target: ResolvedTarget, error: string): void {
     const { body, onResult } = this.#parts;
     const { reqid, script } = body;
@@ -237,7 +242,7 @@ export class Rollout implements RunUnderWay {
   }
 
   /**
-   * On the hosts where the script went well: the others have been counted.
+   * On the hosts where the script succeeded: the others have been counted.
    *
    * @param known the check's run, if an earlier process may have begun it
    */

@@ -1,4 +1,4 @@
-/** What each host of a run is sent, and what must not be sent to any. */
+/** What is sent to each host of a run, and what must never be sent. */
 import { configArgument } from "../../core/config/controller-config.ts";
 import { CtrlExecError } from "../../core/errors.ts";
 import { newRequestId } from "../../core/request-id.ts";
@@ -48,7 +48,7 @@ export function runBody(
   return body;
 }
 
-/** What its record begins with. */
+/** What its record starts with. */
 export function runFacts(
   { reqid, script, username: submitter, token }: RunParts["body"],
   targets: readonly ResolvedTarget[],
@@ -57,7 +57,7 @@ export function runFacts(
   return { reqid, script, hosts, ...portsOf(targets.map(ownPort)), submitter, token };
 }
 
-/** The same for one that is gone on with. */
+/** The same for a rollout that is resumed. */
 export function recordedFacts(
   { report, asked }: Pick<RecordedRun, "report" | "asked">,
   token: string,

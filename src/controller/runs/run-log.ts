@@ -1,6 +1,6 @@
 /**
- * What the script of a run has printed, on one host or the other: from the run's record and, where that has no
- * end yet, from the agent.
+ * What the script of a run has printed on a host: from the run's record and, as long as that has no end, from the
+ * agent.
  */
 import { NO_OFFSETS, type RunEvent, type StreamOffsets } from "../../core/run-event.ts";
 import type { RunReportSoFar } from "../../core/run-report.ts";
@@ -29,21 +29,21 @@ export interface Reading {
   readonly from?: StreamOffsets | undefined;
   /** Until the host has its end. Otherwise what there is now. */
   readonly follow: boolean;
-  /** From the agent even if its end is recorded: the record may have had no room for its output. */
+  /** From the agent even if the end is recorded: there may have been no room for the output in the record. */
   readonly anew?: boolean;
   /** Ends the reading; the run goes on. */
   readonly signal: AbortSignal;
   readonly onContact?: ContactSink | undefined;
-  /** Of a host that cannot be asked, also what the run's process has left here. */
+  /** For a host that cannot be asked, also what the run's process has left here. */
   readonly left?: boolean;
 }
 
-/** Why something of a host is missing. */
+/** Why something from a host is missing. */
 export interface Gap {
   readonly why: string;
   /** Its agent has answered: it has nothing of the run. */
   readonly answered: boolean;
-  /** Its agent is older than 1.1, and never says more. */
+  /** Its agent is older than 1.1, and never says anything else. */
   readonly isLast?: boolean;
   /** It has not been asked, or has not begun it: nothing is missing yet. */
   readonly isQueued?: boolean;
@@ -53,18 +53,18 @@ const QUEUED: Gap = { why: "it has not begun there yet", answered: true, isQueue
 
 const NOT_KNOWN = "its agent does not know this run, or is older than 1.1";
 
-/** Between two questions to an agent that has not told of the run yet. */
+/** Between two questions to an agent that does not know the run yet. */
 const FIRST_PAUSE_MS = 25;
 const LONGEST_PAUSE_MS = 1000;
 
-/** The record is looked at again after the longest pause, and this many times as long as the last look took. */
+/** The record is checked again after the longest pause, and after this many times as long as the last check took. */
 const LOOK_SHARE = 20;
 
-/** How long an agent may be away: it may have been restarted. */
+/** How long an agent may be unreachable: it may have been restarted. */
 const AWAY_MS = 25_000;
 
 /**
- * Asks the hook, with the word `read`, and reads the record. The log must be closed.
+ * Asks the hook, with the action `read`, and reads the record. The log must be closed.
  *
  * @throws CtrlExecError `denied`, `not-found`, `busy`, or `damaged`
  */
@@ -88,15 +88,15 @@ export async function openRunLog(
 export class RunLog {
   /** As it was when the log was opened. */
   readonly report: RunReportSoFar;
-  /** What is told of it beside its hosts, if it is a rollout. */
+  /** Its messages besides those of its hosts, if it is a rollout. */
   readonly rollout: RolloutLog;
   readonly #controller: Controller;
   readonly #found: RecordedRun;
   readonly #account: ReplyAccount;
   #dialler: FleetDialler | undefined;
-  /** An agent has said how it ended there, or that it knows nothing of it. */
+  /** An agent has said how it ended there, or that it knows nothing about it. */
   #hasNews = false;
-  /** The results of hosts that a rollout, which has stopped, has left: no event tells of them. */
+  /** The results of hosts that were left when a rollout stopped: they have no events. */
   readonly #notStarted = new Map<string, RunResult>();
 
   /** @param account in which the record counts */
@@ -118,13 +118,13 @@ export class RunLog {
     return recordedEnd(this.#found, host);
   }
 
-  /** The host's result, if reading has come upon it that its rollout stopped before. */
+  /** The host's result, if it turned out during the reading that its rollout had stopped. */
   notStarted(host: string): RunResult | undefined {
     return this.#notStarted.get(host);
   }
 
   /**
-   * Gives one host's output to the sink, and its `begin` and `end` if they are known.
+   * Passes one host's output to the sink, and its `begin` and `end` if they are known.
    *
    * @param host of the report
    * @returns undefined if nothing is missing, or the signal has ended the reading
@@ -159,12 +159,12 @@ export class RunLog {
     for (const event of storedEvents(result, from)) {
       if (signal.aborted) return;
       await onEvent(result.host, event);
-      // A record is read from memory or disk at once, and others have their turn between two pieces (T69).
+      // A record in memory or on disk is read without a pause, so others get their turn between two pieces (T69).
       if (event.kind === "output") await new Promise(setImmediate);
     }
   }
 
-  /** Whoever follows waits for an agent that has not been sent the run yet, or is away. */
+  /** A follower waits for an agent that has not been sent the run yet, or is unreachable. */
   async #fromAgent(open: OpenHost, reading: Reading, onEvent: RunSink): Promise<Gap | undefined> {
     const { follow, signal, onContact } = reading;
     const { host } = open;
@@ -182,7 +182,7 @@ export class RunLog {
         next = { ...reading, from: await this.#left(host, reading, onEvent) };
       }
       const mayCome = alive || (away && performance.now() < awayAt);
-      // It may not have been sent the run yet; older ones do not know the question.
+      // It may not have been sent the run yet; older agents do not know the question.
       const knowsRuns = knowsNoSuchRun(outcome);
       if (!follow && alive && knowsRuns && !this.#found.begun.has(host)) return QUEUED;
       if (!follow || !mayCome) {
@@ -215,7 +215,7 @@ export class RunLog {
     const next = { ...(reading.from ?? NO_OFFSETS) };
     const result = { ...withoutResult(report, host, "", { state: "running" }), ...outputs };
     await this.#stored(result, reading, async (_, event) => {
-      // Its begin is for the agent to tell.
+      // Its `begin` comes from the agent.
       if (event.kind !== "output") return;
       await onEvent(host, event);
       next[event.stream] = event.offset + event.bytes.length;
@@ -259,7 +259,7 @@ export class RunLog {
     return enough.signal.aborted ? ({ kind: "ended" } as const) : followed;
   }
 
-  /** At the record, once more: gives the host's result to the sink if it has come. */
+  /** Checks the record once more: passes the host's result to the sink if it has come. */
   async #look(
     host: string,
     reading: Reading,
@@ -294,7 +294,7 @@ function restIsThere(why: string, { from = NO_OFFSETS }: Reading): string {
   return `${what} is on that host, which cannot be asked now: ${why}`;
 }
 
-/** No answer, or one that may be another in a moment. */
+/** No answer, or one that may be different in a moment. */
 function isAway({ reply }: HostOutcome): boolean {
   return reply === undefined || reply.status === 503;
 }

@@ -4,7 +4,7 @@ import type { Sending } from "../fleet/dialler.ts";
 import type { ResolvedTarget } from "../fleet/targets.ts";
 
 export class RunProgress implements Sending {
-  /** A host that is not in this map has been sent nothing. */
+  /** Nothing has been sent to a host that is not in this map. */
   readonly #states = new Map<ResolvedTarget, RunState>();
   #stopped = false;
 
@@ -21,12 +21,12 @@ export class RunProgress implements Sending {
     return !this.#stopped;
   }
 
-  /** Its agent has said that it has started the script. */
+  /** Its agent has reported that it has started the script. */
   begun(target: ResolvedTarget): void {
     this.#states.set(target, "running");
   }
 
-  /** The agent refused the caller, so that what was sent ran nothing. */
+  /** The agent refused the caller, so nothing was run. */
   turnedAway(target: ResolvedTarget): void {
     this.#states.delete(target);
   }

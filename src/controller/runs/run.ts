@@ -29,7 +29,7 @@ export interface RunReport {
   readonly reqid: string;
   /** In the order in which the hosts were given. */
   readonly results: readonly RunResult[];
-  /** Whether its record has all results completely; failures are logged. */
+  /** Whether all results are complete in its record; failures are logged. */
   readonly recorded: boolean;
   /** Set if some hosts are not waited for any more, and may have no end yet. */
   readonly givenUp?: true;
@@ -43,44 +43,44 @@ export interface RunUnderWay {
   /** Resolves when every host has its result and the record is written. */
   readonly finished: Promise<RunReport>;
   /**
-   * For a process that must end before the run does: sends nothing more and completes the record; `finished`
-   * resolves with results for the hosts that have not answered. Never rejects.
+   * For a process that must end before the run does: sends nothing more and completes the record; `finished` resolves
+   * with results for the hosts that have not answered. Never rejects.
    *
    * @param why what happens to the process: "ctrl-exec was stopped"
    */
   abandon(why: string): Promise<void>;
-  /** Nothing more is sent, and of the hosts that have not begun it none is waited for; the others go on to their end. */
+  /** Nothing more is sent, and hosts that have not begun it are not waited for; the others go on to their end. */
   giveUpUnheard?(): void;
-  /** Of a rollout, for such a process: no further batch begins, and the one that is under way goes on. */
+  /** For a rollout, in such a process: no further batch begins, and the one that is under way goes on. */
   beginNoMore?(why: string): void;
 }
 
 /** The parts of a run when it is accepted. */
 export interface RunParts {
-  /** What each host is sent. */
+  /** What is sent to each host. */
   readonly body: {
     readonly script: string;
     readonly args: readonly string[];
     readonly reqid: string;
     readonly username: string;
     readonly token: string;
-    /** The agent refuses it while the script runs there. */
+    /** The agent refuses it if the script is already running there. */
     readonly lock: 1;
-    /** Seconds, after which the agent ends it. */
+    /** Seconds after which the agent ends it. */
     readonly timeout?: number;
     /** The agent answers once the script has started. */
     readonly detach?: true;
   };
   readonly targets: readonly ResolvedTarget[];
-  /** All of the targets, or none if no allowlist can hold the script's name. */
+  /** All of the targets, or none if no allowlist can contain the script's name. */
   readonly sentTo: readonly ResolvedTarget[];
-  /** Set if an earlier process began it: the hosts are asked how it goes there. */
+  /** Set if an earlier process began it: the hosts are asked about the state of the run there. */
   readonly rejoin?: Rejoin | undefined;
   readonly dialler: FleetDialler;
-  /** For the hosts that are sent the script. */
+  /** For the hosts to which the script is sent. */
   readonly locks: RunLocks;
   readonly record: RunRecord;
-  /** Hears of the hosts while they are under way. */
+  /** Is told about the hosts while they are under way. */
   readonly onEvent: RunSink | undefined;
   readonly onContact?: ContactSink | undefined;
 }
@@ -92,10 +92,10 @@ interface Heard {
   readonly fault?: Fault;
 }
 
-/** The script has started, and nobody waits for it here. */
+/** The script has started, and nobody here waits for it. */
 const ACCEPTED = 202;
 
-/** Of a host that is heard: its connection, and the files of two long outputs. */
+/** For a host that is followed: its connection, and the files of two long outputs. */
 const LIVE_DESCRIPTORS = 3;
 
 export class Run implements RunUnderWay {
@@ -110,7 +110,10 @@ export class Run implements RunUnderWay {
   readonly #account: ReplyAccount;
   readonly #report = Promise.withResolvers<RunReport>();
   readonly #unheard = new AbortController();
-  /** Hosts are being asked. Before that none is, and after it each has a result: answers that come then are ignored. */
+  /**
+   * Hosts are being asked. Before that no host is, and after it each has a result: answers that come later are
+   * ignored.
+   */
   #isAsking = false;
 
   /** @param onResult called once per host, as they answer */
@@ -180,7 +183,7 @@ export class Run implements RunUnderWay {
     const news = new FleetNews(this.#host, asking);
     const limit = parallelLimit(this.#host.config, onEvent === undefined ? 1 : LIVE_DESCRIPTORS);
     await inParallel(sentTo, limit, async (target) => {
-      // It was given up meanwhile.
+      // It was given up in the meantime.
       if (!this.#isAsking) return;
       const { outcome, result } = await this.#runOn(asking, target);
       news.hear(outcome);
@@ -214,14 +217,14 @@ export class Run implements RunUnderWay {
     const { config } = this.#host;
     const share = this.#account.openReply();
     const sink = onEvent && ((event: RunEvent) => onEvent(target.label, event));
-    // Whoever hears of it as it comes needs no result that holds all of it.
+    // A caller who listens to the output as it comes needs no result that holds all of it.
     const output = sink ? record.output(target.label, share) : new HeldOutput(config, share);
     const hostRun = new HostRun(body, target, config, output, sink);
     const { signal: unheard } = this.#unheard;
     if (unheard.aborted) hostRun.giveUpUnlessBegun();
     unheard.addEventListener("abort", () => hostRun.giveUpUnlessBegun());
     const hear = async (event: RunEvent) => {
-      // What a host says after it was given up is nobody's affair here any more.
+      // What a host says after it was given up no longer matters here.
       if (!this.#isAsking) return;
       if (event.kind === "begin") {
         this.#progress.begun(target);
@@ -235,7 +238,7 @@ export class Run implements RunUnderWay {
     const following = { reqid: body.reqid, signal: hostRun.signal, onEvent: hear, contact };
     const { rejoin } = this.#parts;
     if (rejoin !== undefined) {
-      // Loaded only where a rollout is gone on with.
+      // Loaded only when a rollout is resumed.
       const { rejoinRun, forgottenOn } = await import("./rejoin.ts");
       const rejoined = await rejoinRun(dialler, target, body, following, rejoin);
       const { outcome } = rejoined;
@@ -245,7 +248,7 @@ export class Run implements RunUnderWay {
       }
       const lost = forgottenOn(body, outcome);
       const heard = lost ?? (await hostRun.result(rejoined, this.#progress));
-      // How long the last question took says nothing of the script.
+      // How long the last question took says nothing about the script.
       return { outcome, result: { ...heard, rtt: spanOf(heard.started, heard.ended) } };
     }
     const followed = await followRun(dialler, target, body, following);
@@ -284,7 +287,7 @@ export class Run implements RunUnderWay {
     const place = formatHostPort(target.name, target.port);
     const asked = { dropped, reqid, rtt, script, target: place };
     if (error !== undefined) this.#host.log({ event: "run-fail", ...asked, error, fault, state });
-    // Who lets go of it is told how it ended when he asks.
+    // A caller who detaches learns how it ended by asking.
     else if (!goesOn(result.state)) this.#host.log({ event: "run", ...asked, exit });
     this.#results.set(target, result);
     record.add(result);

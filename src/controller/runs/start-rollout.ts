@@ -18,7 +18,7 @@ import { watchRun } from "./watch-run.ts";
 
 export interface RolloutOrder extends NewRollout, Pick<RunOrder, "watch"> {
   readonly onNews: (news: RolloutNews) => void;
-  /** Whether a person lets the next batch begin, unless it stops before that. */
+  /** Whether a person lets the next batch begin, unless the rollout stops before that. */
   readonly confirm?: ((next: BatchNews, stopped: AbortSignal) => Promise<boolean>) | undefined;
 }
 
@@ -41,12 +41,12 @@ export async function startRollout(
   return carryOut(() => controller, caller, accepted, { ...order, onResult }, needed);
 }
 
-/** Who hears of it, and who is asked. */
+/** Who is told about it, and who is asked. */
 export interface Audience extends Pick<RolloutOrder, "watch" | "onNews" | "confirm"> {
   readonly onResult: (result: RunResult) => void;
 }
 
-/** @param current as it is now: a service may have read its configuration anew */
+/** @param current as it is now: a service may have read its configuration again */
 export function carryOut(
   current: () => Controller,
   caller: Caller,
@@ -73,7 +73,7 @@ export function carryOut(
       unregistered: async (hosts) => await unregisteredOf(current(), hosts, registered),
       check: check === "" ? undefined : checkOf(current, caller, check),
       endCheck: async (reqid, username) => {
-        // Whoever cancels it asks as well, and is told what could not be ended.
+        // Whoever cancels it also asks, and learns what could not be ended.
         await endRun(current(), reqid, { grace: GRACE, username }).catch(() => undefined);
       },
     },
@@ -86,7 +86,7 @@ export function carryOut(
 /** Seconds between TERM and KILL for a check. */
 const GRACE = 10;
 
-/** A run of its own, with an id of its own: an agent takes each id once. */
+/** A run of its own, with its own id: an agent accepts each id once. */
 function checkOf(current: () => Controller, caller: Caller, script: string) {
   return async (batch: readonly ResolvedTarget[], reqid: string) => {
     const hosts = batch.map((target) => {
@@ -120,7 +120,7 @@ function awaited(controller: Controller, reqid: string): RunUnderWay {
   return { reqid, finished, abandon: async () => giveUp(), giveUpUnheard: giveUp };
 }
 
-/** Whoever unpairs a host in mid-rollout must be sure that nothing is sent there any more. */
+/** When a host is unpaired during a rollout, it must be certain that nothing is sent there any more. */
 async function unregisteredOf(
   { store }: Controller,
   batch: readonly ResolvedTarget[],

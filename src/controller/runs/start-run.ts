@@ -12,8 +12,8 @@ import { runBody, runFacts } from "./run-body.ts";
 
 export interface RunOrder extends HostChoice {
   /**
-   * Any text: each agent answers for its own allowlist, and refuses names that no allowlist can hold. A name
-   * that must not even be sent is refused here, for all hosts.
+   * Any text: each agent answers for its own allowlist, and refuses names that no allowlist can contain. A name that
+   * must not even be sent is refused here, for all hosts.
    */
   readonly script: string;
   readonly args: readonly string[];
@@ -24,11 +24,11 @@ export interface RunOrder extends HostChoice {
   readonly mustBeRecorded?: boolean;
   /** Seconds after which the agents end the script; agents before 1.1 do not. */
   readonly timeout?: number | undefined;
-  /** The run is finished when every host has taken it: their states are `running`. It must be recorded. */
+  /** The run is finished when every host has accepted it: their states are `running`. It must be recorded. */
   readonly detach?: boolean;
   /**
    * Called when the hook has agreed and before anything is sent, with the hosts as they are named in the results.
-   * Returns who hears of them while the run is under way.
+   * Returns the listener for the run while it is under way.
    */
   readonly watch?: (hosts: readonly string[]) => RunWatcher;
 }

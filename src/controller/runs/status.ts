@@ -10,12 +10,12 @@ import { isUnattended } from "./recorded-run.ts";
 export interface RunToShow {
   readonly reqid: string;
   readonly live: boolean;
-  /** The word with which the hook is asked; `api`, as in 0.8, if it is left out. */
+  /** The action with which the hook is asked; `api`, as in 0.8, if it is left out. */
   readonly action?: "read" | "api";
 }
 
 /**
- * The record, and of hosts whose end it does not have what their agents say; of a run that is under way only if
+ * The record, and for hosts whose end is not recorded what their agents say; for a run that is under way only if
  * `live`.
  *
  * @param needed settles when nobody needs the run any more; until then it counts against what is held

@@ -1,4 +1,4 @@
-/** Says a recorded result as the events of which it is made. */
+/** Turns a recorded result into the events that make it up. */
 import { outputBytes, outputLength } from "../../core/output-bytes.ts";
 import { NO_OFFSETS, OUTPUT_STREAMS, type RunEnding, type RunEvent } from "../../core/run-event.ts";
 import type { RunResult } from "../../core/run-result.ts";
@@ -7,7 +7,7 @@ import type { RunResult } from "../../core/run-result.ts";
 const PIECE = 65_536;
 
 /**
- * All of stdout comes before stderr: records do not say which was first.
+ * All of stdout comes before stderr: records do not say which was printed first.
  *
  * @param from the offsets of the next bytes that are wanted
  */

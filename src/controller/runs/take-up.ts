@@ -1,4 +1,4 @@
-/** Goes on with a detached rollout where another process, which has ended, has left it. */
+/** Goes on with a detached rollout where another process, which has ended, left off. */
 import { CtrlExecError } from "../../core/errors.ts";
 import { parseIso } from "../../core/time.ts";
 import type { Caller } from "../access/authorize.ts";
@@ -19,9 +19,10 @@ export interface TakenUp {
 export type TakeUp = TakenUp | "somebody-has-it" | "nothing-to-do";
 
 /**
- * @param token undefined if nobody has given it; then a rollout that has one waits for whoever gives it again
+ * @param token undefined if nobody has given it; then a rollout that needs one waits until it is given again
  * @param account what is read counts there until it is closed
- * @throws CtrlExecError if what was left of it cannot be used, and `unrecorded` on a full disk: then it waits as before
+ * @throws CtrlExecError if what was left of it cannot be used, and `unrecorded` on a full disk: then it waits as
+ * before
  */
 export async function takeUp(
   controller: Controller,

@@ -1,4 +1,4 @@
-/** Waits for a run that somebody else has started, or that was let go. */
+/** Waits for a run that somebody else has started, or that was detached. */
 import type { RunReportSoFar } from "../../core/run-report.ts";
 import type { RunResult } from "../../core/run-result.ts";
 import { goesOn } from "../../core/run-state.ts";

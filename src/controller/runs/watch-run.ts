@@ -1,4 +1,4 @@
-/** Looks at a run that another process may be waiting for, until its end is known on every host. */
+/** Watches a run that another process may be waiting for, until its end is known on every host. */
 import type { RunReportSoFar } from "../../core/run-report.ts";
 import { type Controller, openReplies } from "../control-host.ts";
 import { askAgain, type HeardRun } from "./ask-again.ts";
@@ -6,8 +6,8 @@ import { noSuchRun } from "./authorize-run.ts";
 import { isUnattended } from "./recorded-run.ts";
 
 /**
- * The least time between two looks at the record; also at least twenty times as long as reading it took the last time.
- * How long its agents took to answer does not count: one that is away takes `connect_timeout`.
+ * The least time between two reads of the record; also at least twenty times as long as the last read took. How long
+ * its agents took to answer does not count: an unreachable one takes `connect_timeout`.
  */
 const LOOK_EVERY_MS = 500;
 const LOOK_SHARE = 20;
@@ -15,12 +15,12 @@ const LOOK_SHARE = 20;
 /** The least time between two questions to agents. */
 const ASK_EVERY_MS = 2000;
 
-/** How long a host may be away that never said that it had taken the run. */
+/** How long a host that never reported that it had accepted the run may be unreachable. */
 const AWAY_MS = 60_000;
 
 /**
- * The run as it is now, and again and again until it is complete. When the signal is aborted, the run once more,
- * and the end. What each look has read is held until the next one.
+ * The run as it is now, repeatedly until it is complete. When the signal is aborted, the run once more, and the end.
+ * What each check has read is held until the next one.
  *
  * @param onAway called whenever the hosts were asked, with those that could not be, and why
  * @throws CtrlExecError `not-found`, `busy`, `storage`, or `damaged` if the record cannot be read
@@ -59,7 +59,7 @@ export async function* watchRun(
   }
 }
 
-/** A host that is away may still say how it went. */
+/** A host that is unreachable may still say how it went. */
 function withoutUnheard({ report, unheard }: HeardRun): RunReportSoFar {
   if (unheard.size === 0) return report;
   const results = report.results.filter(({ host }) => !unheard.has(host));

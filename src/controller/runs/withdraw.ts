@@ -1,6 +1,7 @@
 /**
- * Asks an agent that does not know a run what is certain of it, when nobody waits for its answer any more: a request
- * that has not come to it by then starts nothing later (docs/DECISIONS.md, "A run that its agent does not know").
+ * Asks an agent that does not know a run what is certain about it, when nobody waits for its answer any more: a
+ * request that has not reached it by then starts nothing later (docs/DECISIONS.md, "A run that its agent does not
+ * know").
  */
 import { NO_EXIT } from "../../core/run-event.ts";
 import type { RunReportSoFar } from "../../core/run-report.ts";
@@ -13,12 +14,12 @@ import { askHost, type FleetDialler, type HostOutcome } from "../fleet/fan-out.t
 import type { ResolvedTarget } from "../fleet/targets.ts";
 
 /**
- * `never-ran`: it has not, and will not. `unknown`: it will not start any more, and may have run. `known`: the agent
- * has taken it meanwhile. Undefined: it could not be asked.
+ * `never-ran`: it has not run, and will not. `unknown`: it will not start any more, but may have run. `known`: the
+ * agent has accepted it in the meantime. Undefined: the agent could not be asked.
  */
 export type Withdrawal = "never-ran" | "unknown" | "known" | undefined;
 
-/** Whether an agent since 1.1 says that it does not know the run; older ones know none. */
+/** Whether an agent since 1.1 says that it does not know the run; older agents know no runs at all. */
 export function knowsNoSuchRun({ reply }: HostOutcome): boolean {
   return reply?.status === 404 && refusalIn(reply.json) === NO_SUCH_RUN;
 }
@@ -40,15 +41,14 @@ export async function withdraw(
   const answer = answerOf(withdrawReply, outcome);
   if (answer.kind !== "given") return undefined;
   if (answer.data.status === "known") return "known";
-  // When the agent answered, it was at most so long since the run was begun; the record has whole seconds, rounded
-  // down.
+  // When the agent answered, the run had begun at most this long ago; the record has whole seconds, rounded down.
   const longestMs = agoMs + performance.now() - asked;
-  // Negative if a clock was put back: then nobody knows how long ago it was.
+  // Negative if a clock was set back: then nobody knows how long ago it was.
   const isCertain = agoMs >= 0 && answer.data.known_for * 1000 > longestMs;
   return isCertain ? "never-ran" : "unknown";
 }
 
-/** What the run comes to on such a host; undefined if more may be heard of it. */
+/** The result of the run on such a host; undefined if more may be learned about it. */
 export function withdrawnResult(
   report: RunReportSoFar,
   host: string,
@@ -56,7 +56,7 @@ export function withdrawnResult(
 ): RunResult | undefined {
   if (withdrawal === undefined || withdrawal === "known") return undefined;
   const before = report.results.find((result) => result.host === host);
-  // The agent's own word, when it answered: it could not tell.
+  // What the agent itself said when it answered: it could not tell.
   if (before?.state === "unknown" && before.exit !== NO_EXIT) return before;
   if (before?.state === "running") {
     const lost = withoutResult(report, host, "", FORGOTTEN);

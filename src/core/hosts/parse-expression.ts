@@ -94,7 +94,8 @@ class ExpressionReader {
   }
 
   #inParentheses(depth: number): HostExpression {
-    if (depth > MAX_DEPTH) throw this.#problem(`more than ${MAX_DEPTH} levels of nested parentheses`);
+    if (depth > MAX_DEPTH)
+      throw this.#problem(`more than ${MAX_DEPTH} levels of nested parentheses`);
     this.#at += 1;
     const inner = this.#expression(depth);
     if (this.#text[this.#at] !== ")") throw this.#problem("( is not closed");

@@ -43,7 +43,9 @@ export async function jobPrice(stage: Stage): Promise<SectionResult> {
     }
     if (job === undefined || memory === undefined) continue;
     const ratio = (what: "wall" | "processor") => job[what].median / memory[what].median;
-    aims.push(atMost(`time of a job relative to a run kept in memory, ${at}`, ratio("wall"), LIMIT));
+    aims.push(
+      atMost(`time of a job relative to a run kept in memory, ${at}`, ratio("wall"), LIMIT),
+    );
     const what = `processor time of a job relative to a run kept in memory, ${at}`;
     aims.push(atMost(what, ratio("processor"), LIMIT));
   }

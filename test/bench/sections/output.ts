@@ -95,7 +95,14 @@ export async function output(stage: Stage): Promise<SectionResult> {
       },
       {
         title: "Peak memory",
-        header: ["output", "side", "after `true`", "after the output", "more", "relative to the output"],
+        header: [
+          "output",
+          "side",
+          "after `true`",
+          "after the output",
+          "more",
+          "relative to the output",
+        ],
         rows: memory,
       },
     ],

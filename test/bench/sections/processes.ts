@@ -40,7 +40,12 @@ export async function processes(stage: Stage): Promise<SectionResult> {
     tables: [
       {
         title: "From start to exit",
-        header: ["command", "time", "relative to the empty program", "relative to ssh with curve25519"],
+        header: [
+          "command",
+          "time",
+          "relative to the empty program",
+          "relative to ssh with curve25519",
+        ],
         rows: [...measured].map(([name, summary]) => [
           name,
           withSpread(summary, "ms"),

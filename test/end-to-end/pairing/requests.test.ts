@@ -141,7 +141,9 @@ test("T07 the queue is bounded: one more is refused, and logged", async () => {
   const agent = await control.addAgent("late-01");
   const { status, err } = await agent.run("request-pairing", agent.pairingArgs(port));
   expect(status).toBe(1);
-  expect(err).toContain("it refuses the request: pairing queue full\nOther requests are waiting there");
+  expect(err).toContain(
+    "it refuses the request: pairing queue full\nOther requests are waiting there",
+  );
   for (const stranger of waiting) stranger[Symbol.dispose]();
   // Whoever goes away leaves room.
   await until("the queue is empty", async () => (await control.requests()).length === 0);

@@ -57,7 +57,9 @@ test("so are too many in each other", () => {
   const chain = (length: number) =>
     Object.fromEntries(Array.from({ length }, (_, at) => [`${at}`, [`@@${at + 1}`]]));
   expect(expanded("@@0", chain(32))).toBe("@@32");
-  expect(() => expanded("@@0", { ...chain(32), 32: ["a"] })).toThrow("more than 32 levels of nested groups");
+  expect(() => expanded("@@0", { ...chain(32), 32: ["a"] })).toThrow(
+    "more than 32 levels of nested groups",
+  );
 });
 
 test("T76 and groups that double each other, each looked up once", () => {

@@ -89,7 +89,7 @@ function keyOf({ keyFile }: AddressReceiver): string {
   if (/^[!-~]+$/.test(key) && key.length >= SHORTEST_KEY) return key;
   throw new CtrlExecError(
     "config",
-    `Cannot use ${keyFile}: it does not hold one key of ${SHORTEST_KEY} or more printable characters`,
+    `Cannot use ${keyFile}: it does not contain one key of ${SHORTEST_KEY} or more printable characters`,
     { hint: `Make one: openssl rand -hex 32 | install -m 0600 /dev/stdin ${keyFile}` },
   );
 }

@@ -180,7 +180,7 @@ const STATES: Readonly<Record<string, string>> = {
   version: "@version<1.1",
 };
 
-const STATE_FORMS = `there are ${Object.values(STATES).join(", ")}, tags such as @env=test and groups such as @@frontends`;
+const STATE_FORMS = `expected ${Object.values(STATES).join(", ")}, tags such as @env=test and groups such as @@frontends`;
 
 function isOperator(character: string): character is keyof typeof HOST_OPERATORS {
   return Object.hasOwn(HOST_OPERATORS, character);

@@ -38,7 +38,7 @@ function apiFinding(config: ControllerConfig, around: Surroundings, runs: boolea
     const detail = `runs, but nothing listens on ${at}: api_bind or api_port has changed since it was started`;
     return { name, ok: false, detail, remedy: RESTART };
   }
-  if (taken === true) return foreign(name, "does not run, and", port);
+  if (taken === true) return foreign(name, "is not running, and", port);
   if (!isUsual(config) || !startsApi(around)) return passed(name, "is not running");
   const detail = "is not running, although it should start at boot";
   return { name, ok: false, detail, remedy: "see why: systemctl status ctrl-exec-api" };
@@ -55,8 +55,8 @@ function metricsFinding(
   const taken = isTaken(around, bind, port);
   if (!apiRuns) {
     return taken === true
-      ? foreign(name, "the API does not run, and", port)
-      : passed(name, "the API serves them, and does not run");
+      ? foreign(name, "the API is not running, and", port)
+      : passed(name, "the API serves them, and is not running");
   }
   if (taken !== false) return passed(name, `served on ${at}`);
   const detail = `nothing listens on ${at}: metrics_bind or metrics_port has changed since ctrl-exec-api was started`;

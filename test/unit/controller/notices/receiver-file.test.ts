@@ -53,7 +53,7 @@ test.each([
   [[EVENTS, URL_LINE, KEY, "timeout = 0"], "timeout: expected a whole number from 1 to 300"],
   [[EVENTS, URL_LINE, KEY, "deadline = 604801"], "deadline: expected a whole number"],
   [[EVENTS, URL_LINE, KEY, "time_out = 3"], '"time_out": unknown key; did you mean timeout?'],
-  [[EVENTS, URL_LINE, KEY, "colour = 3"], '"colour": unknown key; there are events, url'],
+  [[EVENTS, URL_LINE, KEY, "colour = 3"], '"colour": unknown key; expected one of events, url'],
 ] as const)("T35 refused: %j", async (lines, problem) => {
   const { code, message } = await read(...lines).then(
     () => expect.unreachable("it was read"),

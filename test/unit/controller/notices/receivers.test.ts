@@ -84,5 +84,5 @@ test("T35 the owner is told of a key that all can read or guess, and of a progra
   const [program, pager, guessed] = told.map(({ message }) => message);
   expect(program).toContain("/nowhere");
   expect(pager).toContain("notify-key: every user of this host may open it (mode 0644)");
-  expect(guessed).toContain("16 printable characters");
+  expect(guessed).toContain("16 or more printable characters");
 });

@@ -30,9 +30,12 @@ const agentRecord = z.looseObject({
   renewed: text,
   /** New: the port on which it serves. */
   port: z.optional(z.int().check(z.gte(1), z.lte(65_535))),
-  /** New: how it is dialled. */
+  /** New: what it is called by. */
   lookup_by: z.optional(z.enum(["hostname", "ip"])),
-  /** New: the control host's own tags of it. Damaged ones damage the record: without them, what the host claims would win. */
+  /**
+   * New: the control host's own tags for it. Damaged tags damage the record: without them, what the host claims would
+   * win.
+   */
   tags: z.optional(z.custom<Tags>(isRecordOfText, { error: "expected an object of texts" })),
 });
 export type AgentRecord = z.output<typeof agentRecord>;

@@ -1,4 +1,4 @@
-/** Records what the agents told of a run later, in place of what was recorded of these hosts. */
+/** Records what the agents reported about a run later, in place of what was recorded for these hosts. */
 import { join } from "node:path";
 import type { ControllerConfig } from "../../core/config/controller-config.ts";
 import { messageOf } from "../../core/errors.ts";
@@ -21,10 +21,10 @@ import { RunOutputs } from "./run-outputs.ts";
 import { resultsOf, type StoredRun } from "./stored-run.ts";
 import { readStoredRun, waitingResults } from "./stored-runs.ts";
 
-/** Another amendment takes as long as it takes to write a record. */
+/** Another amendment takes as long as writing a record does. */
 const WAIT_MS = 10_000;
 
-/** As the port says (RunStore.amend). */
+/** As the port describes it (RunStore.amend). */
 export async function amendRun(
   context: StoreContext,
   reqid: string,
@@ -38,7 +38,7 @@ export async function amendRun(
     const found = await readStoredRun(context, reqid, account);
     if (found === undefined || found.alive) return false;
     const { run, detached } = found;
-    // It was stopped (SIGSTOP, a suspended machine), and goes on with the record at any moment.
+    // It was stopped (SIGSTOP, a suspended machine), and may go on with the record at any moment.
     if (detached === "waits" && (await new FileRollouts(context).isOwned(reqid))) return false;
     outputs = new RunOutputs(context, { ...run, token: "" });
     const news = new Map<string, RecordedResult>();
@@ -46,7 +46,7 @@ export async function amendRun(
       adoptFiles(config, run, result);
       news.set(result.host, await recordedResult(run, result, "", outputs.of(result.host)));
     }
-    // Whoever goes on with a detached rollout asks those that wait: they have no result yet.
+    // Whoever goes on with a detached rollout asks the hosts that wait: they have no result yet.
     const over = waitingResults(found).filter(({ state }) => !goesOn(state));
     const known = [...resultsOf(run), ...over];
     const before = new Map(known.map((result) => [result.host, result]));
@@ -73,7 +73,7 @@ export async function amendRun(
   }
 }
 
-/** What lateOutputs() has taken is the record's from now on. */
+/** What lateOutputs() has taken belongs to the record from now on. */
 function adoptFiles(
   config: ControllerConfig,
   { reqid, hosts }: StoredRun,

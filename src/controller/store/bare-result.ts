@@ -10,13 +10,13 @@ const MAX_ERROR = 200;
 /** Characters of a name on the wire (core/wire/messages/texts.ts). */
 const MAX_NAME = 255;
 
-/** Without its outputs; it says how much that was. What is in files stays there. */
+/** Without its outputs; it says how large they were. What is in files stays there. */
 export function bareResult(result: RecordedResult): RecordedResult {
   const short = changeError(result, (error) => error.slice(0, MAX_ERROR)) as RecordedResult;
   return OUTPUT_STREAMS.reduce(emptied, short);
 }
 
-/** More are never in one run (max_hosts). */
+/** There are never more in one run (max_hosts). */
 const MAX_HOSTS = 100_000;
 
 /** The longest that a result without outputs can be. */

@@ -1,6 +1,7 @@
 /**
- * What was counted, in `counts.json`: each process adds what it has counted, under a lock, at its end or now and then,
- * never before a run starts. The API makes the file: where none runs, commands write nothing.
+ * What was counted, in `counts.json`: each process adds what it has counted, under a lock, when it ends or from time
+ * to time, never before a run starts. The API creates the file: on a host where no API has run, commands write
+ * nothing.
  */
 import { existsSync } from "node:fs";
 import * as z from "zod/mini";
@@ -17,7 +18,7 @@ import type { StoreContext } from "./host.ts";
 import { lockPath, paths, RECORD_MODE } from "./paths.ts";
 import type { AllCounts } from "./ports/counts.ts";
 
-/** Others hold the lock for a millisecond; nobody waits for one that was stopped. */
+/** Others hold the lock for a millisecond; a process that was stopped is not waited for. */
 const LOCK_MS = 1000;
 
 const stored = z.object({
@@ -41,7 +42,7 @@ export async function addCounts(
       log({ event: "count-fail", error: "it is damaged: counting begins again", path });
     }
     const { since, counts } = found ?? { since: now(), counts: new Map() };
-    // Only what this version counts stays, within its bounds.
+    // Only what this version counts is kept, within its limits.
     const tally = controlTally({ onlyTimed: true });
     tally.merge(counts);
     tally.merge(news);
@@ -51,7 +52,7 @@ export async function addCounts(
     }
     return all;
   } catch (thrown) {
-    // Whoever may only read here counts nothing.
+    // A process that may only read here counts nothing.
     if (!isDenied(thrown)) log({ event: "count-fail", error: messageOf(thrown), path });
     return undefined;
   }
@@ -70,7 +71,7 @@ async function textIn(path: string): Promise<string | undefined> {
   return Buffer.concat(chunks).toString("utf8");
 }
 
-/** Undefined if the text is damaged, or something else. */
+/** Undefined if the text is damaged, or is something else. */
 function countsIn(text: string): AllCounts | undefined {
   const found = readJsonAs(stored, text);
   const since = found === undefined ? undefined : parseIso(found.since);

@@ -1,4 +1,4 @@
-/** Whether the databases that can be removed at any time are whole, for who looks after this host. */
+/** Whether the databases that can be removed at any time are intact, for `doctor`. */
 import { lstatSync } from "node:fs";
 import type { ControllerConfig } from "../../core/config/controller-config.ts";
 import { CtrlExecError, messageOf, systemCode } from "../../core/errors.ts";
@@ -15,15 +15,15 @@ import { paths } from "./paths.ts";
 
 export type DatabaseName = "learned" | "run-index";
 
-/** A table that each has, in all of its versions. */
+/** A table that each of them has, in all of its versions. */
 const TABLES = { learned: "host", "run-index": "run" } as const;
 
-/** Whoever works with it for longer is left alone. */
+/** A process that works with it for longer is left alone. */
 const WAIT_MS = 200;
 
 /**
- * What is wrong with the file; undefined if nothing is, or there is none. One of another version is replaced by whoever
- * uses it next: nothing is wrong.
+ * What is wrong with the file; undefined if nothing is, or if there is no file. A file of another version is replaced
+ * by the next process that uses it: nothing is wrong.
  *
  * @throws CtrlExecError `busy`, `config` if this user may not read it
  */
@@ -38,7 +38,7 @@ export async function databaseProblem(
   return problemOf(databasePath(config, name), TABLES[name], lock !== undefined);
 }
 
-/** Removes one in which something is wrong. Returns whether it did. @throws as databaseProblem() */
+/** Removes a file if something is wrong with it. Returns whether it did. @throws as databaseProblem() */
 export async function removeBrokenDatabase(
   config: ControllerConfig,
   name: DatabaseName,
@@ -59,14 +59,14 @@ function problemOf(path: string, table: string, mayWrite: boolean): string | und
   try {
     requirePlainFiles(path);
     if (lstatSync(path, { throwIfNoEntry: false }) === undefined) return undefined;
-    // Whoever closes it last tidies up after itself, which a mere reader cannot.
+    // The last process to close it tidies up, which a reader without the right to write cannot.
     using database = mayWrite ? openDatabaseAsItIs(path) : openDatabaseToRead(path);
     const [said] = database.query<{ quick_check: string }, []>("PRAGMA quick_check(1)").all();
     if (said?.quick_check !== "ok") return "it is damaged";
     const tables = database
       .query<{ name: string }, []>("SELECT name FROM sqlite_schema WHERE type = 'table'")
       .all();
-    // One that was just made has none yet.
+    // A file that was just created has none yet.
     if (tables.length === 0 || tables.some(({ name }) => name === table)) return undefined;
     return "it belongs to another program";
   } catch (thrown) {

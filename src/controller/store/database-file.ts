@@ -1,4 +1,4 @@
-/** The file of a database that can be removed at any time: it is built again, or what it knew is learned again. */
+/** The file of a database that can be removed at any time: its contents are built or learned again. */
 import { Database, constants as sqlite } from "bun:sqlite";
 import { closeSync, constants, lstatSync, openSync, rmSync } from "node:fs";
 import type { ControllerConfig } from "../../core/config/controller-config.ts";
@@ -10,15 +10,15 @@ import { lockPath } from "./paths.ts";
 
 export interface DatabaseKind {
   readonly schema: string;
-  /** Whatever makes a file one of this kind, beside its schema. */
+  /** Everything besides its schema that makes a file one of this kind. */
   readonly mark: string;
-  /** OFF: no write waits for the disk. NORMAL: what was written before the last checkpoint outlasts a power cut. */
+  /** OFF: no write waits for the disk. NORMAL: what was written before the last checkpoint survives a power cut. */
   readonly synchronous: "OFF" | "NORMAL";
 }
 
 /**
- * A process that closes it, as each does at its end, holds it alone for a moment: whoever opens or reads it then would be
- * refused. It blocks the event loop, so it is short.
+ * A process that closes it, as each does when it ends, holds it exclusively for a moment, and other processes that
+ * open or read it then would be refused. The wait blocks the event loop, so it is short.
  */
 const OTHERS_CLOSE = "PRAGMA busy_timeout = 1000";
 
@@ -46,7 +46,7 @@ export function openDatabaseFile(path: string, kind: DatabaseKind): Database {
   }
 }
 
-/** SQLite would wait for the writer of a FIFO. @throws Error if one of its files is no plain file */
+/** SQLite would wait for the writer of a FIFO. @throws Error if one of its files is not a plain file */
 export function requirePlainFiles(path: string): void {
   for (const file of [path, ...sideFiles(path)]) {
     const facts = lstatSync(file, { throwIfNoEntry: false });
@@ -54,7 +54,7 @@ export function requirePlainFiles(path: string): void {
   }
 }
 
-/** Changes nothing in it. A link that was put in its place is not followed. @throws Error */
+/** Changes nothing in it. A link in its place is not followed. @throws Error */
 export function openDatabaseAsItIs(path: string): Database {
   const database = new Database(path, sqlite.SQLITE_OPEN_READWRITE | sqlite.SQLITE_OPEN_NOFOLLOW);
   database.run(OTHERS_CLOSE);
@@ -62,7 +62,7 @@ export function openDatabaseAsItIs(path: string): Database {
 }
 
 /**
- * The lock of those who write, open or replace it; undefined without the right to write there, and on a read-only disk.
+ * The lock for writing, opening or replacing it; undefined without the right to write there, and on a read-only disk.
  *
  * @throws CtrlExecError `busy` if another process has it for `waitMs`
  */
@@ -79,17 +79,17 @@ export async function lockDatabase(
   }
 }
 
-/** For who may not write here. @throws Error as above */
+/** For users who may not write here. @throws Error as above */
 export function openDatabaseToRead(path: string): Database {
   const database = new Database(path, { readonly: true });
   database.run(OTHERS_CLOSE);
   return database;
 }
 
-/** What a new file would not mend. */
+/** Faults that a new file would not correct. */
 const SURROUNDINGS = /^(E|SQLITE_(BUSY|LOCKED|FULL|READONLY|CANTOPEN|IOERR|NOMEM|PERM))/;
 
-/** Whether there is nothing wrong with the file itself. */
+/** Whether the fault is not in the file itself. */
 export function isOfSurroundings(thrown: unknown): boolean {
   return SURROUNDINGS.test(systemCode(thrown));
 }
@@ -99,7 +99,10 @@ export function removeDatabaseFile(path: string): void {
   for (const file of [path, ...sideFiles(path)]) rmSync(file, { force: true });
 }
 
-/** SQLite would make it readable for everybody. One that exists stays closed: closing it drops SQLite's locks on it. */
+/**
+ * SQLite would make it readable for everyone. If the file exists, it is not opened: closing it would drop SQLite's
+ * locks on it.
+ */
 function makeFile(path: string): void {
   const { O_RDWR, O_CREAT, O_EXCL } = constants;
   try {

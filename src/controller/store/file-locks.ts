@@ -53,7 +53,7 @@ export class FileLocks implements LockStore {
         if (pause > 0) await Bun.sleep(pause);
         open = open.filter(({ key, holder, at }) => {
           held[at] = tryLock(fileOf(folder, key));
-          // At once: until then, whoever looks finds the name of the holder before.
+          // At once: until then, others find the name of the previous holder.
           held[at]?.describe(`${JSON.stringify(holder)}\n`);
           return held[at] === undefined;
         });
@@ -102,7 +102,7 @@ function fileOf(folder: string, { host, script, port }: RunLockKey): string {
   return join(folder, lockFileName(host, script, port));
 }
 
-/** On a full disk a holder locks, and cannot say who it is. */
+/** On a full disk, a holder can lock but cannot say who it is. */
 function unwritten(name: string): HolderFound {
   return { ...readLockFileName(name), pid: null, user: null, since: null, reqid: null };
 }
@@ -120,14 +120,14 @@ function asRunLock(lock: HeldLock): HeldRunLock {
   };
 }
 
-/** Who looks whether a lock is held, takes it for much less than this. */
+/** A process that checks whether a lock is held takes it for much less than this. */
 const LOOK_MS = 10;
 
 /** A run that holds its locks needs some more descriptors to call its hosts. */
 const MIN_CONNECTIONS = 4;
 
 /**
- * Each lock is an open file: a run that needs more than there are is refused before it holds any.
+ * Each lock is an open file: a run that needs more than are left is refused before it holds any.
  *
  * @throws CtrlExecError `busy`
  */

@@ -32,7 +32,7 @@ export function openFileStore(context: StoreContext): Store {
       forget: async (hostname) => forgetClock(context, hostname),
     },
     groups: new FileGroupAnswer(context),
-    // Loaded when something was counted, which is never before a run starts.
+    // Loaded when something was counted, which never happens before a run starts.
     counts: {
       isRead: async () => existsSync(paths(config).counts),
       async readAll(counts) {
@@ -81,7 +81,7 @@ export function openFileStore(context: StoreContext): Store {
       scriptsSeen: async (hosts) => (await import("./scripts-seen.ts")).scriptsSeen(config, hosts),
       list: async (filter) => (await import("./run-index.ts")).listRuns(context, filter),
       async prepareList() {
-        // Where nobody lists runs there is no index, and none is made.
+        // On a host where runs have never been listed there is no index, and none is created.
         if (!existsSync(paths(config).runIndex)) return;
         await (await import("./run-index.ts")).prepareRunIndex(context);
       },
@@ -117,8 +117,8 @@ export function openFileStore(context: StoreContext): Store {
 }
 
 /**
- * SQLite is loaded when something was learned, or is to be: never before a run starts. Where nobody has told anything,
- * to look makes no file.
+ * SQLite is loaded when something was or is to be learned: never before a run starts. If no host has reported
+ * anything, reading creates no file.
  */
 function lazyLearned(
   context: StoreContext,

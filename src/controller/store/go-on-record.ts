@@ -1,4 +1,4 @@
-/** Goes on with the record of a rollout that has stopped. */
+/** Resumes the record of a rollout that has stopped. */
 import { takeLock } from "../../system/files/lock.ts";
 import { isRunning } from "../../system/process/process-id.ts";
 import type { ReplyAccount } from "../fleet/reply-budget.ts";
@@ -9,10 +9,10 @@ import { FileRunRecord } from "./run-record.ts";
 import { resultsOf } from "./stored-run.ts";
 import { readStoredRun, waitingResults } from "./stored-runs.ts";
 
-/** Whoever else writes the record takes as long as it takes to write one. */
+/** Another writer of the record takes as long as writing a record does. */
 const WAIT_MS = 10_000;
 
-/** As the port says (RunStore.goOn). */
+/** As the port describes it (RunStore.goOn). */
 export async function goOnRecord(
   context: StoreContext,
   facts: RunFacts & { readonly rollout: RolloutFacts },
@@ -21,7 +21,7 @@ export async function goOnRecord(
   using _lock = await takeLock(lockPath(context.config, "run-records"), WAIT_MS);
   const found = await readStoredRun(context, facts.reqid, account);
   if (found === undefined || found.alive) return undefined;
-  // It may have been stopped (SIGSTOP, a suspended machine) and go on at any moment.
+  // It may have been stopped (SIGSTOP, a suspended machine) and may go on at any moment.
   const { complete, writer } = found.run;
   if (!complete && writer && isRunning(writer)) return undefined;
   const known = [...resultsOf(found.run), ...waitingResults(found)];
@@ -32,7 +32,7 @@ export async function goOnRecord(
   const results = known.filter(({ host }) => !waiting.has(host));
   const { started } = found.run;
   const record = new FileRunRecord(context, facts, true, { started, results });
-  // The next one to ask for it finds that it is under way.
+  // The next process to ask for it finds that it is under way.
   await record.stored;
   return record;
 }

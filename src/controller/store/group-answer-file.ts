@@ -1,6 +1,6 @@
 /**
- * The last answer of group_command: `groups.json`, for this user alone. It holds names of groups and hosts and nothing
- * else that an inventory says, such as the variables of Ansible's, among which there may be passwords.
+ * The last answer of group_command: `groups.json`, for this user alone. It contains names of groups and hosts and
+ * nothing else from an inventory, such as Ansible's variables, which may include passwords.
  */
 import * as z from "zod/mini";
 import { messageOf } from "../../core/errors.ts";

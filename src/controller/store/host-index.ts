@@ -1,10 +1,10 @@
 /**
- * Answers what is asked of the whole registry, also before the auth hook has agreed: which names are registered, which
+ * Answers questions about the whole registry, also before the auth hook has agreed: which names are registered, which
  * hosts are registered at an address, and what the records say. The hook may refuse the caller, who must cost little
  * until then: records are read once, and again only when they have changed, and never all in one go (T67).
  *
- * A process begins with the copy that an earlier one has left (registry-copy.ts). That is compared with every record's
- * file, since 0.8 and editors change records without updating it.
+ * A process begins with the copy that an earlier one has left (registry-copy.ts). That is compared with every
+ * record's file, because 0.8 and editors change records without updating it.
  */
 import type { ControllerConfig } from "../../core/config/controller-config.ts";
 import { isHostName } from "../../core/net/host-name.ts";
@@ -26,35 +26,35 @@ export type NamesAt = (address: string, port: number | undefined) => readonly st
  */
 const LOOK_AGAIN_MS = 2_000;
 
-/** The records of fewer hosts are read as quickly as a copy of them. */
+/** With fewer hosts, the records are read as quickly as a copy of them. */
 const COPY_FROM = 200;
 
-/** A new copy is written when one record in so many is not in the old one. */
+/** A new copy is written when one in this many records is not in the old one. */
 const COPY_AGAIN = 50;
 
 interface KnownRecord {
-  /** The version of its file, which differs if it has changed; 0 if it may be another already. */
+  /** The version of its file, which differs if the file has changed; 0 if it may already be another. */
   readonly version: number;
   /** Undefined if it cannot be used. */
   readonly record: AgentRecord | undefined;
 }
 
 interface Listing {
-  /** Of the folder. */
+  /** Version of the folder. */
   readonly version: string;
-  /** Of each host, by its lower-case name. */
+  /** For each host, by its lower-case name. */
   readonly files: ReadonlyMap<string, readonly string[]>;
-  /** Those that are host names, in order, once somebody has asked. */
+  /** The names that are host names, in order, once somebody has asked. */
   names?: readonly string[];
 }
 
 interface Look {
-  /** Of the folder, when it began. */
+  /** Version of the folder when the check began. */
   readonly version: string;
   readonly at: number;
-  /** Those that can be used, by lower-case host name. */
+  /** The records that can be used, by lower-case host name. */
   readonly agents: ReadonlyMap<string, AgentRecord>;
-  /** The files of those that cannot. */
+  /** The files of the records that cannot. */
   readonly broken: ReadonlyMap<string, readonly string[]>;
   /** The hosts of each address and port, once somebody has asked. */
   hostsAt?: Promise<ReadonlyMap<string, readonly string[]>>;
@@ -65,7 +65,7 @@ export class HostIndex {
   readonly #clock: () => number;
   readonly #folder: string;
   #listing: Listing | undefined;
-  /** By lower-case host name; undefined before the first look. */
+  /** By lower-case host name; undefined before the first check. */
   #known: ReadonlyMap<string, KnownRecord> | undefined;
   /** Records that were read and are not in the copy. */
   #uncopied = 0;
@@ -73,8 +73,8 @@ export class HostIndex {
   #looking: Promise<Look> | undefined;
 
   /**
-   * The API keeps it between requests; a command makes one and uses it once.
-   * @param clock milliseconds that only go forward
+   * The API keeps it between requests; a command creates one and uses it once. @param clock milliseconds that only go
+   * forward
    */
   constructor(config: ControllerConfig, clock = () => performance.now()) {
     this.#config = config;
@@ -108,7 +108,7 @@ export class HostIndex {
     return (address, port) => hostsAt.get(socketAddress(address, port)) ?? [];
   }
 
-  /** Those that can be used, by lower-case name, as byAddress(). @throws as byAddress() */
+  /** The records that can be used, by lower-case name, as in byAddress(). @throws as byAddress() */
   async records(): Promise<ReadonlyMap<string, AgentRecord>> {
     return (await this.#lookOf(LOOK_AGAIN_MS)).agents;
   }
@@ -129,9 +129,9 @@ export class HostIndex {
     };
   }
 
-  /** @param age milliseconds that may have passed since it began */
+  /** @param age how many milliseconds old the check may be */
   async #lookOf(age: number): Promise<Look> {
-    // A look that began before this moment may have missed a change; all who wait share the next one.
+    // A check that began before this moment may have missed a change; all who wait share the next one.
     await this.#looking?.catch(() => undefined);
     const looked = this.#looked;
     if (looked !== undefined && age > 0 && this.#isFresh(looked, age)) return looked;

@@ -1,7 +1,7 @@
 /**
- * What the CA has signed: `<serial> <notAfter> <name>`, one line each, written before the certificate leaves
- * this host; of the certificates from 0.8, those that renewals have found. With it, every certificate of a host
- * can be revoked, even one whose answer was lost.
+ * What the CA has signed: `<serial> <notAfter> <name>`, one line each, written before the certificate leaves this
+ * host. Of the certificates from 0.8, it has those that renewals have found. With it, every certificate of a host can
+ * be revoked, even one whose answer was lost.
  */
 import type { ControllerConfig } from "../../core/config/controller-config.ts";
 import { sameHostName } from "../../core/net/host-name.ts";
@@ -49,7 +49,9 @@ export function hasExpired(config: ControllerConfig, now: Date): boolean {
   return readLines(config).some(({ issued }) => issued !== undefined && issued.notAfter <= now);
 }
 
-/** Drops the lines of expired certificates. One that cannot be read may be of a certificate that is valid. */
+/**
+ * Drops the lines of expired certificates. A line that cannot be read is kept: it may belong to a valid certificate.
+ */
 export async function pruneIssued(config: ControllerConfig, now: Date): Promise<void> {
   using _lock = await takeLock(lockPath(config, "issued"));
   const all = readLines(config);

@@ -22,7 +22,7 @@ import { paths } from "./paths.ts";
 import type { JoinTokenStore, StoredToken, TokenUse } from "./ports/join-tokens.ts";
 import { lockRegistry } from "./registry.ts";
 
-// Closed: what a later version may add would bound the token, and must not be overlooked.
+// Strict: a member that a later version adds would limit the token, and must not be overlooked.
 const storedToken = z.strictObject({
   id: z.string().check(z.refine(isJoinTokenId)),
   public_key: z.string().check(z.regex(/^[0-9a-f]{64}$/)),
@@ -80,7 +80,7 @@ export class FileJoinTokens implements JoinTokenStore {
     using _lock = await lockRegistry(this.#config);
     const over = (await this.all()).filter(isOver);
     for (const { id } of over) {
-      // First the token: uses without one count for nothing, a token without its uses would be new.
+      // The token first: uses without a token do not count, but a token without its uses would be as good as new.
       removeIfPresent(tokenFile(this.#config, id));
       const folder = usesFolder(this.#config, id);
       try {

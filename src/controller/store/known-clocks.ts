@@ -19,7 +19,7 @@ import { recordFiles } from "./registry.ts";
 /** By registered host name. */
 const stored = z.record(z.string(), z.object({ offset: z.number(), seen: z.string() }));
 
-/** A change of more seconds than this is recorded at once. */
+/** A change of more than this many seconds is recorded at once. */
 const NEWS_SECONDS = 5;
 
 /** Older sightings are worthless and are dropped. */
@@ -55,8 +55,8 @@ export function knownClocks(
 }
 
 /**
- * Records changes at once and everything else once an hour, and logs clocks that differ. Best effort: the next
- * answer says it again.
+ * Records changes at once and everything else once an hour, and logs clocks that differ. Best effort: the next answer
+ * brings it again.
  *
  * @param offsets of the hosts that have answered, by registered name
  */
@@ -90,7 +90,7 @@ export function rememberClocks(
 export function forgetClock({ config, log, now }: StoreContext, host: string): void {
   try {
     using lock = tryLock(lockPath(config, "clocks"));
-    // Whoever holds the lock writes only registered hosts.
+    // The holder of the lock writes only registered hosts.
     if (lock === undefined) return;
     const clocks = byHost(readClocks(config));
     if (clocks.delete(lowerAscii(host))) writeClocks(config, [...clocks.values()], now());
@@ -99,7 +99,7 @@ export function forgetClock({ config, log, now }: StoreContext, host: string): v
   }
 }
 
-/** By the name in lower case: a host that is registered anew, spelled otherwise, is still one. */
+/** By the name in lower case: a host that is registered again with other letter case is still the same host. */
 function byHost(clocks: readonly ClockSighting[]): Map<string, ClockSighting> {
   return new Map(clocks.map((sighting) => [lowerAscii(sighting.host), sighting]));
 }

@@ -1,6 +1,6 @@
 /**
- * Outputs that agents tell of later. Several processes may ask at once: each writes files of its own, and those of the
- * one that records the result become those of the record (amend-run.ts).
+ * Outputs that agents send later. Several processes may ask at once: each writes its own files, and those of the
+ * process that records the result become the files of the record (amend-run.ts).
  */
 import { rmSync } from "node:fs";
 import { temporaryFor } from "../../system/files/temporary-file.ts";
@@ -8,13 +8,13 @@ import type { StoreContext } from "./host.ts";
 import type { LateOutputs, RunFacts } from "./ports/runs.ts";
 import { RunOutputs } from "./run-outputs.ts";
 
-/** As the port says (RunStore.lateOutputs). */
+/** As the port describes it (RunStore.lateOutputs). */
 export function openLateOutputs(
   context: StoreContext,
   { reqid, hosts }: Pick<RunFacts, "reqid" | "hosts">,
 ): LateOutputs {
   const made: string[] = [];
-  // The agents hide the token: nobody knows it here any more.
+  // The agents hide the token: no process here knows it any more.
   const outputs = new RunOutputs(context, { reqid, hosts, token: "" }, (path) => {
     const temporary = temporaryFor(path);
     made.push(temporary);

@@ -1,9 +1,9 @@
 /**
- * What the hosts have told, in `learned.sqlite`: one file for all, so that a fan-out over thousands of hosts writes
- * once, and the registry's records, which 0.8 reads as well, stay as they are.
+ * What the hosts have reported, in `learned.sqlite`: one file for all, so that a fan-out over thousands of hosts
+ * writes once, and the registry's records, which 0.8 reads as well, stay as they are.
  *
- * The API keeps it open, and in memory as long as nobody else has written. Who writes, opens or replaces it holds a
- * file lock, and waits for that without blocking the event loop; a reader needs none.
+ * The API keeps it open, and its contents in memory as long as no other process has written. A process that writes,
+ * opens or replaces it holds a file lock, and waits for that without blocking the event loop; a reader needs no lock.
  */
 import type { Database } from "bun:sqlite";
 import { lstatSync } from "node:fs";
@@ -37,7 +37,7 @@ const KIND = { schema: SCHEMA, mark: "", synchronous: "NORMAL" } as const;
 
 interface OpenFile {
   readonly database: Database;
-  /** Which file it is. */
+  /** Identifies the file. */
   readonly id: string;
 }
 
@@ -46,9 +46,9 @@ export class LearnedFile implements LearnedStore {
   readonly #path: string;
   readonly #registered: () => Promise<readonly string[]>;
   #open: OpenFile | undefined;
-  /** As of that version of the open file; this process's own changes are in it. */
+  /** As of that version of the open file, including this process's own changes. */
   #known: { readonly version: number; readonly hosts: Map<string, KnownHost> } | undefined;
-  /** One at a time uses the open file. */
+  /** Only one caller at a time uses the open file. */
   #turn: Promise<unknown> = Promise.resolve();
 
   /** @param registered the names, in lower case */
@@ -147,7 +147,7 @@ export class LearnedFile implements LearnedStore {
 
   async #opened(): Promise<Database> {
     using lock = await lockDatabase(this.#context.config, "learned");
-    // Without the right to write here, what is there can be read.
+    // Without the right to write here, existing contents can be read.
     if (lock === undefined) return this.#keep(openDatabaseToRead(this.#path));
     try {
       return this.#openLocked();
@@ -157,7 +157,7 @@ export class LearnedFile implements LearnedStore {
     }
   }
 
-  /** An empty one, unless another process has just put one there. */
+  /** Creates an empty one, unless another process has just created one. */
   async #mended(thrown: unknown): Promise<Database> {
     using _lock = await this.#lock();
     if (this.#current() !== undefined) this.#removeBroken(thrown);
@@ -217,7 +217,7 @@ export class LearnedFile implements LearnedStore {
     for (const row of written) this.#known?.hosts.set(row.name, knownIn(row));
   }
 
-  /** Hosts that were unpaired while they could not be forgotten. */
+  /** Hosts that were unpaired when they could not be forgotten. */
   #dropOthers(database: Database, registered: ReadonlySet<string>): void {
     const counted = database.query<{ count: number }, []>("SELECT count(*) AS count FROM host");
     if ((counted.get()?.count ?? 0) <= registered.size) return;

@@ -1,15 +1,20 @@
-/** What is kept of what a host has told, as a row of the database: never more than so much, whatever it sends (T69). */
+/**
+ * What is kept of a host's reports, as a row of the database: never more than the limits below, whatever the host
+ * sends (T69).
+ */
 import { isArrayOfText, isRecordOfText } from "../../core/json.ts";
 import type { HostNews, KnownHost, Learned } from "./ports/learned.ts";
 
-/** Characters. With these, 10,000 hosts that tell as much as they can take 200 MB, and 40 of them are read. */
+/**
+ * Characters. With these limits, 10,000 hosts that report as much as they can take up 200 MB, 40 of which are read.
+ */
 const MAX_VERSION = 64;
 const MAX_TAGS_JSON = 4096;
 const MAX_SCRIPTS_JSON = 16_384;
 
 /**
- * Times are in milliseconds, and those of a column that was never told are NULL. Tags that were too long are NULL,
- * with a time. Scripts come last: whoever reads the others does not read their pages.
+ * Times are in milliseconds; the time of a column that was never reported is NULL. Tags that were too long are NULL,
+ * with a time. Scripts come last: a reader of the other columns does not read their pages.
  */
 export const SCHEMA = `
 CREATE TABLE host (
@@ -49,13 +54,13 @@ export function valuesOf(name: string, { version, tags, scripts }: HostNews, now
   };
 }
 
-/** All or none: of tags that were cut, nobody could say that one is missing. */
+/** All or none: if tags were cut, nobody could tell that one is missing. */
 function tagsJson(tags: Readonly<Record<string, string>>): string | null {
   const json = JSON.stringify(tags);
   return json.length > MAX_TAGS_JSON ? null : json;
 }
 
-/** The first of them that fit: they are shown and suggested, and decide nothing. */
+/** The first ones that fit: they are shown and suggested, and decide nothing. */
 function scriptsJson(names: readonly string[]): string {
   let length = 2;
   const kept = names.findIndex((name) => {
@@ -75,7 +80,7 @@ export interface KnownRow {
   readonly tags_at: number | null;
 }
 
-/** Thousands of rows have the same few times and tags: each is made once, and they share it. */
+/** Thousands of rows have the same few times and tags: each value is created once and shared. */
 export function knownReader(): (row: KnownRow) => KnownHost {
   const timeOf = once((milliseconds: number) => new Date(milliseconds));
   const tagsOf = once((json: string | null) => (json === null ? "too long" : recordIn(json)));

@@ -1,4 +1,7 @@
-/** What the process of a run has written of a host's output, and its record does not name: it was killed, or gave up. */
+/**
+ * What the process of a run has written of a host's output but not named in its record, because it was killed or gave
+ * up.
+ */
 import { join } from "node:path";
 import type { ControllerConfig } from "../../core/config/controller-config.ts";
 import type { Outputs } from "../../core/output-bytes.ts";
@@ -7,7 +10,7 @@ import type { RunReportSoFar } from "../../core/run-report.ts";
 import { OutputFile, outputName, outputSize } from "./output-file.ts";
 import { paths } from "./paths.ts";
 
-/** The beginning of each stream, without gaps; empty of one that was not long enough for a file. */
+/** The beginning of each stream, without gaps; empty if the stream was not long enough for a file. */
 export function leftOutput(
   config: ControllerConfig,
   { reqid, hosts }: Pick<RunReportSoFar, "reqid" | "hosts">,

@@ -12,7 +12,7 @@ export function removeLeftovers(config: ControllerConfig): void {
   for (const folder of foldersOf(config)) removeDead(folder);
 }
 
-/** How many there are, those of the records too, by folder. Never throws. */
+/** How many there are, including those of the records, by folder. Never throws. */
 export function countLeftovers(config: ControllerConfig): ReadonlyMap<string, number> {
   const folders = [...foldersOf(config), paths(config).runs];
   const counted = folders.map((folder) => [folder, countDead(folder)] as const);

@@ -3,14 +3,14 @@
 import { isIp } from "../../core/net/ip-address.ts";
 import type { RunLockKey } from "./ports/locks.ts";
 
-/** Most bytes besides `.lock`: a file's name has at most 255, and a host's alone may have 253. */
+/** Most bytes besides `.lock`: a file name has at most 255, and a host's name alone may have 253. */
 const MAX_PAIR = 250;
 
 /**
- * `<host>--<script>.lock`, with `_` for the colons of an address (docs/PROTOCOL.md, section 4). When read back,
- * the host ends at the first `--`. A `--` in a host's own name, the `%` of an IPv6 zone, and a port are escaped
- * with a character that the fixed form does not have. So are a pair that is too long, which gets a digest, and
- * a script's name that no allowlist can hold.
+ * `<host>--<script>.lock`, with `_` for the colons of an address (docs/PROTOCOL.md, section 4). When read back, the
+ * host ends at the first `--`. A `--` in the name of a host, the `%` of an IPv6 zone, and a port are escaped with a
+ * character that the fixed form does not have. So are a pair that is too long, which gets a digest, and a script's
+ * name that no allowlist can contain.
  *
  * @param host in lower case, an address in canonical form
  * @param script any text
@@ -28,9 +28,7 @@ export function lockFileName(host: string, script: string, port?: number): strin
   return `${pair.slice(0, MAX_PAIR - digest.length - 1)}~${digest}.lock`;
 }
 
-/**
- * What a lock file's name says: of a pair that was too long, its beginning.
- */
+/** What the name of a lock file says; for a pair that was too long, the beginning. */
 export function readLockFileName(file: string): RunLockKey {
   const pair = file.replace(/(?:~[0-9a-f]{64})?\.lock$/, "");
   const [typed = "", ...rest] = pair.split("--");

@@ -13,9 +13,11 @@ export function tryLockMaintenance(config: ControllerConfig): HeldLock | undefin
   return tryLock(lockPath(config, "maintenance"));
 }
 
-/** As the last pass has written it into its lock's file; undefined if none has. @throws CtrlExecError `config` */
+/**
+ * As the last pass has written it into the file of its lock; undefined if none has. @throws CtrlExecError `config`
+ */
 export function lastMaintenance(config: ControllerConfig): Date | undefined {
-  // Only to look makes no folder.
+  // Reading creates no folder.
   const file = join(paths(config).locks, ".maintenance");
   return parseIso((readTextIfPresent(file) ?? "").trim());
 }

@@ -1,6 +1,6 @@
 /**
- * Waiting notices as files of one folder, which is its user's alone: `notices/<ms>.<id>.<kind>.<receiver>.json`. A name says
- * all that is needed to choose among them.
+ * Waiting notices as files in one folder that is accessible only to its user:
+ * `notices/<ms>.<id>.<kind>.<receiver>.json`. A name says everything that is needed to choose among them.
  */
 import { join } from "node:path";
 import { NOTICE_KINDS } from "../../core/notices/notice.ts";
@@ -16,7 +16,7 @@ import type { StoreContext } from "./host.ts";
 import { lockPath, paths } from "./paths.ts";
 import type { NoticeStore, WaitingNotice } from "./ports/notices.ts";
 
-/** For one receiver, so that a dead one takes nothing from the others (T35). */
+/** For each receiver, so that a dead one takes nothing away from the others (T35). */
 export const MAX_WAITING = 200;
 const MAX_BODY = 65_536;
 

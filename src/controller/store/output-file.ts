@@ -12,7 +12,7 @@ import type { LongText } from "../../core/wire/json-pieces.ts";
 import { fileError, moveOver } from "../../system/files/files.ts";
 import { paths } from "./paths.ts";
 
-/** Bytes of an output that the record itself has: all of a short one, the beginning of a long one. */
+/** How many bytes of an output the record itself has: all of a short one, the beginning of a long one. */
 export const INLINE_BYTES = 65_536;
 
 const PIECE_BYTES = 262_144;
@@ -36,7 +36,7 @@ export class OutputFile implements LongText {
     this.bytes = bytes;
   }
 
-  /** In place of another file, which it may be already. @throws CtrlExecError `storage` */
+  /** Replaces another file, unless it is already that file. @throws CtrlExecError `storage` */
   moveTo(path: string): void {
     moveOver(this.#path, path);
     this.#path = path;
@@ -62,13 +62,13 @@ export class OutputFile implements LongText {
     return { bytes: Math.ceil(this.bytes / 3) * 4, parts };
   }
 
-  /** What the record itself has of it: whole characters. */
+  /** The part that the record itself has: whole characters. */
   beginning(): OutputFile {
     const bytes = this.#read(0, Math.min(INLINE_BYTES, this.bytes));
     return new OutputFile(this.#path, bytes.length - cutCharacter(bytes));
   }
 
-  /** Opened each time: whoever reads may stop at any moment, and nothing is left open. */
+  /** Opened each time: a reader may stop at any moment, and nothing is left open. */
   #read(offset: number, length: number): Buffer {
     const buffer = Buffer.allocUnsafe(length);
     try {

@@ -1,4 +1,4 @@
-/** Whether a process is writing outputs into a folder: the kernel knows, also of one that was killed. */
+/** Whether a process is writing outputs into a folder: the kernel knows, even for one that was killed. */
 import { closeSync, constants, openSync } from "node:fs";
 import { lockExclusively } from "../../system/files/flock.ts";
 
@@ -28,7 +28,7 @@ export function isInUse(path: string): boolean {
   }
 }
 
-/** Nothing else is opened there: a FIFO would never be. */
+/** Nothing else is opened there: opening a FIFO would never return. */
 function openFolder(path: string): number {
   return openSync(path, constants.O_RDONLY | constants.O_DIRECTORY);
 }

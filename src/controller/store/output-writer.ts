@@ -26,13 +26,13 @@ export interface OutputRoom {
   create(position: number, stream: OutputStream): Promise<OpenOutput>;
   /** Never rejects. */
   closeFile(file: FileHandle): Promise<void>;
-  /** How many of so many bytes may be written. @throws CtrlExecError `storage` */
+  /** How many of this many bytes may be written. @throws CtrlExecError `storage` */
   room(bytes: number): Promise<number>;
-  /** Some of it is not kept, and why. */
+  /** Called when some of it is not kept, with the reason. */
   leftOut(why: unknown): void;
 }
 
-/** One stream: as it is while it is short, and in a file, without the token, from then on. */
+/** One stream: kept as it is while it is short, and from then on in a file, without the token. */
 export class OutputWriter {
   readonly #outputs: OutputRoom;
   readonly #position: number;
@@ -42,7 +42,7 @@ export class OutputWriter {
   #short: BytesText | undefined = new BytesText();
   #open: OpenOutput | undefined;
   #bytes = 0;
-  /** Once something was left out, all that follows is: a file is a beginning, without gaps. */
+  /** Once something was left out, everything that follows is: a file is a beginning, without gaps. */
   #full = false;
 
   constructor(outputs: OutputRoom, token: string, position: number, stream: OutputStream) {
@@ -57,7 +57,7 @@ export class OutputWriter {
     return this.#short?.length ?? 0;
   }
 
-  /** Whether so many bytes more would stay in memory. */
+  /** Whether this many more bytes would stay in memory. */
   holds(bytes: number): boolean {
     return this.#short !== undefined && this.#short.length + bytes <= INLINE_BYTES;
   }

@@ -75,7 +75,7 @@ export class FilePairing implements PairingStore {
       const file = answerFile(this.#config, id, kind);
       const text = readTextIfPresent(file);
       if (text === undefined) continue;
-      // Whoever decided may have been killed before this: a decided request no longer waits (T10).
+      // The process that decided may have been killed before this: a decided request no longer waits (T10).
       removeIfPresent(requestFile(this.#config, id));
       removeIfPresent(file);
       return text.trim();
@@ -86,7 +86,7 @@ export class FilePairing implements PairingStore {
   async withdraw(id: string): Promise<void> {
     using _lock = await lockRegistry(this.#config);
     removeIfPresent(requestFile(this.#config, id));
-    // It was decided at the moment in which its agent left: there is nobody to take the answer (T21).
+    // It was decided just as its agent left: nobody is there to take the answer (T21).
     for (const kind of ANSWER_KINDS) removeIfPresent(answerFile(this.#config, id, kind));
   }
 

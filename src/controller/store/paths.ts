@@ -16,13 +16,13 @@ export function paths({ ca_dir, state_dir, key }: ControllerConfig) {
     runs: join(state_dir, "runs"),
     /** New: rollouts under way. */
     rollouts: join(state_dir, "rollouts"),
-    /** New: notices that nobody has taken yet; can be emptied at any time. */
+    /** New: notices that no receiver has accepted yet; can be emptied at any time. */
     notices: join(state_dir, "notices"),
     /** New: built from the records in `runs`; can be deleted at any time. */
     runIndex: join(state_dir, "run-index.sqlite"),
     /** New: what the records in `agents` say; can be deleted at any time. */
     registryCopy: join(state_dir, "registry-copy"),
-    /** New: what the hosts have told; can be deleted at any time, and is learned again. */
+    /** New: what the hosts have reported; can be deleted at any time, and is learned again. */
     learned: join(state_dir, "learned.sqlite"),
     rotation: join(state_dir, "rotation.json"),
     /** New: one serial on each line, like the agents' own lists. */
@@ -33,7 +33,7 @@ export function paths({ ca_dir, state_dir, key }: ControllerConfig) {
     clocks: join(state_dir, "clocks.json"),
     /** New: what group_command last said; can be deleted at any time. */
     groupAnswer: join(state_dir, "groups.json"),
-    /** New: what was counted for metrics; can be deleted at any time, and counting begins anew. */
+    /** New: what was counted for metrics; can be deleted at any time, and counting begins again. */
     counts: join(state_dir, "counts.json"),
     /** New: credentials other than the one in force, `<serial>.pem`. */
     credentials: join(dirname(key), "credentials"),
@@ -42,18 +42,18 @@ export function paths({ ca_dir, state_dir, key }: ControllerConfig) {
   };
 }
 
-/** Of a run record, and of the outputs beside it. */
+/** Belongs to a run record, and to the outputs beside it. */
 export const RECORD_MODE = 0o640;
 
 /**
- * The most that one run may take, its record and its outputs; for a record, the old one and the new one exist side by
- * side for a while.
+ * The most that one run may take up, with its record and its outputs; the old and the new version of a record exist
+ * side by side for a while.
  */
 export function longestRecord({ run_records_max }: ControllerConfig): number {
   return Math.floor(run_records_max / 2);
 }
 
-/** The file of a lock on this host's own files; makes its folder. @throws CtrlExecError `storage` */
+/** The file of a lock on this host's own files; creates its folder. @throws CtrlExecError `storage` */
 export function lockPath(
   config: ControllerConfig,
   name:

@@ -1,7 +1,7 @@
 /**
- * What the control host stores, as the use-cases see it: what can be asked and changed, whatever stores it.
- * file-store.ts uses files (docs/PROTOCOL.md, section 4). Every method changes all or nothing, and when it
- * resolves, the change is visible to every process of this control host. Any implementation must pass
+ * What the control host stores, as the use-cases see it: what can be asked and changed, however it is stored.
+ * file-store.ts uses files (docs/PROTOCOL.md, section 4). Every method changes all or nothing, and when it resolves,
+ * the change is visible to every process of this control host. Any implementation must pass
  * test/unit/controller/store/store-suite.ts.
  */
 import type { Serial } from "../../core/serial.ts";
@@ -35,8 +35,8 @@ export interface Store {
   readonly runs: RunStore;
   readonly rollouts: RolloutStore;
   /**
-   * One writer at a time, across processes, for the registry, the pairing queue, the join tokens and the revocations (T30). If a
-   * `change` rejects, what it has written may or may not last.
+   * One writer at a time, across processes, for the registry, the pairing queue, the join tokens and the revocations
+   * (T30). If a `change` rejects, what it has written may or may not persist.
    *
    * @throws CtrlExecError `busy` if another one does not finish
    */
@@ -45,17 +45,17 @@ export interface Store {
    * One at a time, across processes, changes certificates and serials: set-up, rotation, broadcast, renewal. Waits a
    * minute for another.
    *
-   * @throws CtrlExecError `busy` when it is still at it
+   * @throws CtrlExecError `busy` if the other has not finished
    */
   upkeep<Result>(work: () => Promise<Result>): Promise<Result>;
   /**
-   * The same without waiting: undefined, and nothing done, when another is at it. Whoever has looked after everything
+   * The same without waiting: undefined, and nothing done, if another is at work. A caller that has done everything
    * that was due says so with `allDone`.
    */
   upkeepIfFree<Result>(work: (allDone: () => void) => Promise<Result>): Promise<Result | undefined>;
-  /** When everything that was due was last looked after; undefined if that is not known. */
+  /** When everything that was due was last done; undefined if that is not known. */
   lastUpkeep(): Promise<Date | undefined>;
-  /** Removes what killed writes have left. Never rejects. */
+  /** Removes what killed writes have left behind. Never rejects. */
   removeLeftovers(): Promise<void>;
 }
 
@@ -65,17 +65,17 @@ export interface Writer {
   putAgent(record: AgentRecord): Promise<void>;
   /** Resolves with whether it was registered. */
   removeAgent(hostname: string): Promise<boolean>;
-  /** The request waits from now on. */
+  /** The request is waiting from now on. */
   addRequest(request: PendingRequest): Promise<void>;
   /** The request no longer waits, and its answer is stored for the process that holds its connection. */
   answerRequest(id: string, answer: PairingAnswer): Promise<void>;
-  /** For whoever decides on the request too late. */
+  /** For an operator who decides on the request too late. */
   rememberPushedOut(id: string): Promise<void>;
   /** Stores the token, or replaces it. */
   putToken(token: StoredToken): Promise<void>;
-  /** The use counts from now on; one of the same key is replaced. */
+  /** The use counts from now on; an earlier one of the same key is replaced. */
   putUse(token: string, use: TokenUse): Promise<void>;
-  /** The use counts no more. */
+  /** The use no longer counts. */
   dropUse(token: string, key: string): Promise<void>;
   /** Certificates with these serials are not accepted from now on. */
   revoke(serials: readonly Serial[], comment: string): Promise<void>;

@@ -9,7 +9,7 @@ import { readJsonAs } from "../../core/json.ts";
 import { readTextIfPresent, removeIfPresent, writeWhole } from "../../system/files/files.ts";
 import { paths } from "./paths.ts";
 
-/** Limited, because a stranger can push out as many as he likes (T21). */
+/** Limited, because a stranger can push out as many as they like (T21). */
 const MAX_REMEMBERED = 100;
 
 const requestIds = z.array(z.string());

@@ -5,7 +5,7 @@ import { jsonPieces } from "../../core/wire/json-pieces.ts";
 import type { RolloutFacts } from "./ports/runs.ts";
 import type { RecordWriter } from "./record-writer.ts";
 
-/** What a record has besides the report. */
+/** What a record has in addition to the report. */
 interface RecordExtras {
   readonly ports?: readonly (number | null)[] | undefined;
   readonly writer?: RecordWriter | null | undefined;
@@ -14,8 +14,8 @@ interface RecordExtras {
 }
 
 /**
- * The submitter comes before anything that may be long: the auth hook is told it, and may refuse. So does the writer:
- * a rollout looks who that is before each write.
+ * The submitter comes before anything that may be long, because the auth hook is told who it is, and may refuse. So
+ * does the writer: a rollout checks who that is before each write.
  */
 export function* recordJson({
   reqid,

@@ -1,4 +1,4 @@
-/** How much disk the records of runs and their outputs take together (T69), and how long they are kept. */
+/** How much disk space the records of runs and their outputs take up together (T69), and how long they are kept. */
 import { opendir, rm, stat, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { CtrlExecError, messageOf, systemCode } from "../../core/errors.ts";
@@ -10,19 +10,19 @@ import { paths } from "./paths.ts";
 const RECORD = /^([0-9a-f]{16})\.json$/;
 const OUTPUTS = /^([0-9a-f]{16})\.d$/;
 
-/** The folder is looked through when this process has written so much since the last time: bytes. */
+/** The folder is scanned when this process has written this many bytes since the last time. */
 const LOOK_EVERY = 64 * 2 ** 20;
-/** A process that writes little does not look. */
+/** A process that writes little does not scan. */
 const FIRST_LOOK = 2 ** 20;
 
-/** What this process may still write before it looks again, by state_dir. */
+/** What this process may still write before it scans again, by state_dir. */
 const granted = new Map<string, number>();
 
 /**
- * Room for so many bytes more, for which the oldest complete runs are removed. False if there is none: what is left
- * are runs under way.
+ * Makes room for this many more bytes by removing the oldest complete runs. False if there is not enough: only runs
+ * under way are left.
  *
- * @throws CtrlExecError `storage` if the folder cannot be looked through
+ * @throws CtrlExecError `storage` if the folder cannot be scanned
  */
 export async function takeSpace(context: StoreContext, bytes: number): Promise<boolean> {
   const { state_dir, run_records_max } = context.config;
@@ -59,13 +59,13 @@ export async function purgeRunRecords(context: StoreContext): Promise<number> {
 interface Found {
   readonly reqid: string;
   mtimeMs: number;
-  /** Of the record and the outputs. */
+  /** Bytes of the record and the outputs. */
   size: number;
   hasRecord: boolean;
   hasOutputs: boolean;
 }
 
-/** @param most bytes that all may take together */
+/** @param most how many bytes all of them may take up together */
 async function makeRoom(
   { config, log, now }: StoreContext,
   most: number,
@@ -77,8 +77,8 @@ async function makeRoom(
     let taken = found.reduce((sum, { size }) => sum + size, 0);
     let expired = 0;
     let pushedOut = 0;
-    // A run under way touches its record, which is therefore not among the oldest. Outputs without a record are of
-    // nobody, unless a run has just begun.
+    // A run under way touches its record, which is therefore not among the oldest. Outputs without a record belong to
+    // no run, unless one has just begun.
     for (const run of found.sort((a, b) => a.mtimeMs - b.mtimeMs)) {
       const isOld = run.mtimeMs < since;
       if (!isOld && run.hasRecord && taken <= most) continue;
@@ -121,7 +121,7 @@ async function runsIn(folder: string): Promise<Found[]> {
     const facts = reqid === undefined ? undefined : await stat(path).catch(ignoreMissing);
     if (reqid === undefined || facts === undefined) continue;
     const run = of(reqid);
-    // Making a file in a folder touches it, but writing into one does not: the record says more.
+    // Creating a file in a folder touches the folder, but writing to one does not: the record says more.
     run.mtimeMs = Math.max(run.mtimeMs, facts.mtimeMs);
     if (record !== undefined) run.hasRecord = true;
     else run.hasOutputs = true;
@@ -137,7 +137,7 @@ async function sizeOf(folder: string): Promise<number> {
       size += (await stat(join(folder, name)).catch(ignoreMissing))?.size ?? 0;
     }
   } catch (thrown) {
-    // It was removed meanwhile, or is no folder.
+    // It was removed in the meantime, or is not a folder.
     if (systemCode(thrown) !== "ENOENT" && systemCode(thrown) !== "ENOTDIR") throw thrown;
   }
   return size;

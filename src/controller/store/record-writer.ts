@@ -4,15 +4,15 @@ import { readChunks } from "../../system/files/async-files.ts";
 import type { ProcessId } from "../../system/process/process-id.ts";
 
 export interface RecordWriter extends ProcessId {
-  /** Of a rollout, which may change hands: no two writers of a record have the same. */
+  /** For a rollout, which may change hands: no two writers of a record have the same. */
   readonly id?: string;
 }
 
-/** In the beginning of a record: the submitter's name before it has at most 8 Ki characters. */
+/** At the beginning of a record: the submitter's name before it has at most 8 Ki characters. */
 const WRITER_ID = /"writer":\{[^{}]*"id":"([0-9a-f]{16})"\}/;
 const BEGINNING_BYTES = 65_536;
 
-/** Whether the record is another writer's. One that is gone is nobody's, and written anew. */
+/** Whether the record belongs to another writer. If it is gone, it belongs to nobody, and is written again. */
 export async function isOfAnother(file: string, id: string): Promise<boolean> {
   try {
     for await (const chunk of readChunks(file, BEGINNING_BYTES)) {

@@ -9,14 +9,17 @@ import { isOfAnother } from "./record-writer.ts";
 const WRITE_PAUSE_MS = 1000;
 const WRITE_SHARE = 20;
 
-/** Whoever else writes the record takes as long as it takes to write one. */
+/** Another writer of the record takes as long as writing a record does. */
 const WAIT_MS = 10_000;
 
 export class RecordWrites {
   readonly #controller: StoreContext;
   readonly #reqid: string;
   readonly #file: string;
-  /** Of the process that carries a rollout out; none for other runs, whose record no other process takes over. */
+  /**
+   * The writer of the process that carries out a rollout; other runs have none, because no other process takes over
+   * their record.
+   */
   readonly #writer: string | undefined;
   readonly #taken = Promise.withResolvers<void>();
   #isTaken = false;
@@ -39,28 +42,28 @@ export class RecordWrites {
     return this.#isTaken;
   }
 
-  /** How long the next write should wait, so that writing takes little of the machine. */
+  /** How long the next write should wait, so that writing takes little of the host's capacity. */
   get pauseMs(): number {
     return this.#pauseMs;
   }
 
-  /** Resolves with whether the last write of those asked for until now succeeded. */
+  /** Resolves with whether the last of the writes asked for so far succeeded. */
   get last(): Promise<boolean> {
     return this.#last;
   }
 
-  /** The first write, which makes the record. Failures are logged. */
+  /** The first write, which creates the record. Failures are logged. */
   begin(write: () => Promise<void>): Promise<boolean> {
     this.#last = this.#tried(write);
     return this.#last;
   }
 
-  /** A write after all that were asked for before. Failures are logged. */
+  /** A write after all those asked for before. Failures are logged. */
   add(write: () => Promise<void>): void {
     this.#last = this.#last.then(() => this.#tried(() => this.#ifOurs(write)));
   }
 
-  /** Whoever goes on with a rollout holds the lock until the record names it. */
+  /** A process that goes on with a rollout holds the lock until the record names it. */
   async #ifOurs(write: () => Promise<void>): Promise<void> {
     if (this.#writer === undefined) return await write();
     using _lock = await takeLock(lockPath(this.#controller.config, "run-records"), WAIT_MS);

@@ -1,7 +1,7 @@
 /**
- * A result as its record has it (docs/PROTOCOL.md, section 4): without the token, and of a long output the beginning
- * and the name of the file that has all of it. `stdout_dropped` says what the record itself lacks, so that a reader who
- * does not know of the file is told the truth.
+ * A result as its record has it (docs/PROTOCOL.md, section 4): without the token, and for a long output with its
+ * beginning and the name of the file that has all of it. `stdout_dropped` says what the record itself lacks, so that
+ * it is also correct for a reader who does not know about the file.
  */
 import { join } from "node:path";
 import type { ControllerConfig } from "../../core/config/controller-config.ts";
@@ -25,7 +25,7 @@ interface Run {
   readonly hosts: readonly string[];
 }
 
-/** @param output takes the long outputs that are in memory */
+/** @param output receives the long outputs that are in memory */
 export async function recordedResult(
   run: Run,
   result: RunResult,
@@ -71,20 +71,20 @@ function inFile(
   return { ...withStream(result, stream, beginning, base64, lacking), [`${stream}_file`]: name };
 }
 
-/** What is in files is not in the record as well: nothing is lost. */
+/** What is in files is not repeated in the record: nothing is lost. */
 export function withoutBeginnings(result: RecordedResult): RecordedResult {
   const inFiles = OUTPUT_STREAMS.filter((stream) => result[`${stream}_file`] !== undefined);
   return inFiles.reduce(emptied, result);
 }
 
-/** Nothing of the stream is in the record itself; base64 that is empty says that a file is not UTF-8. */
+/** The record itself has nothing of the stream; an empty base64 says that a file is not UTF-8. */
 export function emptied(result: RecordedResult, stream: OutputStream): RecordedResult {
   const dropped = (result[`${stream}_dropped`] ?? 0) + inlineBytes(result, stream);
   const isBase64 = result[`${stream}_b64`] !== undefined && result[`${stream}_file`] !== undefined;
   return withStream(result, stream, "", isBase64 ? "" : undefined, dropped);
 }
 
-/** The result as it was before it was recorded: its long outputs are those files, as far as they are there. */
+/** The result as it was before it was recorded: its long outputs are those files, as far as they exist. */
 export function resultFromRecord(
   config: ControllerConfig,
   { reqid, hosts }: Run,
@@ -123,7 +123,7 @@ function withStream<Result extends RunResult>(
   return dropUndefined({ ...result, ...changes }) as Result;
 }
 
-/** Of these streams, it has nothing. */
+/** It has nothing of these streams. */
 export function without(result: RunResult, streams: readonly OutputStream[]): RunResult {
   return streams.reduce(
     (rest, stream) => withStream(rest, stream, "", undefined, rest[`${stream}_dropped`] ?? 0),

@@ -1,8 +1,8 @@
 /**
- * A copy of what the registry's records say, in one file, `registry-copy`: of ten thousand hosts it is read in a fifth
- * of the time. The records stay the truth: each is in the copy with the version of its file, and if that differs, the
- * record is read. So the copy needs no lock, and can be removed at any time; nobody waits for it to reach the disk, and
- * one that is damaged, or that another version of the program has written, counts as none.
+ * A copy of what the registry's records say, in one file, `registry-copy`: with ten thousand hosts, it is read in a
+ * fifth of the time. The records remain authoritative: each is in the copy with the version of its file, and if that
+ * differs, the record is read. So the copy needs no lock, and can be removed at any time; nobody waits for it to
+ * reach the disk, and a copy that is damaged, or that another version of the program has written, is ignored.
  */
 import { accessSync, constants, statSync } from "node:fs";
 import { dirname } from "node:path";
@@ -13,7 +13,7 @@ import { inSlices } from "../../system/in-slices.ts";
 import type { AgentRecord } from "./agent-record.ts";
 
 export interface CopiedRecord {
-  /** Of its file (system/files/file-version.ts). */
+  /** The version of its file (system/files/file-version.ts). */
   readonly version: number;
   readonly record: AgentRecord;
 }
@@ -26,7 +26,7 @@ const RECORDS_TOGETHER = 200;
 /** Another version may know members of a record that this one does not. */
 const KIND = `ctrl-exec ${VERSION} registry 2`;
 
-/** By lower-case host name; nothing if there is no copy that can be used. */
+/** By lower-case host name; empty if there is no copy that can be used. */
 export async function readRegistryCopy(path: string): Promise<ReadonlyMap<string, CopiedRecord>> {
   try {
     const { bytes } = readPlainFile(path, { noLink: true });
@@ -35,7 +35,7 @@ export async function readRegistryCopy(path: string): Promise<ReadonlyMap<string
     if (bytes.toString("utf8", 0, end) !== heading(lines)) return new Map();
     const copied = new Map<string, CopiedRecord>();
     await inSlices(lines.toString("utf8").trimEnd().split("\n"), (line) => {
-      // What the heading has vouched for is as it was written here.
+      // What the heading vouches for is as it was written here.
       const entries = JSON.parse(line) as readonly Entry[];
       for (const [host, version, record] of entries) copied.set(host, { version, record });
     });
@@ -80,12 +80,12 @@ function* pagesOf(entries: readonly Entry[]): Generator<readonly Entry[]> {
   }
 }
 
-/** The first line, which tells a file that a power cut has left half written. */
+/** The first line, by which a file that a power cut has left half written is recognised. */
 function heading(lines: Buffer): string {
   return `${KIND} ${Bun.hash.xxHash3(lines).toString(16)}`;
 }
 
-/** Whoever may not read the records reads no copy of them. */
+/** A user who may not read the records may not read a copy of them. */
 function groupMode(folder: string, copyFolder: string): number {
   const [records, copy] = [statSync(folder), statSync(copyFolder)];
   return records.gid === copy.gid ? records.mode & 0o040 : 0;

@@ -1,7 +1,7 @@
 /**
- * The registered agents: one JSON file each, `agents/<hostname>.json` (docs/PROTOCOL.md, section 4). 0.8 wrote
- * the name as the host spelled it, so a host's file is found without regard to case, and keeps its name, so
- * that 0.8 still finds it after a return.
+ * The registered agents: one JSON file each, `agents/<hostname>.json` (docs/PROTOCOL.md, section 4). 0.8 wrote the
+ * name as the host spelled it, so a host's file is found without regard to case, and keeps its name, so that 0.8
+ * still finds it after a downgrade.
  */
 import { join } from "node:path";
 import type { ControllerConfig } from "../../core/config/controller-config.ts";
@@ -22,7 +22,7 @@ export function findAgent(config: ControllerConfig, hostname: string): Registere
 /**
  * The paths of each host's record, by lower-case name: several if names differ only in case.
  *
- * @param only of these hosts, in lower case; of all if it is undefined
+ * @param only these hosts, in lower case; all if it is undefined
  */
 export function recordFiles(
   config: ControllerConfig,
@@ -89,7 +89,7 @@ function writeRecord(file: string, record: AgentRecord): void {
  * Changes records under the lock, each as it is at that moment (T30).
  *
  * @param change the new record, or undefined to leave it
- * @param hostnames of these hosts alone; of all if it is undefined
+ * @param hostnames only these hosts; all if it is undefined
  */
 export async function changeAgents(
   config: ControllerConfig,
@@ -98,7 +98,7 @@ export async function changeAgents(
 ): Promise<void> {
   using _lock = await lockRegistry(config);
   const only = hostnames === undefined ? undefined : new Set([...hostnames].map(lowerAscii));
-  // All are asked for before one is written: a change that throws changes none.
+  // All changes are computed before one is written: a change that throws changes none.
   const changes = [...recordFiles(config, only)].flatMap(([host, files]) => {
     const found = readHost(host, files);
     const changed = found?.kind === "agent" ? change(found.record) : undefined;

@@ -1,8 +1,9 @@
 /**
- * Rollouts under way in files of one folder, which is its user's alone: `<reqid>.lock`, which the kernel releases when
- * its process dies; what others want: `<reqid>.pause`, `<reqid>.cancel`; of a detached one what goes on with it needs:
- * `<reqid>.order`, which is `<reqid>.offer` until somebody has taken it, and is locked by whoever offers it; and the
- * socket `taker`, through which those are handed over to the one process that holds `taker.lock`.
+ * Rollouts under way, as files in one folder that is accessible only to its user: `<reqid>.lock`, which the kernel
+ * releases when its process dies; what others have asked for: `<reqid>.pause`, `<reqid>.cancel`; for a detached
+ * rollout what is needed to go on with it: `<reqid>.order`, which is `<reqid>.offer` until it has been taken, and is
+ * locked by the process that offers it; and the socket `taker`, through which those are handed over to the one
+ * process that holds `taker.lock`.
  */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
@@ -41,17 +42,17 @@ import { recordFile } from "./record-file.ts";
 import { readOrder, rolloutOrder } from "./rollout-order.ts";
 
 const OWN_ALONE = 0o600;
-/** The offer first: a taker that comes in between makes it the order, which goes then. */
+/** The offer first: a taker that comes in between turns it into the order, which is then removed. */
 const LEFT_OVER = ["offer", "pause", "cancel", "order"] as const;
 const PAUSED = /^([0-9a-f]{16})\.pause$/;
 const OFFERED = /^([0-9a-f]{16})\.offer$/;
 const LEFT = /^([0-9a-f]{16})\.(?:offer|pause|cancel|order)$/;
 const ORDERED = /^([0-9a-f]{16})\.order$/;
 
-/** Whoever takes a rollout asks the auth hook nothing before it answers. */
+/** A process that takes a rollout does not ask the auth hook before it answers. */
 const ANSWER_MS = 10_000;
 
-/** How often the owner looks for wishes: a look is two calls of the system. */
+/** How often the owner checks what others have asked for: a check is two system calls. */
 const LOOK_EVERY_MS = 200;
 
 const NOT_TAKEN = "Cannot detach the rollout: ctrl-exec-api is not running, or does not answer";
@@ -128,7 +129,7 @@ export class FileRollouts implements RolloutStore {
       await this.#ask({});
       return true;
     } catch (thrown) {
-      // Whoever may not ask does not know.
+      // A process that may not ask does not know.
       if (isDenied(thrown)) throw thrown;
       return false;
     }
@@ -138,7 +139,8 @@ export class FileRollouts implements RolloutStore {
     take: (reqid: string, token: string) => Promise<void>,
   ): Promise<Disposable | undefined> {
     ensureFolder(this.#folder, 0o700);
-    // Whoever only looks must not make it wait for a second: a rollout that comes meanwhile would be refused.
+    // A process that only checks must not make it wait for a second: a rollout that comes in that time would be
+    // refused.
     const lock = await takenSoon(`${this.#taker}.lock`, 20);
     if (lock === undefined) return undefined;
     try {
@@ -165,16 +167,16 @@ export class FileRollouts implements RolloutStore {
     take: (reqid: string, token: string) => Promise<void>,
   ): Promise<z.output<typeof offerAnswer>> {
     const { reqid, token = "" } = readJsonAs(offer, line) ?? {};
-    // Whoever asks nothing wants to know whether somebody is there.
+    // A connection without a question only asks whether somebody is there.
     if (reqid === undefined) return { ok: true };
     try {
       const offered = this.#file(reqid, "offer");
-      // Whoever has offered it may have been killed, and knows nothing of it.
+      // The process that offered it may have been killed, and does not know.
       if (isHeld(offered)) moveOver(offered, this.#file(reqid, "order"));
       await take(reqid, token);
       return { ok: true };
     } catch (thrown) {
-      // It is not taken: if whoever offers it is killed now, nobody goes on with it.
+      // It is not taken: if the process that offers it is killed now, nobody goes on with it.
       await this.own(reqid).then(
         (owned) => owned?.end(),
         () => undefined,
@@ -184,7 +186,7 @@ export class FileRollouts implements RolloutStore {
     }
   }
 
-  /** What nobody has taken, and nobody offers any more, is not carried out. */
+  /** An offer that nobody has taken, and that is no longer offered, is not carried out. */
   async #dropOffers(): Promise<void> {
     for (const name of listFiles(this.#folder)) {
       const reqid = OFFERED.exec(name)?.[1];
@@ -202,7 +204,7 @@ export class FileRollouts implements RolloutStore {
     }
   }
 
-  /** Its record was kept for long enough: with it goes what nobody can go on with any more. */
+  /** Its record was kept for long enough: with it, everything is removed that nobody can go on with any more. */
   async #dropUnrecorded(reqid: string): Promise<void> {
     if (existsSync(recordFile(this.#context.config, reqid))) return;
     await (await this.own(reqid))?.end();
@@ -235,7 +237,7 @@ export class FileRollouts implements RolloutStore {
     return new Map(found.flatMap(([reqid, wish]) => (wish ? [[reqid, wish] as const] : [])));
   }
 
-  /** By looking: a watch takes an inotify instance, of which other programs may leave none (T65). */
+  /** By polling: a watch takes an inotify instance, and other programs may have used them all up (T65). */
   #look(reqid: string, onLook: (wishes: RolloutWishes) => void): () => void {
     const timer = setInterval(() => onLook(this.#wishes(reqid)), LOOK_EVERY_MS);
     return () => clearInterval(timer);
@@ -245,7 +247,7 @@ export class FileRollouts implements RolloutStore {
     return { pause: this.#read(reqid, "pause"), cancel: this.#read(reqid, "cancel") };
   }
 
-  /** One that cannot be read counts all the same: somebody wants it. */
+  /** One that cannot be read counts all the same: somebody asked for it. */
   #read(reqid: string, what: keyof RolloutWishes): RolloutWish | undefined {
     try {
       const text = readTextIfPresent(this.#file(reqid, what));
@@ -264,7 +266,7 @@ export class FileRollouts implements RolloutStore {
     try {
       removeIfPresent(this.#file(reqid, what));
     } catch {
-      // It is nobody's any more, and whoever goes on with it finds it.
+      // It belongs to nobody now, and the next process to go on with it finds it.
     }
   }
 
@@ -285,10 +287,10 @@ export class FileRollouts implements RolloutStore {
 
 const UNREADABLE: RolloutWish = { by: "", since: "" };
 
-/** Who looks whether a lock is held, takes it for much less than this. */
+/** A process that checks whether a lock is held takes it for much less than this. */
 const LOOK_MS = 10;
 
-/** @param looks of others at most so many are waited for */
+/** @param looks how many checks by other processes are waited for at most */
 async function takenSoon(file: string, looks = 1): Promise<HeldLock | undefined> {
   for (let left = looks; ; left--) {
     const lock = tryLock(file);

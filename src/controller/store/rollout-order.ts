@@ -1,6 +1,6 @@
 /**
- * `<reqid>.order` of a detached rollout: what whoever goes on with it needs, and its record does not have. Whoever could
- * write one could run scripts with the name of another (T62), so it is taken only as this program writes it.
+ * `<reqid>.order` of a detached rollout: what is needed to go on with it and is not in its record. Anyone who could
+ * write one could run scripts in the name of another (T62), so it is accepted only as this program writes it.
  */
 import { join } from "node:path";
 import * as z from "zod/mini";

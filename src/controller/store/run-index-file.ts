@@ -1,4 +1,4 @@
-/** The file of the run index: a database without any fact of its own. */
+/** The file of the run index: a database that holds no fact of its own. */
 import { Database } from "bun:sqlite";
 import { readTextIfPresent } from "../../system/files/files.ts";
 import { openDatabaseFile } from "./database-file.ts";
@@ -23,7 +23,7 @@ CREATE INDEX run_host_name ON run_host (name, reqid);
 
 /**
  * Opens the index, or creates it. No write waits for the disk: the kernel keeps what a killed process has written,
- * and one from before the last boot is not used.
+ * and a file from before the last boot is not used.
  *
  * @throws Error if it is damaged, has another version, or is from before the last boot
  */

@@ -24,17 +24,20 @@ type HostRow = Omit<ListedHost, "failed" | "cancelled"> & {
   readonly cancelled: number;
 };
 
-/** As in stored-runs.ts: a run whose record is no longer touched has lost its process. Another takes a detached one up. */
+/**
+ * As in stored-runs.ts: a run whose record is no longer touched has lost its process. Another process takes up a
+ * detached one.
+ */
 const IS_LOST = `((run.silent OR run.touched < $lost)
   AND run.reqid NOT IN (SELECT value FROM json_each($detached)))`;
 /** Only a host of a rollout is queued, until its batch begins. */
 const STATE = `iif(run_host.state = 'queued', iif(${IS_LOST}, 'not-started', 'queued'),
   coalesce(run_host.state, iif(${IS_LOST}, 'unknown', 'running')))`;
-/** Whatever is over on the host, and is no success. */
+/** Everything that has ended on the host without success. */
 const FAILED = `(${STATE} NOT IN ('queued', 'running') AND coalesce(run_host.failed, TRUE))`;
 
 /**
- * @param detached the rollouts that wait for whoever goes on with them
+ * @param detached the rollouts that wait until a process goes on with them
  * @returns the runs, and the ids of those whose record is damaged
  */
 export function listIndexed(
@@ -47,7 +50,7 @@ export function listIndexed(
   const $kept = now.getTime() - run_retention * 1000;
   const lost = { $lost: now.getTime() - LOST_AFTER_MS, $detached: JSON.stringify(detached) };
   const { conditions, values } = conditionsOf(filter);
-  // Records say the second in which a run began: among those of one, the last to be written comes first.
+  // Records give the second in which a run began: among runs of the same second, the last one written comes first.
   const found = index
     .query<RunRow, SQLQueryBindings>(
       `SELECT reqid, script, submitter, started, completed, began, touched FROM run

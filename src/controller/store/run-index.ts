@@ -1,12 +1,12 @@
 /**
- * The run index lists the runs. It is built from the run records alone, so it can be deleted at any time.
+ * The run index lists the runs. It is built only from the run records, so it can be deleted at any time.
  *
- * A run never writes it, at its start or its end: every query first brings the index up to date, and once there is
- * one, so does `maintain`. So no run waits for it, the records stay the only truth, and it costs nothing until
- * somebody lists.
+ * A run never writes to it, neither when it starts nor when it ends: every query first brings the index up to date,
+ * and once there is an index, so does `maintain`. So no run waits for it, the records remain the only truth, and it
+ * costs nothing until somebody lists runs.
  *
- * One process at a time uses it, under a file lock. Waiting for that lock does not block the event loop of the
- * API, as SQLite's busy timeout would. The lock also makes it safe to replace the file.
+ * One process at a time uses it, under a file lock. Waiting for that lock does not block the event loop of the API,
+ * as SQLite's busy timeout would. The lock also makes it safe to replace the file.
  */
 import type { Database } from "bun:sqlite";
 import { existsSync } from "node:fs";
@@ -24,7 +24,7 @@ import { awaitedRollouts } from "./stored-runs.ts";
 /** Enough for another process to rebuild the index from many records. */
 const WAIT_MS = 60_000;
 
-/** As the port says (RunStore.list). */
+/** As the port describes it (RunStore.list). */
 export async function listRuns(context: StoreContext, filter: RunFilter): Promise<ListedRuns> {
   const { config, now } = context;
   const { runs: folder, runIndex } = paths(config);
@@ -52,12 +52,12 @@ export async function listRuns(context: StoreContext, filter: RunFilter): Promis
  * @throws CtrlExecError `busy`
  */
 async function lockIndex({ config }: StoreContext): Promise<HeldLock | undefined> {
-  // Only to look makes no state_dir.
+  // Reading creates no state_dir.
   if (!existsSync(paths(config).runs)) return undefined;
   return await lockDatabase(config, "run-index", WAIT_MS);
 }
 
-/** As the port says (RunStore.prepareList). */
+/** As the port describes it (RunStore.prepareList). */
 export async function prepareRunIndex(context: StoreContext): Promise<void> {
   const { runs, runIndex } = paths(context.config);
   try {

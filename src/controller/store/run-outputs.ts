@@ -15,7 +15,7 @@ import { longestRecord, paths, RECORD_MODE } from "./paths.ts";
 import type { HostOutput, KeptOutput, RunFacts } from "./ports/runs.ts";
 import { takeSpace } from "./record-space.ts";
 
-/** Of what a run may take, this part is for the record itself. */
+/** This part of what a run may take up is for the record itself. */
 const RECORD_SHARE = 4;
 
 /** All outputs of one run. */
@@ -31,7 +31,7 @@ export class RunOutputs implements OutputRoom {
   #written = 0;
   #isWhole = true;
 
-  /** @param nameOf what a file is called while it is written */
+  /** @param nameOf the name of a file while it is being written */
   constructor(
     context: StoreContext,
     facts: Pick<RunFacts, "reqid" | "hosts" | "token">,
@@ -66,7 +66,7 @@ export class RunOutputs implements OutputRoom {
     return new OutputOfHost(make("stdout"), make("stderr"), share);
   }
 
-  /** Nothing more is written, also of a host that was given up. */
+  /** Nothing more is written, not even for a host that was given up. */
   close(): void {
     this.#closed = true;
     for (const file of this.#open) void this.closeFile(file);
@@ -94,7 +94,7 @@ export class RunOutputs implements OutputRoom {
       const flags = O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_NONBLOCK;
       const file = await open(path, flags, RECORD_MODE);
       this.#open.add(file);
-      // The run was given up meanwhile.
+      // The run was given up in the meantime.
       if (this.#closed) await this.closeFile(file);
       await file.chmod(RECORD_MODE);
       return { file, path };
@@ -103,7 +103,7 @@ export class RunOutputs implements OutputRoom {
     }
   }
 
-  /** How many of so many bytes may be written. @throws CtrlExecError `storage` */
+  /** How many of this many bytes may be written. @throws CtrlExecError `storage` */
   async room(bytes: number): Promise<number> {
     const wanted = Math.min(bytes, this.#left);
     const { run_records_max: max } = this.#context.config;

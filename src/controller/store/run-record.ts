@@ -43,7 +43,7 @@ import { RunOutputs } from "./run-outputs.ts";
 const HEARTBEAT_MS = 10_000;
 export const LOST_AFTER_MS = 60_000;
 
-/** A rollout that is paused again and again must not fill its record. */
+/** A rollout that is paused again and again must not fill up its record. */
 const MOST_TOLD = 10_000;
 
 /** Most space reserved at the beginning of a run for its end: characters. */
@@ -62,19 +62,19 @@ export class FileRunRecord implements RunRecord {
   readonly #writes: RecordWrites;
   readonly #outputs: RunOutputs;
   readonly #results = new Map<string, RecordedResult>();
-  /** When the script started, by the hosts that have said so. */
+  /** When the script started, by the hosts that have reported it. */
   readonly #begun = new Map<string, string>();
   /** Long outputs are on their way into files. */
   #moving: Promise<void> = Promise.resolve();
   readonly #heartbeat: ReturnType<typeof setInterval>;
   #scheduled: ReturnType<typeof setTimeout> | undefined;
   #closed = false;
-  /** Nobody waits for its hosts, until another process goes on with it. */
+  /** Nobody waits for its hosts until another process goes on with it. */
   #left = false;
 
   /**
-   * @param durable the record outlives a power cut: for a run that nobody waits for
-   * @param before what it has already, if it goes on
+   * @param durable the record survives a power cut: for a run that nobody waits for
+   * @param before what it already has, if it is resumed
    */
   constructor(controller: StoreContext, facts: RunFacts, durable = false, before?: RecordBefore) {
     this.#controller = controller;
@@ -142,10 +142,7 @@ export class FileRunRecord implements RunRecord {
     return noted ? "noted" : "not-noted";
   }
 
-  /**
-   * Writes the final record. Never rejects.
-   * @returns whether the record has all results completely
-   */
+  /** Writes the final record. Never rejects. @returns whether all results are complete in it */
   async close(): Promise<boolean> {
     if (!this.#closed) {
       this.#takeNoMore();
@@ -187,13 +184,13 @@ export class FileRunRecord implements RunRecord {
       const output = this.#outputs.of(host);
       this.#results.set(host, await recordedResult(this.#facts, result, token, output));
     } catch (thrown) {
-      // A file is gone that was there a moment ago.
+      // A file that was there a moment ago is gone.
       this.#outputs.leftOut(thrown);
       this.#results.set(host, resultWithoutToken(without(result, OUTPUT_STREAMS), token));
     }
   }
 
-  /** Reserves room for the end of the run, so that it can be written even if the disk fills up meanwhile. */
+  /** Reserves room for the end of the run, so that it can be written even if the disk fills up in the meantime. */
   async #begin(durable: boolean): Promise<void> {
     ensureFolder(paths(this.#controller.config).runs, 0o750);
     const { hosts } = this.#facts;
@@ -206,7 +203,7 @@ export class FileRunRecord implements RunRecord {
     await writeWholeAsync(this.#file, [json, " ".repeat(reserve)], RECORD_MODE, durable);
   }
 
-  /** Writes everything; or what fits, and an error that says why it is incomplete. */
+  /** Writes everything, or as much as fits, with an error that says why it is incomplete. */
   async #finish(): Promise<void> {
     try {
       await this.#write(true).catch(() => this.#writeWith(withoutBeginnings));
@@ -222,7 +219,7 @@ export class FileRunRecord implements RunRecord {
   }
 
   /**
-   * Marks the record like that of a run that lost its process, so that nobody waits for results that will not
+   * Marks the record like that of a run that has lost its process, so that nobody waits for results that will not
    * come.
    */
   async #giveUp(): Promise<void> {
@@ -263,7 +260,7 @@ export class FileRunRecord implements RunRecord {
     return this.#facts.hosts.flatMap((host) => this.#results.get(host) ?? []);
   }
 
-  /** For each host, as `ports`. */
+  /** For each host, like `ports`. */
   #begunTimes(): (string | null)[] {
     return this.#facts.hosts.map((host) => this.#begun.get(host) ?? null);
   }
@@ -288,7 +285,7 @@ export class FileRunRecord implements RunRecord {
   }
 }
 
-/** What a record has that goes on. */
+/** What the record of a resumed rollout has. */
 export interface RecordBefore {
   readonly started: string;
   readonly results: readonly RecordedResult[];

@@ -1,4 +1,4 @@
-/** What the run index stores of a run: everything but the outputs. */
+/** What the run index stores about a run: everything except the outputs. */
 import { stat } from "node:fs/promises";
 import { CtrlExecError, systemCode } from "../../core/errors.ts";
 import { runFailed } from "../../core/run-result.ts";
@@ -39,7 +39,7 @@ export type ReadSummary =
 
 /** A text of at least this many characters is not parsed with the rest. */
 const LONG_TEXT = 4096;
-/** These may have a hundred MiB, which are never held. */
+/** These may have a hundred MiB, and are never held in memory. */
 const OUTPUTS = ["stdout", "stderr", "stdout_b64", "stderr_b64"];
 
 /**

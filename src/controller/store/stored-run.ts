@@ -77,19 +77,22 @@ export const storedRun = z.extend(
     completed: moment,
     /** New, like `writer`: see RunFacts. */
     ports: z.exactOptional(z.array(z.nullable(z.int()))),
-    /** The process that waits for the run's hosts; null if none does, though some are still out. */
+    /** The process that waits for the run's hosts; null if none does, although some results are still to come. */
     writer: z.exactOptional(
       z.nullable(
         z.object({
           pid: z.int(),
           start: z.number(),
           boot: z.string(),
-          /** Of a rollout: no two writers of a record have the same. */
+          /** For a rollout: no two writers of a record have the same. */
           id: z.exactOptional(z.string()),
         }),
       ),
     ),
-    /** New: when the script started on each host, as far as it has said so; only while the run's process lives. */
+    /**
+     * New: when the script started on each host, as far as the host has reported it; only while the run's process is
+     * alive.
+     */
     begun: z.exactOptional(z.array(z.nullable(z.string()))),
     /** New: see RolloutFacts. */
     rollout: z.exactOptional(

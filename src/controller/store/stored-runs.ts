@@ -132,11 +132,13 @@ function begunOn({ run: { hosts, begun = [] }, alive }: FoundRun): ReadonlyMap<s
 
 export interface FoundRun {
   readonly run: StoredRun;
-  /** No process waits for its hosts, or it has not touched the record for long. */
+  /** No process waits for its hosts, or the process has not touched the record for a long time. */
   readonly silent: boolean;
   readonly alive: boolean;
   readonly touched: Date;
-  /** It was detached, and no process carries it out now: ctrl-exec-api will, or somebody who gives the token again. */
+  /**
+   * It was detached, and no process carries it out now: ctrl-exec-api will, or somebody who gives the token again.
+   */
   readonly detached: "waits" | "for its token" | undefined;
 }
 
@@ -160,7 +162,7 @@ export async function readStoredRun(
   return { run, silent: silent && detached !== "waits", alive, touched, detached };
 }
 
-/** The rollouts that somebody goes on with, or that ctrl-exec-api will. */
+/** The rollouts that a process goes on with, or that ctrl-exec-api will. */
 export async function awaitedRollouts(context: StoreContext): Promise<readonly string[]> {
   const detached = await new FileRollouts(context).detached();
   const waits = await Promise.all(
@@ -173,7 +175,8 @@ async function waitsFor(context: StoreContext, reqid: string): Promise<FoundRun[
   try {
     const order = readOrder(orderFile(context.config, reqid));
     if (order === undefined) return undefined;
-    // Whoever carries it out has the token, though it was stopped for long (SIGSTOP, a suspended machine).
+    // The process that carries it out has the token, even if it was stopped for a long time (SIGSTOP, a suspended
+    // machine).
     const isHere = !order.hasToken || (await new FileRollouts(context).isOwned(reqid));
     return isHere ? "waits" : "for its token";
   } catch {
@@ -182,7 +185,7 @@ async function waitsFor(context: StoreContext, reqid: string): Promise<FoundRun[
   }
 }
 
-/** What is known of the hosts of a rollout that wait: nobody asks them if its process has gone. */
+/** What is known about the hosts of a rollout that wait: nobody asks them if its process is gone. */
 export function waitingResults({ run, alive, detached }: FoundRun): RunResult[] {
   const goesOn = alive || detached === "waits";
   const stopped = detached === "for its token" ? WITHOUT_TOKEN : NOT_STARTED;

@@ -11,7 +11,9 @@ export interface IssuedCertificate {
 /** What was signed for one name, as far as it can be read. */
 export interface IssuedTo {
   readonly certificates: readonly IssuedCertificate[];
-  /** What cannot be read, for a person: certificates of any name may be missing. Undefined if nothing is. */
+  /**
+   * What cannot be read, for a person: certificates for any name may be missing. Undefined if everything can be read.
+   */
   readonly unread: string | undefined;
 }
 
@@ -22,7 +24,7 @@ export interface CertificateStore {
   /** Every certificate of the name that was signed here and has not expired. */
   issuedTo(hostname: string, now: Date): Promise<IssuedTo>;
   hasExpired(now: Date): Promise<boolean>;
-  /** Forgets those that have expired, and nothing that cannot be read. */
+  /** Forgets those that have expired, but nothing that cannot be read. */
   prune(now: Date): Promise<void>;
   /** @throws CtrlExecError `config` when one cannot be read: an unread revocation would trust */
   revoked(): Promise<ReadonlySet<Serial>>;

@@ -1,7 +1,7 @@
 /** What the hosts' clocks show. See ../ports.ts. */
 import type { ClockSighting } from "../../../core/clock.ts";
 
-/** What the hosts' clocks have said compared with this host's: for each host, in any case, the latest. */
+/** What the hosts' clocks showed compared with this host's; for each host always the latest comparison. */
 export interface ClockStore {
   /** Only those of registered hosts. @param agents by lower-case name */
   known(agents: ReadonlyMap<string, unknown>): Promise<readonly ClockSighting[]>;

@@ -1,16 +1,16 @@
-/** What group_command has said. See ../ports.ts. */
+/** The answers of group_command. See ../ports.ts. */
 
 /** What a group lists, as it was written. */
 export interface ListedGroup {
   /** Host expressions. */
   readonly expressions: readonly string[];
-  /** Names alone: of hosts, and of other groups. */
+  /** Only names: of hosts, and of other groups. */
   readonly hosts: readonly string[];
   readonly children: readonly string[];
 }
 
 export interface GroupAnswer {
-  /** Which program said it, and when. */
+  /** Which program gave the answer, and when. */
   readonly command: string;
   readonly time: Date;
   readonly groups: ReadonlyMap<string, ListedGroup>;
@@ -23,8 +23,8 @@ export interface GroupStore {
   /** Never rejects: without it, the command is started again. */
   keep(answer: GroupAnswer): Promise<void>;
   /**
-   * One at a time, across processes, asks the command.
-   * @throws CtrlExecError `busy` if another is still at it after `waitMs`
+   * Only one process at a time asks the command. @throws CtrlExecError `busy` if another has not finished after
+   * `waitMs`
    */
   alone<Result>(waitMs: number, ask: () => Promise<Result>): Promise<Result>;
 }

@@ -13,7 +13,7 @@ export interface StoredToken {
   readonly uses: number;
   /** A pattern for the names that it lets in; undefined for any. */
   readonly name?: string | undefined;
-  /** The control host's own tags of each host that joins. */
+  /** The control host's own tags for each host that joins. */
   readonly tags?: Tags | undefined;
   /** The networks from which hosts may join; undefined for any. */
   readonly from?: readonly string[] | undefined;
@@ -34,7 +34,7 @@ export interface TokenUse {
   readonly reqid: string;
   /** ISO 8601. */
   readonly at: string;
-  /** Whether it is registered; else the join was cut off before that. */
+  /** Whether it is registered; otherwise the join was cut off before that. */
   readonly registered: boolean;
 }
 
@@ -43,10 +43,10 @@ export interface JoinTokenStore {
   all(): Promise<readonly StoredToken[]>;
   /** Undefined if there is no token with that id. @throws CtrlExecError `config` if it cannot be read */
   find(id: string): Promise<StoredToken | undefined>;
-  /** How many uses are taken, those that were cut off among them. */
+  /** How many uses are taken, including those that were cut off. */
   used(id: string): Promise<number>;
   /** The use that the key has taken. @throws CtrlExecError `config` if it cannot be read */
   useBy(id: string, key: string): Promise<TokenUse | undefined>;
-  /** Removes the tokens that are over, with their uses. Returns how many. */
+  /** Removes the tokens that can no longer be used, with their uses. Returns how many. */
   drop(isOver: (token: StoredToken) => boolean): Promise<number>;
 }

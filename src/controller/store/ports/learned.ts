@@ -1,28 +1,28 @@
-/** What the hosts have told of themselves. See ../ports.ts. */
+/** What the hosts have reported about themselves. See ../ports.ts. */
 import type { Tags } from "../../../core/tags.ts";
 
 /**
- * What is remembered of each registered host, and since when. It may be lost at any time, and the next answers tell
- * it again: nothing is decided by its absence. Whoever feeds it may pass what an agent sends: only so much is kept.
+ * What is remembered about each registered host, and since when. It may be lost at any time, and the next answers
+ * bring it again: its absence decides nothing. Callers may pass on whatever an agent sends: only a limited amount is
+ * kept.
  */
 export interface LearnedStore {
   /**
-   * By lower-case name. Whoever keeps the store reads it only when it has changed (T67).
-   * @throws CtrlExecError `storage`
+   * By lower-case name. A store that is kept reads it only when it has changed (T67). @throws CtrlExecError `storage`
    */
   known(): Promise<ReadonlyMap<string, KnownHost>>;
-  /** The names of their scripts, of those of the hosts that have told. @throws as known() */
+  /** The names of the scripts of those hosts that have reported them. @throws as known() */
   scripts(hostnames: readonly string[]): Promise<ReadonlyMap<string, Learned<readonly string[]>>>;
   /**
-   * Remembers what each of the hosts has told just now, all at once; what one has not told stays. Hosts that are not
-   * registered are left out. Never rejects: the next answer tells it again.
+   * Remembers what each of the hosts has just reported, all at once; what a host has not reported stays. Hosts that
+   * are not registered are left out. Never rejects: the next answer brings it again.
    */
   learn(news: ReadonlyMap<string, HostNews>): Promise<void>;
   /** Never rejects. */
   forget(hostname: string): Promise<void>;
 }
 
-/** That a host has told something is news in itself. */
+/** That a host has reported something is news in itself. */
 export interface HostNews {
   readonly version?: string | undefined;
   readonly tags?: Tags | undefined;
@@ -30,7 +30,7 @@ export interface HostNews {
 }
 
 export interface KnownHost {
-  /** When it last told anything. */
+  /** When it last reported anything. */
   readonly contact: Date;
   readonly version: Learned<string> | undefined;
   /** "too long": it claims more than is kept, and nobody knows what. */

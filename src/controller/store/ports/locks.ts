@@ -22,14 +22,14 @@ export interface RunLockHolder {
   readonly reqid: string;
 }
 
-/** What can be said of a lock that is held. Null: its holder could not write it down. */
+/** What can be said about a lock that is held. Null: its holder could not write it down. */
 export type HolderFound = Pick<RunLockHolder, "host" | "port" | "script"> & {
   readonly [Fact in "pid" | "user" | "since" | "reqid"]: RunLockHolder[Fact] | null;
 };
 
 export interface WantedRunLock {
   readonly key: RunLockKey;
-  /** What others are told while it is held. */
+  /** What others learn while it is held. */
   readonly holder: RunLockHolder;
 }
 
@@ -52,10 +52,10 @@ export type TakenLocks =
 
 export interface LockStore {
   /**
-   * Takes all of them or none, without waiting for an end.
+   * Takes all of them or none, without waiting for any to be released.
    *
    * @param wanted no two with the same key
-   * @throws CtrlExecError `busy` if this process cannot hold so many
+   * @throws CtrlExecError `busy` if this process cannot hold that many
    */
   take(wanted: readonly WantedRunLock[]): Promise<TakenLocks>;
   holders(): Promise<readonly HolderFound[]>;

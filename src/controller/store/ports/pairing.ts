@@ -43,9 +43,9 @@ export interface PairingStore {
   takeAnswer(id: string): Promise<string | undefined>;
   /** How many drop() would remove. */
   countOver(isOver: (request: PendingRequest) => boolean): Promise<number>;
-  /** Withdraws a request, and any answer that it may have by now. */
+  /** Withdraws a request, and any answer that it may have got in the meantime. */
   withdraw(id: string): Promise<void>;
-  /** Removes the requests that are over, and those that cannot be read. Returns how many. */
+  /** Removes the requests that have expired, and those that cannot be read. Returns how many. */
   drop(isOver: (request: PendingRequest) => boolean): Promise<number>;
   /** Removes every request and answer. */
   clear(): Promise<void>;

@@ -10,7 +10,7 @@ export type Registered =
   | { readonly kind: "agent"; readonly record: AgentRecord }
   | { readonly kind: "broken"; readonly broken: BrokenRecord };
 
-/** A record that cannot be used, named so that somebody can mend it; it never hides the others. */
+/** A record that cannot be used, named so that somebody can repair it; it never hides the others. */
 export interface BrokenRecord {
   /** In lower case, from the name of its file, which may not be a valid host name. */
   readonly hostname: string;
@@ -24,7 +24,7 @@ export interface Registry {
   readonly broken: readonly BrokenRecord[];
 }
 
-/** Of more hosts it is cheaper to see whether any record has changed than to read theirs. */
+/** With more hosts, it is cheaper to check whether any record has changed than to read theirs. */
 export const FEW_RECORDS = 200;
 
 /**
@@ -57,21 +57,21 @@ export interface RegistryStore {
   read(): Promise<Registry>;
   /** Undefined if nothing is registered under the name. */
   find(hostname: string): Promise<Registered | undefined>;
-  /** Those of the names that are registered, by lower-case name. Reads no other record. */
+  /** Those names that are registered, by lower-case name. Reads no other record. */
   findAll(hostnames: readonly string[]): Promise<ReadonlyMap<string, Registered>>;
   /** Every registered host in lower case, in order. Reads no record. */
   names(): Promise<readonly string[]>;
   /**
-   * Every record that can be used, by lower-case name, as of the last two seconds. Whoever keeps the store reads
-   * each record only when it has changed (T67).
+   * Every record that can be used, by lower-case name, as of the last two seconds. A store that is kept reads each
+   * record only when it has changed (T67).
    */
   records(): Promise<ReadonlyMap<string, AgentRecord>>;
   /** The hosts registered at each address, in lower case: usually one, or none. */
   namesAt(asked: readonly RegisteredAddress[]): Promise<readonly (readonly string[])[]>;
   /**
-   * Changes records, each as it is at that moment (T30), and each whole or not at all.
+   * Changes records, each as it is at that moment (T30), and each completely or not at all.
    * @param change the new record, or undefined to leave it; if it throws, no record is changed
-   * @param hostnames asked for these hosts alone, and no other record is read; for all if it is undefined
+   * @param hostnames only these hosts, and no other record is read; all hosts if it is undefined
    */
   change(
     change: (record: AgentRecord) => AgentRecord | undefined,

@@ -1,6 +1,8 @@
-/** The rollouts that are under way: whose they are, and what others want of them. See ../ports.ts. */
+/**
+ * The rollouts that are under way: which process carries out each, and what others have asked for. See ../ports.ts.
+ */
 
-/** What somebody wants of a rollout. */
+/** Something that somebody has asked for: to pause or cancel a rollout. */
 export interface RolloutWish {
   readonly by: string;
   /** ISO 8601. */
@@ -8,44 +10,44 @@ export interface RolloutWish {
 }
 
 export interface RolloutWishes {
-  /** No batch begins as long as it is there. */
+  /** No batch begins as long as this exists. */
   readonly pause: RolloutWish | undefined;
   readonly cancel: RolloutWish | undefined;
 }
 
-/** What whoever goes on with a detached rollout needs, and its record does not have. The token is never kept. */
+/** What is needed to go on with a detached rollout and is not in its record. The token is never kept. */
 export interface RolloutOrder {
   readonly args: readonly string[];
   readonly timeout?: number | undefined;
-  /** As the auth hook is told: who began it, from where. */
+  /** As given to the auth hook: who began it, and from where. */
   readonly face: "cli" | "api";
   readonly username: string;
   readonly sourceIp: string;
   readonly route?: string | undefined;
   readonly hasToken: boolean;
-  /** Those of its hosts that were registered, as they are named in the record. */
+  /** Those of its hosts that were registered, named as in the record. */
   readonly registered: readonly string[];
-  /** It stops when more hosts than so many have failed. */
+  /** The rollout stops when more hosts than this have failed. */
   readonly mayFail: number;
 }
 
-/** A rollout that this process carries out: its own until it lets go of it, or has ended, however that happens. */
+/** A rollout that this process carries out. It owns it until it releases it, or has ended in any way. */
 export interface OwnedRollout {
   wishes(): Promise<RolloutWishes>;
   /**
-   * @param onLook called soon after the wishes have changed, and perhaps when they have not, until the function that is
-   * returned is called
+   * @param onLook called soon after what others asked for has changed, and perhaps when it has not, until the
+   * returned function is called
    */
   hearWishes(onLook: (wishes: RolloutWishes) => void): () => void;
-  /** For another process to go on with it, until it is over. @throws CtrlExecError `storage` */
+  /** So that another process can go on with it, until it has ended. @throws CtrlExecError `storage` */
   keep(order: RolloutOrder): Promise<void>;
-  /** The same, but nobody goes on with it unless it is offered, and taken: see offer(). */
+  /** The same, but nobody goes on with it unless it is offered and taken: see offer(). */
   keepToOffer(order: RolloutOrder): Promise<void>;
-  /** Undefined if it was not detached. @throws CtrlExecError `config` for one that others could have written */
+  /** Undefined if it was not detached. @throws CtrlExecError `config` if others could have written it */
   order(): Promise<RolloutOrder | undefined>;
-  /** What was wished of it, and kept, before counts no more. @throws CtrlExecError `storage` */
+  /** What was asked for before, and kept, no longer counts. @throws CtrlExecError `storage` */
   renew(): Promise<void>;
-  /** It is over: nothing of it is left. Never rejects. */
+  /** It has ended: nothing of it is left. Never rejects. */
   end(): Promise<void>;
   /** Another process may go on with it. Never rejects. */
   leave(): Promise<void>;
@@ -53,7 +55,7 @@ export interface OwnedRollout {
 
 export interface RolloutStore {
   /**
-   * Undefined if it is somebody's already.
+   * Undefined if it already belongs to another process.
    *
    * @throws CtrlExecError `bad-request` if it is not a request id, `storage`
    */
@@ -61,20 +63,21 @@ export interface RolloutStore {
   /** Whether a process carries it out. */
   isOwned(reqid: string): Promise<boolean>;
   wishes(reqid: string): Promise<RolloutWishes>;
-  /** Whoever owns the rollout hears of it soon, and in any case before its next batch. @throws CtrlExecError `storage` */
+  /** The owner of the rollout notices it soon, and always before its next batch. @throws CtrlExecError `storage` */
   wish(reqid: string, what: keyof RolloutWishes, wish: RolloutWish): Promise<void>;
-  /** Resolves with whether it was wished. @throws CtrlExecError `storage` */
+  /** Resolves with whether it had been asked for. @throws CtrlExecError `storage` */
   takeBack(reqid: string, what: keyof RolloutWishes): Promise<boolean>;
-  /** The rollouts that were detached, and are not over. */
+  /** The rollouts that were detached, and have not ended. */
   detached(): Promise<readonly string[]>;
   /**
-   * Whoever takes detached rollouts goes on with this one. If this process ends before it is taken, nobody does.
+   * The process that takes detached rollouts goes on with this one. If this process ends before it is taken, nobody
+   * does.
    *
-   * @param token for the auth hook, which is asked for each batch; it is kept in memory alone
+   * @param token for the auth hook, which is asked for each batch; it is kept only in memory
    * @throws CtrlExecError `unreachable` if nobody takes any, or the taker's refusal
    */
   offer(reqid: string, token: string): Promise<void>;
-  /** Whether anybody takes detached rollouts. @throws CtrlExecError `config` if this user may not ask */
+  /** Whether any process takes detached rollouts. @throws CtrlExecError `config` if this user may not ask */
   isTaker(): Promise<boolean>;
   /**
    * Takes detached rollouts until it is closed.
@@ -88,6 +91,6 @@ export interface RolloutStore {
   ): Promise<Disposable | undefined>;
   /** Forgets locks that nobody has used for a day, and what is left of rollouts whose records are no longer kept. */
   dropUnused(): Promise<void>;
-  /** The rollouts whose pause somebody wants. */
+  /** The rollouts that somebody wants paused. */
   paused(): Promise<ReadonlyMap<string, RolloutWish>>;
 }

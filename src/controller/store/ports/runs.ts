@@ -13,7 +13,7 @@ export interface RunFacts {
   readonly reqid: string;
   readonly script: string;
   readonly hosts: readonly string[];
-  /** For each host: its port, if it was not called as recorded; undefined if all were. */
+  /** For each host, its port if it was not called as recorded; undefined if all were. */
   readonly ports?: readonly (number | null)[];
   readonly submitter: string;
   /** Must not reach the record (T27). */
@@ -21,26 +21,26 @@ export interface RunFacts {
   readonly rollout?: RolloutFacts;
 }
 
-/** How a run is done a few hosts at a time, and how far it has come. */
+/** How a run is done a few hosts at a time, and how far it has got. */
 export interface RolloutFacts extends RolloutSetting {
   /** The hosts of batches that have not begun: nothing was sent to them. */
   readonly waiting: readonly string[];
-  /** Its batches, each host by its place in the run. */
+  /** Its batches, with each host by its position in the run. */
   readonly batches: readonly (readonly number[])[];
   /** How many of the batches have begun. */
   readonly begun: number;
   /** The run of the last batch's check, from before it begins until the next batch. */
   readonly checking?: string | undefined;
-  /** What was told of it up to now. */
+  /** The messages about it so far. */
   readonly told?: readonly RolloutMessage[];
-  /** Who has gone on with it, and when: the last ones. */
+  /** Who has resumed it, and when: the last ones. */
   readonly resumed_by?: readonly RolloutWish[];
 }
 
-/** What changes of it when a batch or a check begins. */
+/** What changes in it when a batch or a check begins. */
 export type RolloutStep = Partial<Pick<RolloutFacts, "waiting" | "begun" | "checking">>;
 
-/** `taken-over`: another process has the record. Nothing is written there any more, and nothing may be done. */
+/** `taken-over`: another process has the record. This process writes nothing more there, and must not do anything. */
 export type StepNoted = "noted" | "not-noted" | "taken-over";
 
 /** The record of a run under way. */
@@ -48,45 +48,45 @@ export interface RunRecord {
   /** Resolves with whether there is a record; failures are logged. */
   readonly stored: Promise<boolean>;
   /**
-   * Takes what a host prints, as it comes: for a long output, the result that is added then has what this gives at
-   * the end.
+   * Receives what a host prints, as it comes. If the output is long, the result that is added later must have what
+   * this returns at the end.
    *
    * @param share of what may be held in memory
    */
   output(host: string, share: ReplyShare): HostOutput;
-  /** Its agent has said that it has started the script. @param started ISO 8601 */
+  /** Its agent has reported that it has started the script. @param started ISO 8601 */
   begun(host: string, started: string): void;
   /** Results added after `close` are ignored. */
   add(result: RunResult): void;
   /**
-   * A rollout goes one step further. Resolves with whether that is recorded, so that it outlives this process and a
-   * power cut; failures are logged.
+   * A rollout goes one step further. Resolves with whether that is recorded, so that it survives the end of this
+   * process and a power cut; failures are logged.
    */
   step(step: RolloutStep): Promise<StepNoted>;
-  /** For whoever follows a rollout: it is recorded soon, or with the next step. */
+  /** For those who follow a rollout: it is recorded soon, or with the next step. */
   tell(message: RolloutMessage): void;
-  /** Resolves when it was seen, before a write, that another process has taken the record over. */
+  /** Resolves when it was noticed, before a write, that another process has taken the record over. */
   readonly takenOver: Promise<void>;
-  /** Completes the record. Never rejects. Resolves with whether it has all results completely. */
+  /** Completes the record. Never rejects. Resolves with whether all results are complete in it. */
   close(): Promise<boolean>;
   /** The run was not begun: nothing more is written. */
   discard(): void;
-  /** Writes what there is for whoever goes on with it, and nothing more. Never rejects. */
+  /** Writes what there is for the process that goes on with it, and nothing more. Never rejects. */
   leave(): Promise<void>;
 }
 
 /** What a host prints, as it comes. */
 export interface HostOutput {
-  /** Resolves when it is kept, or left out: more may come then. Never rejects; failures are logged. */
+  /** Resolves when it is kept, or left out: then more may come. Never rejects; failures are logged. */
   take(stream: OutputStream, bytes: Uint8Array): Promise<void> | void;
-  /** When no more comes. Never rejects. */
+  /** Called when no more comes. Never rejects. */
   end(): Promise<KeptOutput>;
 }
 
 export interface KeptOutput extends Outputs {
-  /** Bytes that are kept of each stream. */
+  /** How many bytes of each stream are kept. */
   readonly bytes: StreamOffsets;
-  /** Why there is nothing, for whoever needs it. */
+  /** Why there is nothing, for those who need it. */
   readonly error?: string;
 }
 
@@ -97,18 +97,18 @@ export interface LateOutputs extends Disposable {
   [Symbol.dispose](): void;
 }
 
-/** A run as it is recorded, for whoever can ask the agents for more. */
+/** A run as it is recorded, for callers that can ask the agents for more. */
 export interface RecordedRun {
   readonly report: RunReportSoFar;
-  /** Whether a process waits for its hosts, and records their results; or one will, if it is detached. */
+  /** Whether a process waits for its hosts and records their results, or will do so, if it is detached. */
   readonly alive: boolean;
   /** Its record was completed by the process that began it. */
   readonly closed: boolean;
   /** A rollout that nobody carries out now, and that ctrl-exec-api goes on with when it runs. */
   readonly detached: boolean;
-  /** While its process lives: where the script has started, and when. */
+  /** While its process is alive: where the script has started, and when. */
   readonly begun: ReadonlyMap<string, string>;
-  /** Every host of the run, as its agent can be asked. */
+  /** Every host of the run, so that its agent can be asked. */
   readonly asked: readonly OpenHost[];
   /** Those of them whose end is not recorded: without a result, or with one that says that it is not known. */
   readonly open: readonly OpenHost[];
@@ -125,25 +125,25 @@ export interface OpenHost {
 
 /** Which runs to list; each member that is present narrows the list. */
 export interface RunFilter {
-  /** At most this many, the newest. */
+  /** At most this many, the newest ones. */
   readonly limit: number;
   /** One of these is a host of the run; their ports are ignored. */
   readonly hosts?: readonly string[] | undefined;
   readonly script?: string | undefined;
   readonly submitter?: string | undefined;
-  /** Leaves out what these have submitted. */
+  /** Leaves out the runs that these users have submitted. */
   readonly notBy?: readonly string[] | undefined;
-  /** The state of at least one of its hosts; of one of `hosts` if they are given. */
+  /** The state of at least one of its hosts; if `hosts` are given, of one of those. */
   readonly state?: RunState | undefined;
-  /** Something went wrong on at least one of its hosts; on one of `hosts` if they are given. */
+  /** Something went wrong on at least one of its hosts; if `hosts` are given, on one of those. */
   readonly failed?: true | undefined;
   /** Started at this time or later. */
   readonly since?: Date | undefined;
-  /** Behind the run at this place. */
+  /** After the run at this position. */
   readonly after?: RunPlace | undefined;
 }
 
-/** Where a run stands in the list; later ones may come before it. */
+/** The position of a run in the list; later runs may come before it. */
 export interface RunPlace {
   /** Milliseconds since 1970. */
   readonly began: number;
@@ -158,25 +158,25 @@ export interface ListedRun {
   readonly submitter: string;
   /** ISO 8601. Empty in records of 0.8. */
   readonly started: string;
-  /** Null while hosts are out. */
+  /** Null while results are still to come. */
   readonly completed: string | null;
   readonly hosts: readonly ListedHost[];
 }
 
 export interface ListedHost {
   readonly host: string;
-  /** `running` also without a result yet. */
+  /** `running` also if there is no result yet. */
   readonly state: RunState;
-  /** Null without a result, and while it runs. */
+  /** Null without a result, and while the script is running. */
   readonly exit: number | null;
-  /** As `run` and `status` judge it; false while it runs. */
+  /** As judged by `run` and `status`; false while the script is running. */
   readonly failed: boolean;
-  /** Absent unless its end was asked for. */
+  /** Absent unless somebody asked for it to be ended. */
   readonly cancelled?: true;
 }
 
 export interface ListedRuns {
-  /** The newest first. */
+  /** Newest first. */
   readonly runs: readonly (ListedRun & { readonly place: RunPlace })[];
   /** The ids of those whose record is damaged or cannot be read; they are not in `runs`. */
   readonly unreadable: readonly string[];
@@ -184,15 +184,15 @@ export interface ListedRuns {
 
 export interface RunStore {
   /**
-   * @param durable the record outlives a power cut: for a run that nobody waits for
+   * @param durable the record survives a power cut: for a run that nobody waits for
    * @throws CtrlExecError `bad-request` if it is not a request id
    */
   begin(facts: RunFacts, durable: boolean): Promise<RunRecord>;
   /**
-   * Goes on with the record of a rollout that has stopped: it is under way again. Undefined if it is already, or the
+   * Resumes the record of a rollout that has stopped: it is under way again. Undefined if it already is, or if the
    * hosts that wait are not all `not-started`.
    *
-   * @param facts as it was begun with, and the hosts that wait now
+   * @param facts as when it was begun, and the hosts that wait now
    * @param account what is read counts there until it is closed
    * @throws CtrlExecError as read()
    */
@@ -215,15 +215,15 @@ export interface RunStore {
   read(reqid: string, account: ReplyAccount): Promise<RunReportSoFar | undefined>;
   /** The same, with what it needs to ask its hosts again. @throws as read() */
   readOpen(reqid: string, account: ReplyAccount): Promise<RecordedRun | undefined>;
-  /** Differs whenever the record may have changed; cheap, however long that is. */
+  /** Differs whenever the record may have changed; cheap, however long the record is. */
   version(reqid: string): Promise<string>;
-  /** Takes what hosts have printed in a run whose process has ended, for results that are then recorded by amend(). */
+  /** Receives what hosts have printed in a run whose process has ended, for results that amend() then records. */
   lateOutputs(run: Pick<RunReportSoFar, "reqid" | "hosts">): Promise<LateOutputs>;
-  /** What is here of a host's output whose end is not recorded: the beginning of it, or nothing. */
+  /** What is stored here of a host's output whose end is not recorded: the beginning of it, or nothing. */
   leftOutput(run: Pick<RunReportSoFar, "reqid" | "hosts">, host: string): Promise<Outputs>;
   /**
-   * Records what the agents have told of a run later, in place of what was recorded of these hosts. Nothing if its
-   * process is alive, or there is no such run. Resolves with whether it was recorded; failures are logged.
+   * Records what the agents reported about a run later, in place of what was recorded for these hosts. Does nothing
+   * if its process is alive, or if there is no such run. Resolves with whether it was recorded; failures are logged.
    */
   amend(reqid: string, results: readonly RunResult[], account: ReplyAccount): Promise<boolean>;
   /** The names of scripts that ran on one of the hosts, or on any if none is named, in alphabetical order. */
@@ -234,7 +234,7 @@ export interface RunStore {
    * @throws CtrlExecError `storage` if the records cannot be read, `busy` if other processes use the index for too long
    */
   list(filter: RunFilter): Promise<ListedRuns>;
-  /** Makes the next list() quick, where runs have been listed before. Never rejects; a problem is logged. */
+  /** Makes the next list() quick, if runs have been listed before. Never rejects; a problem is logged. */
   prepareList(): Promise<void>;
   /** Removes expired records with their outputs, and the oldest beyond run_records_max. Returns how many. */
   purge(): Promise<number>;

@@ -6,6 +6,7 @@ import { dropUndefined } from "../../core/json.ts";
 import { lookupName } from "../../core/net/host-name.ts";
 import { goesOn } from "../../core/run-state.ts";
 import { isoSeconds } from "../../core/time.ts";
+import { inSlices } from "../../system/in-slices.ts";
 import type { ListedHost, ListedRuns, RunFilter } from "./ports/runs.ts";
 import { LOST_AFTER_MS } from "./run-record.ts";
 
@@ -17,6 +18,7 @@ interface RunRow {
   readonly completed: string | null;
   readonly began: number;
   readonly touched: number;
+  readonly isLost: number;
 }
 
 type HostRow = Omit<ListedHost, "failed" | "cancelled"> & {
@@ -24,63 +26,118 @@ type HostRow = Omit<ListedHost, "failed" | "cancelled"> & {
   readonly cancelled: number;
 };
 
+/** Few enough for the event loop to wait for. */
+const HOSTS_AT_ONCE = 200;
+
+const FEW_NAMES = 100;
+
 /**
  * As in stored-runs.ts: a run whose record is no longer touched has lost its process. Another process takes up a
  * detached one.
  */
-const IS_LOST = `((run.silent OR run.touched < $lost)
-  AND run.reqid NOT IN (SELECT value FROM json_each($detached)))`;
-/** Only a host of a rollout is queued, until its batch begins. */
-const STATE = `iif(run_host.state = 'queued', iif(${IS_LOST}, 'not-started', 'queued'),
-  coalesce(run_host.state, iif(${IS_LOST}, 'unknown', 'running')))`;
+const IS_LOST = `((silent OR touched < $lost)
+  AND reqid NOT IN (SELECT value FROM json_each($detached)))`;
+/** Of a host. Only one of a rollout is queued, until its batch begins. */
+const STATE = `iif(state = 'queued', iif($isLost, 'not-started', 'queued'),
+  coalesce(state, iif($isLost, 'unknown', 'running')))`;
 /** Everything that has ended on the host without success. */
-const FAILED = `(${STATE} NOT IN ('queued', 'running') AND coalesce(run_host.failed, TRUE))`;
+const FAILED = `(${STATE} NOT IN ('queued', 'running') AND coalesce(failed, TRUE))`;
 
 /**
+ * The event loop turns every few milliseconds: a list may have a million hosts (100 runs of 10,000). Nothing else may
+ * change the index meanwhile.
+ *
  * @param detached the rollouts that wait until a process goes on with them
  * @returns the runs, and the ids of those whose record is damaged
  */
-export function listIndexed(
+export async function listIndexed(
   index: Database,
   filter: RunFilter,
   detached: readonly string[],
   { run_retention }: ControllerConfig,
   now: Date,
-): { readonly runs: ListedRuns["runs"]; readonly damaged: readonly string[] } {
+): Promise<{ readonly runs: ListedRuns["runs"]; readonly damaged: readonly string[] }> {
   const $kept = now.getTime() - run_retention * 1000;
   const lost = { $lost: now.getTime() - LOST_AFTER_MS, $detached: JSON.stringify(detached) };
-  const { conditions, values } = conditionsOf(filter);
-  // Records give the second in which a run began: among runs of the same second, the last one written comes first.
-  const found = index
-    .query<RunRow, SQLQueryBindings>(
-      `SELECT reqid, script, submitter, started, completed, began, touched FROM run
-      WHERE ${conditions.join(" AND ")} ORDER BY began DESC, touched DESC, reqid DESC LIMIT $limit`,
-    )
-    .all({ ...lost, $kept, ...values });
-  const hosts = index.query<HostRow, SQLQueryBindings>(
-    `SELECT host, ${STATE} AS state, exit, ${FAILED} AS failed, cancelled FROM run JOIN run_host USING (reqid)
-    WHERE reqid = $reqid ORDER BY position`,
-  );
+  const found = await newestOf(index, filter, { $kept, ...lost });
   const damaged = index
     .query<{ reqid: string }, SQLQueryBindings>(
       "SELECT reqid FROM run WHERE script IS NULL AND touched >= $kept ORDER BY reqid",
     )
     .all({ $kept });
+  const hostsOf = await hostsOfEach(index, found);
   return {
-    runs: found.map(({ began, touched, completed, ...run }) => {
-      const ofRun = hosts
-        .all({ $reqid: run.reqid, ...lost })
-        .map(({ failed, cancelled, ...host }): ListedHost => {
-          const exit = goesOn(host.state) ? null : host.exit;
-          const told = { ...host, exit, failed: failed !== 0 };
-          return cancelled === 0 ? told : { ...told, cancelled: true };
-        });
-      const end = ofRun.some(({ state }) => goesOn(state)) ? null : isoSeconds(new Date(touched));
+    runs: found.map(({ began, touched, completed, isLost: _, ...run }) => {
+      const hosts = hostsOf.get(run.reqid) ?? [];
+      const end = hosts.some(({ state }) => goesOn(state)) ? null : isoSeconds(new Date(touched));
       const place = { began, touched, reqid: run.reqid };
-      return { ...run, completed: end && (completed ?? end), hosts: ofRun, place };
+      return { ...run, completed: end && (completed ?? end), hosts, place };
     }),
     damaged: damaged.map(({ reqid }) => reqid),
   };
+}
+
+async function newestOf(
+  index: Database,
+  filter: RunFilter,
+  times: Record<string, string | number>,
+): Promise<readonly RunRow[]> {
+  const { conditions, values } = conditionsOf(filter);
+  // Records give the second in which a run began: among runs of the same second, the last one written comes first.
+  const rows = index
+    .query<RunRow, SQLQueryBindings>(
+      `SELECT reqid, script, submitter, started, completed, began, touched, ${IS_LOST} AS isLost FROM run
+      WHERE ${conditions.join(" AND ")} ORDER BY began DESC, touched DESC, reqid DESC`,
+    )
+    .iterate({ ...times, ...values });
+  const isWanted = await ofHosts(index, filter);
+  const found: RunRow[] = [];
+  await inSlices(
+    asLong(rows, () => found.length < filter.limit),
+    (run) => {
+      if (isWanted(run)) found.push(run);
+    },
+  );
+  return found;
+}
+
+function* asLong<Item>(items: Iterable<Item>, isWanted: () => boolean): Generator<Item> {
+  for (const item of items) {
+    yield item;
+    if (!isWanted()) return;
+  }
+}
+
+async function hostsOfEach(
+  index: Database,
+  runs: readonly RunRow[],
+): Promise<ReadonlyMap<string, readonly ListedHost[]>> {
+  const query = index.query<HostRow, SQLQueryBindings>(
+    `SELECT host, ${STATE} AS state, exit, ${FAILED} AS failed, cancelled FROM run_host
+    WHERE reqid = $reqid AND position >= $from ORDER BY position LIMIT ${HOSTS_AT_ONCE}`,
+  );
+  const hostsOf = new Map<string, readonly ListedHost[]>();
+  await inSlices(reading());
+  return hostsOf;
+
+  function* reading(): Generator<void> {
+    for (const { reqid, isLost } of runs) {
+      const hosts: ListedHost[] = [];
+      hostsOf.set(reqid, hosts);
+      let $from = 0;
+      do {
+        const rows = query.all({ $reqid: reqid, $isLost: isLost, $from });
+        for (const row of rows) hosts.push(listedHost(row));
+        $from += HOSTS_AT_ONCE;
+        yield;
+      } while (hosts.length === $from);
+    }
+  }
+}
+
+function listedHost({ host, state, exit, failed, cancelled }: HostRow): ListedHost {
+  const told = { host, state, exit: goesOn(state) ? null : exit, failed: failed !== 0 };
+  return cancelled === 0 ? told : { ...told, cancelled: true };
 }
 
 interface Conditions {
@@ -89,9 +146,8 @@ interface Conditions {
 }
 
 function conditionsOf(filter: RunFilter): Conditions {
-  const { limit, hosts, script, submitter, notBy, state, failed, since, after } = filter;
+  const { script, submitter, notBy, since, after } = filter;
   const conditions = ["script IS NOT NULL", "touched >= $kept"];
-  const ofHost: string[] = [];
   if (script !== undefined) conditions.push("script = $script");
   if (submitter !== undefined) conditions.push("submitter = $submitter");
   if (notBy !== undefined) {
@@ -101,15 +157,7 @@ function conditionsOf(filter: RunFilter): Conditions {
   if (after !== undefined) {
     conditions.push("(began, touched, reqid) < ($began, $touched, $reqid)");
   }
-  if (hosts !== undefined) ofHost.push("name IN (SELECT value FROM json_each($names))");
-  if (state !== undefined) ofHost.push(`${STATE} = $state`);
-  if (failed) ofHost.push(FAILED);
-  if (ofHost.length > 0) {
-    const some = `SELECT 1 FROM run_host WHERE run_host.reqid = run.reqid AND ${ofHost.join(" AND ")}`;
-    conditions.push(`EXISTS (${some})`);
-  }
   const values = dropUndefined({
-    $limit: limit,
     $script: script,
     $submitter: submitter,
     $notBy: notBy === undefined ? undefined : JSON.stringify(notBy),
@@ -117,8 +165,40 @@ function conditionsOf(filter: RunFilter): Conditions {
     $began: after?.began,
     $touched: after?.touched,
     $reqid: after?.reqid,
-    $names: hosts && JSON.stringify(hosts.map(lookupName)),
-    $state: state,
   });
   return { conditions, values };
+}
+
+/** Asked for each run alone: a single question about all hosts of all runs would block the event loop. */
+async function ofHosts(
+  index: Database,
+  { hosts, state, failed }: RunFilter,
+): Promise<(run: RunRow) => boolean> {
+  const conditions: string[] = [];
+  // Each of a few names is looked for among the hosts of a run; with many, each host of the run among the names.
+  const looked = hosts !== undefined && hosts.length <= FEW_NAMES ? "INDEXED BY run_host_name" : "";
+  if (hosts !== undefined) {
+    await noteWanted(index, hosts);
+    const name = looked === "" ? "+name" : "name";
+    conditions.push(`${name} IN (SELECT name FROM wanted)`);
+  }
+  if (state !== undefined) conditions.push(`${STATE} = $state`);
+  if (failed) conditions.push(FAILED);
+  if (conditions.length === 0) return () => true;
+  const query = index.query<unknown, SQLQueryBindings>(
+    `SELECT 1 FROM run_host ${looked} WHERE reqid = $reqid AND ${conditions.join(" AND ")} LIMIT 1`,
+  );
+  const values = dropUndefined({ $state: state });
+  return ({ reqid, isLost }) => query.get({ $reqid: reqid, $isLost: isLost, ...values }) !== null;
+}
+
+/** In a table that is gone when the index is closed. */
+async function noteWanted(index: Database, hosts: readonly string[]): Promise<void> {
+  index.run("PRAGMA temp_store = MEMORY");
+  index.run("CREATE TEMP TABLE IF NOT EXISTS wanted (name TEXT PRIMARY KEY) WITHOUT ROWID");
+  index.run("DELETE FROM wanted");
+  const add = index.query("INSERT OR IGNORE INTO wanted VALUES (?)");
+  await inSlices(hosts, (host) => {
+    add.run(lookupName(host));
+  });
 }

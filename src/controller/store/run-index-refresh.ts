@@ -1,6 +1,6 @@
 /** Brings the run index up to date with the folder of the records. */
 
-import type { Database } from "bun:sqlite";
+import type { Database, SQLQueryBindings } from "bun:sqlite";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { CtrlExecError, systemCode } from "../../core/errors.ts";
@@ -14,6 +14,11 @@ const RECORD = /^([0-9a-f]{16})\.json$/;
 
 /** Rows per transaction: few enough for a short commit, and committed rows survive a kill. */
 const ROWS_TOGETHER = 1000;
+/** Rows that one statement removes: few enough for the event loop to wait for. */
+const ROWS_AT_ONCE = 100;
+
+/** Of a run of which not all rows are written, or removed: no file has it. */
+const NO_VERSION = "";
 
 /**
  * Reads new and changed records, and drops those that are gone. The event loop turns every few milliseconds.
@@ -37,15 +42,15 @@ export async function refreshRunIndex(
     indexed.delete(reqid);
   });
   const writer = new IndexWriter(index);
-  for (const reqid of indexed.keys()) await writer.replace(reqid, "", { kind: "gone" });
+  await inSlices(writer.removeAll(indexed.keys()));
   const unread: string[] = [];
   for (const { reqid, version } of changed) {
     try {
       const found = await readRunSummary(join(folder, `${reqid}.json`), longest);
-      await writer.replace(reqid, version, found);
+      await inSlices(writer.replace(reqid, version, found));
     } catch (thrown) {
       if (!(thrown instanceof CtrlExecError)) throw thrown;
-      await writer.replace(reqid, "", { kind: "gone" });
+      await inSlices(writer.removeAll([reqid]));
       unread.push(reqid);
     }
   }
@@ -73,6 +78,10 @@ async function namesIn(folder: string): Promise<string[]> {
   }
 }
 
+/**
+ * Its generators yield after every few rows. A kill may leave a run half written: it has no version until all of it is
+ * there, so that the next refresh writes or removes it anew.
+ */
 class IndexWriter {
   readonly #index: Database;
   /** Rows in the open transaction; undefined outside a transaction. */
@@ -82,15 +91,34 @@ class IndexWriter {
     this.#index = index;
   }
 
+  *removeAll(reqids: Iterable<string>): Generator<void> {
+    for (const reqid of reqids) yield* this.#remove(reqid);
+  }
+
   /** Replaces everything about the run with what was found. */
-  async replace(reqid: string, version: string, found: ReadSummary): Promise<void> {
-    if (this.#rows === undefined) this.#index.run("BEGIN IMMEDIATE");
-    this.#rows ??= 0;
-    this.#index.query("DELETE FROM run_host WHERE reqid = ?").run(reqid);
-    this.#index.query("DELETE FROM run WHERE reqid = ?").run(reqid);
-    if (found.kind !== "gone") await this.#add(reqid, version, found);
-    this.#rows += 1 + (found.kind === "run" ? found.run.hosts.length : 0);
-    if (this.#rows >= ROWS_TOGETHER) this.commit();
+  *replace(reqid: string, version: string, found: ReadSummary): Generator<void> {
+    yield* this.#remove(reqid);
+    if (found.kind === "gone") return;
+    const run = found.kind === "run" ? found.run : undefined;
+    this.#change(
+      "INSERT INTO run VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+      reqid,
+      NO_VERSION,
+      found.touched,
+      run?.began ?? found.touched,
+      run?.script ?? null,
+      run?.submitter ?? null,
+      run?.started ?? null,
+      run?.completed ?? null,
+      run?.silent ?? null,
+    );
+    for (const [position, told] of (run?.hosts ?? []).entries()) {
+      const { host, state, exit, failed, cancelled } = told;
+      const values = [position, host, lookupName(host), state, exit, failed, cancelled];
+      this.#change("INSERT INTO run_host VALUES (?, ?, ?, ?, ?, ?, ?, ?)", reqid, ...values);
+      yield;
+    }
+    this.#change("UPDATE run SET version = ? WHERE reqid = ?", version, reqid);
   }
 
   commit(): void {
@@ -98,29 +126,21 @@ class IndexWriter {
     this.#rows = undefined;
   }
 
-  async #add(
-    reqid: string,
-    version: string,
-    found: Exclude<ReadSummary, { kind: "gone" }>,
-  ): Promise<void> {
-    const run = found.kind === "run" ? found.run : undefined;
-    this.#index
-      .query("INSERT INTO run VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)")
-      .run(
-        reqid,
-        version,
-        found.touched,
-        run?.began ?? found.touched,
-        run?.script ?? null,
-        run?.submitter ?? null,
-        run?.started ?? null,
-        run?.completed ?? null,
-        run?.silent ?? null,
-      );
-    const addHost = this.#index.query("INSERT INTO run_host VALUES (?, ?, ?, ?, ?, ?, ?, ?)");
-    await inSlices((run?.hosts ?? []).entries(), ([position, told]) => {
-      const { host, state, exit, failed, cancelled } = told;
-      addHost.run(reqid, position, host, lookupName(host), state, exit, failed, cancelled);
-    });
+  *#remove(reqid: string): Generator<void> {
+    this.#change("UPDATE run SET version = ? WHERE reqid = ?", NO_VERSION, reqid);
+    const first = "SELECT min(position) FROM run_host WHERE reqid = ?1";
+    const remove = `DELETE FROM run_host WHERE reqid = ?1 AND position < (${first}) + ${ROWS_AT_ONCE}`;
+    while (this.#change(remove, reqid) > 0) yield;
+    this.#change("DELETE FROM run WHERE reqid = ?", reqid);
+    yield;
+  }
+
+  /** @returns the number of rows */
+  #change(statement: string, ...values: SQLQueryBindings[]): number {
+    if (this.#rows === undefined) this.#index.run("BEGIN IMMEDIATE");
+    const { changes } = this.#index.query(statement).run(...values);
+    this.#rows = (this.#rows ?? 0) + changes;
+    if (this.#rows >= ROWS_TOGETHER) this.commit();
+    return changes;
   }
 }

@@ -31,7 +31,7 @@ export async function listRuns(context: StoreContext, filter: RunFilter): Promis
   const answer = async (index: Database): Promise<ListedRuns> => {
     const unread = await refreshRunIndex(index, folder, longestRecord(config));
     const detached = await awaitedRollouts(context);
-    const { runs, damaged } = listIndexed(index, filter, detached, config, now());
+    const { runs, damaged } = await listIndexed(index, filter, detached, config, now());
     return { runs, unreadable: [...unread, ...damaged] };
   };
   using lock = await lockIndex(context);

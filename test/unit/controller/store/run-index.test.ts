@@ -33,6 +33,9 @@ function indexedIn(index: string): unknown[] {
   return database.query("SELECT reqid FROM run ORDER BY reqid").values().flat();
 }
 
+/** Too many to look for each of them. */
+const MANY = Array.from({ length: 200 }, (_, number) => `other-${number}`);
+
 const idOf = (number: number) => number.toString(16).padStart(16, "0");
 
 class Stage implements Disposable {
@@ -158,6 +161,9 @@ describe("the list of runs", () => {
     ["a host", { hosts: ["db-01"] }, [4, 2]],
     ["a host in capitals, with a port", { hosts: ["DB-01:7445"] }, [4, 2]],
     ["a host that no run was on", { hosts: ["db-0"] }, []],
+    ["many hosts", { hosts: [...MANY, "DB-01"] }, [4, 2]],
+    ["a state of many hosts", { state: "unknown", hosts: [...MANY, "db-01"] }, [2]],
+    ["many hosts that no run was on", { hosts: MANY }, []],
     ["a script", { script: "backup" }, [4, 3]],
     ["a submitter", { submitter: "bob" }, [2, 1]],
     ["a state", { state: "unknown" }, [4, 2]],

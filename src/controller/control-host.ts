@@ -14,7 +14,7 @@ export interface Controller extends HostContext {
   readonly dialler: KeptDialler | undefined;
   /** `--port` (docs/OPERATIONS.md, "For every mode"), for every agent; undefined means as recorded. */
   readonly agentPort: number | undefined;
-  /** What its events count as: its log counts them. */
+  /** What counts its events: its log passes them on. */
   readonly counts: LiveCounts;
   /** What its events are told as, to whom notify.d names: its log tells. */
   readonly notices: LiveNotices;

@@ -1,6 +1,6 @@
 /**
- * What changes whom this control host trusts. The command line may, as whoever can write its files; the API only where
- * `api_admin` opens it, and where a hook decides: never by `api_auth_default` alone, which is for everybody.
+ * Changes to whom this control host trusts. The command line may make them, like anyone who can write its files; the
+ * API only if `api_admin` allows it and a hook decides: never by `api_auth_default` alone, which applies to everyone.
  */
 import type { HostContext } from "../store/host.ts";
 import { type AuthRequest, authorize, type Caller, conclude } from "./authorize.ts";
@@ -9,7 +9,7 @@ export type AdminRequest = Pick<AuthRequest, "args"> & {
   readonly action: "token-create" | "token-list" | "token-revoke";
 };
 
-/** @throws DeniedError; the hook is not asked for what is closed to everybody */
+/** @throws DeniedError; the hook is not asked about what is closed to everyone */
 export async function authorizeAdmin(
   controller: HostContext,
   caller: Caller,

@@ -36,7 +36,7 @@ export interface AuthRequest {
   /** By their canonical names: see hostOf() of targets.ts. */
   readonly hosts: readonly string[];
   readonly args: readonly string[];
-  /** The run that is asked about, and who submitted it. */
+  /** The run that the request is about, and who submitted it. */
   readonly reqid?: string;
   readonly submitter?: string;
 }
@@ -62,8 +62,8 @@ export function conclude(
 }
 
 /**
- * For one of many things that a caller, who has been authorised, may or may not see. What is hidden is nothing
- * that the caller has tried, so it is not logged.
+ * For one of many things that a caller, who has been authorised, may or may not see. The caller has not tried to get
+ * what is hidden, so it is not logged.
  *
  * @throws DeniedError if the hook gave no decision
  */
@@ -128,8 +128,8 @@ export function isRefusedAnyway({ config }: HostContext, caller: Caller): boolea
 }
 
 /**
- * A page in a browser may not do what the API lets the browser's host or network do: with a name that was made
- * to point here, a foreign page could send requests and read the answers (T25).
+ * A page in a browser may not do what the API lets the browser's host or network do: with a name that was made to
+ * point here, a foreign page could send requests and read the answers (T25).
  */
 const FROM_A_PAGE: AuthDecision = {
   allowed: false,
@@ -138,7 +138,7 @@ const FROM_A_PAGE: AuthDecision = {
   broken: false,
 };
 
-/** A name that was made to point here, or a proxy's name that is missing in `api_hosts`. */
+/** A name that was made to point here, or the name of a proxy that is missing in `api_hosts`. */
 const FOREIGN_HOST: AuthDecision = {
   allowed: false,
   reason: "this Host is not in api_hosts",

@@ -1,6 +1,6 @@
 /**
  * The hosts of a request, for callers whom the auth hook allows. What an expression stands for is decided before the
- * hook is asked (chosen-hosts.ts), and what the hook has judged is what is called.
+ * hook is asked (chosen-hosts.ts), and exactly what the hook has judged is called.
  */
 import type { HostExpression } from "../../core/hosts/expression.ts";
 import type { Controller } from "../control-host.ts";
@@ -10,7 +10,7 @@ import type { AuthRequest, Caller } from "./authorize.ts";
 import { authorizedTargets } from "./authorized-targets.ts";
 
 /**
- * @throws CtrlExecError `bad-request` for what cannot be read; `denied`; and after that `bad-request` if nobody
+ * @throws CtrlExecError `bad-request` for what cannot be read; `denied`; and after that `bad-request` if no host
  * matches, too many do, or a name is not known, and `config` if the registry cannot be read
  */
 export async function authorizedHosts(
@@ -25,11 +25,11 @@ export async function authorizedHosts(
 
 export interface AuthorizedChoice {
   readonly targets: ResolvedTarget[];
-  /** That they were chosen by, with its groups looked up; undefined if each was named. */
+  /** The expression by which they were chosen, with its groups looked up; undefined if each was named. */
   readonly expression: HostExpression | undefined;
 }
 
-/** The same, for who has to know why these hosts. */
+/** The same, for callers who have to know why these hosts were chosen. */
 export async function authorizedChoice(
   controller: Controller,
   caller: Caller,
@@ -41,7 +41,7 @@ export async function authorizedChoice(
     const targets = await authorizedTargets(controller, caller, action, read.targets);
     return { targets, expression: undefined };
   }
-  // Loaded when needed: for hosts that are named one by one, neither groups nor tags nor records of runs matter.
+  // Loaded when needed: if hosts are named one by one, groups, tags and records of runs do not matter.
   const { chosenHosts } = await import("./chosen-hosts.ts");
   const chosen = await chosenHosts(controller, caller, read.expression, choice);
   const { hosts, expression, problem, vain } = chosen;

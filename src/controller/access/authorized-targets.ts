@@ -70,7 +70,7 @@ export async function everyHost(controller: HostContext): Promise<ResolvedTarget
 }
 
 /**
- * A host of a run that was begun, as it is registered now, for a caller who is already authorised.
+ * A host of a run that has begun, as it is registered now, for a caller who is already authorised.
  *
  * @param label its name in the run
  * @throws CtrlExecError `config` if the registry cannot be read
@@ -84,7 +84,7 @@ export async function hostOfRun(
   return target ?? { ...targetOf(label, undefined, port), label };
 }
 
-/** The same for several. @throws CtrlExecError also `bad-request` if two of them are one host by now */
+/** The same for several. @throws CtrlExecError also `bad-request` if two of them are now one host */
 export async function hostsOfRun(
   controller: HostContext,
   hosts: readonly { readonly host: string; readonly port: number | undefined }[],
@@ -121,7 +121,7 @@ async function namesByAddress(
   return asked.map((target) => namesOf.get(target) ?? []);
 }
 
-/** @param registered the names that the hook was told instead of addresses */
+/** @param registered the names that the hook was given instead of addresses */
 async function resolveTargets(
   { store }: HostContext,
   asked: readonly Target[],
@@ -150,10 +150,13 @@ async function resolveTargets(
   }));
 }
 
-/** So many names are compared with all that are registered: more are no typing error (T76). */
+/**
+ * At most this many names are compared with all that are registered: if there are more, it is not a typing error
+ * (T76).
+ */
 const MOST_COMPARED = 20;
 
-/** What may have been meant by names that nobody is registered under; they are compared when somebody asks. */
+/** What may have been meant by names under which no host is registered; they are compared when somebody asks. */
 async function nearNames(
   { registry }: HostContext["store"],
   targets: readonly ResolvedTarget[],
@@ -197,7 +200,7 @@ function targetAt(
 }
 
 /**
- * Includes hosts with broken records: none is left out silently, except one that has been removed meanwhile.
+ * Includes hosts with broken records: none is left out silently, except one that has been removed in the meantime.
  */
 async function registeredTargets(
   { store }: HostContext,

@@ -1,6 +1,6 @@
 /**
  * What an expression stands for: decided before the auth hook is asked, from the index and the records of runs alone.
- * What was wrong with it, even that nobody matches, is told only after the hook has agreed (T67, T76).
+ * Errors in it, even that no host matches, are reported only after the hook has agreed (T67, T76).
  */
 import { configArgument, type OwnSetting } from "../../core/config/controller-config.ts";
 import { asCtrlExecError, CtrlExecError } from "../../core/errors.ts";
@@ -33,16 +33,16 @@ import { type Caller, isRefusedAnyway } from "./authorize.ts";
 
 interface Chosen {
   readonly hosts: readonly Target[];
-  /** With its groups looked up; undefined if there is a problem with them, or nobody is chosen anyway. */
+  /** With its groups looked up; undefined if there is a problem with them, or no host is chosen anyway. */
   readonly expression?: HostExpression;
-  /** For after the hook, since it tells what there is, and takes a while to find out (T76). */
+  /** To be called after the hook has agreed, because it reveals what exists, and takes a while to find out (T76). */
   problem?(): Promise<CtrlExecError | undefined>;
-  /** For after the hook, too. */
+  /** To be called after the hook has agreed, too. */
   vain?(): readonly VainExclusion[];
 }
 
 /**
- * @param choice that the expression is of
+ * @param choice that the expression belongs to
  * @param maxHosts more are a problem
  * @throws CtrlExecError `denied` or `not-found` for a run that is named
  */
@@ -63,7 +63,8 @@ export async function chosenHosts(
   if (inventory instanceof CtrlExecError) return { hosts: [], problem: async () => inventory };
   const selection = selectHosts(expression, inventory);
   const sample = sampled(selection, choice);
-  // Of more than may be asked the hook gets these: how long its list is must not tell how many there are (T76).
+  // If there are more than may be asked, the hook gets these: the length of its list must not reveal how many there
+  // are (T76).
   const hosts = sample.slice(0, maxHosts).map(({ name, port }) => ({
     name,
     port: port ?? choice.port,
@@ -80,7 +81,10 @@ export async function chosenHosts(
   };
 }
 
-/** Whoever may not read a run must not learn from it who failed. @throws CtrlExecError `denied`, `not-found` */
+/**
+ * A caller who may not read a run must not learn from it which hosts failed. @throws CtrlExecError `denied`,
+ * `not-found`
+ */
 export async function namedRuns(
   controller: Controller,
   caller: Caller,
@@ -108,7 +112,7 @@ interface NextStep {
   readonly remoteHint?: string;
 }
 
-/** What is known of the tags, versions and groups that it names. */
+/** What is known about the tags, versions and groups that it names. */
 function whyNobody(
   own: OwnSetting,
   expression: HostExpression,
@@ -133,7 +137,7 @@ function whyNobody(
   };
 }
 
-/** Of a run that goes on, nobody has failed yet, or is missed: that will be known when it has ended. */
+/** While a run goes on, no host counts as failed or missed yet: that will be known when it has ended. */
 function unendedRun(own: OwnSetting, runs: ReadonlyMap<string, RunHosts>): NextStep | undefined {
   for (const [reqid, { goesOn }] of runs) {
     if (goesOn.length === 0) continue;
@@ -146,10 +150,10 @@ function unendedRun(own: OwnSetting, runs: ReadonlyMap<string, RunHosts>): NextS
   return undefined;
 }
 
-/** Characters of what was typed that an error repeats. */
+/** How many characters of what was typed an error repeats. */
 const MAX_TYPED = 200;
 
-/** @param next what to say of its runs, or of the tags in it, if nobody matches */
+/** @param next what to say about its runs, or about the tags in it, if no host matches */
 async function problemOf(
   controller: Controller,
   { unknown, unseen }: Selection,

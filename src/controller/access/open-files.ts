@@ -1,8 +1,7 @@
 /**
- * The files besides ctrl-exec.conf that grant this host's power: its keys and certificates, its CA, and the
- * folders of its state. Whoever can write the registry decides who answers for a host; whoever can write the
- * pairing queue decides what an agent is told; and whoever can write a folder can put a link in root's way
- * (T62).
+ * The files besides ctrl-exec.conf that grant this host's power: its keys and certificates, its CA, and the folders
+ * of its state. Anyone who can write the registry decides who answers for a host; anyone who can write the pairing
+ * queue decides what an agent is answered; and anyone who can write a folder can put a link in root's way (T62).
  */
 import type { ControllerConfig } from "../../core/config/controller-config.ts";
 import { refuseUntrusted } from "../../system/files/trusted-file.ts";

@@ -1,4 +1,4 @@
-/** Which registered hosts are meant, for a person who may read the registry anyway: no hook is asked about it. */
+/** Which registered hosts are selected, for a person who may read the registry anyway: no hook is asked about it. */
 import type { HostExpression } from "../../core/hosts/expression.ts";
 import type { Controller } from "../control-host.ts";
 import { type HostChoice, readHostExpression } from "../fleet/host-choice.ts";
@@ -6,11 +6,11 @@ import type { Caller } from "./authorize.ts";
 import { chosenHosts } from "./chosen-hosts.ts";
 
 /**
- * Each of them by its name in lower case; undefined if the choice says nothing, and all are meant.
+ * Each of them by its name in lower case; undefined if the choice names none, and all are selected.
  *
  * @param caller whom the hook must let read the runs that are named
- * @throws CtrlExecError `bad-request` if nobody matches, or a name is not registered; `denied` or `not-found` for a run
- * that is named
+ * @throws CtrlExecError `bad-request` if no host matches, or a name is not registered; `denied` or `not-found` for a
+ * run that is named
  */
 export async function registeredHosts(
   controller: Controller,
@@ -19,7 +19,7 @@ export async function registeredHosts(
 ): Promise<ReadonlySet<string> | undefined> {
   const wanted = orAll(choice);
   if (wanted.hosts.length === 0) return undefined;
-  // Whatever is not registered is nobody here, and a name of nobody is told.
+  // A name that is not registered stands for no host here, and is reported.
   const registered: HostExpression = {
     kind: "expression",
     first: { kind: "all" },
@@ -32,7 +32,7 @@ export async function registeredHosts(
   return new Set(hosts.map(({ name }) => name));
 }
 
-/** A choice that names no host, but says what is left out or how many, is one of all. */
+/** A choice that names no host, but says what is left out or how many, refers to all hosts. */
 export function orAll(choice: HostChoice): HostChoice {
   const { hosts, except = [], limit } = choice;
   const narrows = except.length > 0 || limit !== undefined;

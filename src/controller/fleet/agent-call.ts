@@ -1,4 +1,4 @@
-/** One request to one agent on its way: dials, verifies who answers, asks, reads the answer. */
+/** One request to one agent: dials, verifies who answers, asks, reads the answer. */
 import { CtrlExecError, systemCode } from "../../core/errors.ts";
 import { formatHostPort } from "../../core/net/host-name.ts";
 import { isIp } from "../../core/net/ip-address.ts";
@@ -198,7 +198,7 @@ export class AgentCall {
       tls.close();
       throw new CtrlExecError("untrusted", problem, otherPortHint(this.#target));
     }
-    // Nothing is sent on a connection that has closed meanwhile.
+    // Nothing is sent on a connection that has closed in the meantime.
     if (!tls.closed && this.#dialler.sending?.mayBeSent(this.#target) === false) {
       tls.close();
       throw new CtrlExecError("unreachable", "the run was stopped before this host was asked");

@@ -16,11 +16,11 @@ export interface AgentRequest {
    */
   readonly idempotent?: boolean;
   /**
-   * Takes a run's stream, which the body asks for, if the answer is one. From its first byte on the deadline of
-   * requests does not count: whoever takes it says how long a piece may take.
+   * Receives a run's stream, which the body asks for, if the answer is one. From its first byte on, the deadline of
+   * requests does not count: the receiver sets how long a piece may take.
    */
   readonly onStream?: (stream: HttpStream) => Promise<void>;
-  /** Aborted when nobody waits for the answer any more. A stream that has begun is its taker's to end. */
+  /** Aborted when nobody waits for the answer any more. A stream that has begun is ended by its receiver. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -38,7 +38,7 @@ export interface AgentReply {
   readonly status: number;
   /** The answer's JSON; undefined if it was a stream. */
   readonly json: unknown;
-  /** `onStream` has had the answer. */
+  /** `onStream` has received the answer. */
   readonly streamed?: true;
   /** The agent's clock; undefined if it does not send the time, like 0.8. */
   readonly heard?: HeardClock | undefined;

@@ -1,35 +1,38 @@
-/** Notices when a host is not heard any more while its run is followed, and when it is heard again. */
+/** Notices when the contact to a host is lost while its run is followed, and when it is restored. */
 import { Deadline } from "../../system/deadline.ts";
 
 export type Contact =
-  /** `seconds`: how long it is tried to hear it again; undefined if nothing bounds that. */
+  /** `seconds`: for how long it is tried to restore the contact; undefined if there is no limit. */
   | { readonly kind: "lost"; readonly why: string; readonly seconds: number | undefined }
   | { readonly kind: "back" };
 
 const LIMITS = {
-  /** An agent that lives says something every 10 s, also while the script is silent. */
+  /** A living agent sends something every 10 s, even while the script is silent. */
   silence: 15_000,
-  /** Most connections that break are there again after a moment, as when the agent was restarted. */
+  /** Most connections that break are restored after a moment, for example when the agent was restarted. */
   break: 1_000,
 };
 
-/** `using contact = new ContactWatch(...)` says nothing more after the end of the block. */
+/** `using contact = new ContactWatch(...)` reports nothing more after the end of the block. */
 export class ContactWatch {
   readonly #tell: (contact: Contact) => void;
   readonly #limits: typeof LIMITS;
   #clock: { readonly of: keyof typeof LIMITS; readonly deadline: Deadline } | undefined;
   #why = "";
-  /** Of `performance.now()`: when the host is given up. */
+  /** As in `performance.now()`: when the host is given up. */
   #until = 0;
   #isLost = false;
 
-  /** @param tell called in turns: lost, back, lost @param limits milliseconds, after which it is lost */
+  /**
+   * @param tell called alternately: lost, back, lost
+   * @param limits milliseconds after which the contact counts as lost
+   */
   constructor(tell: (contact: Contact) => void, limits = LIMITS) {
     this.#tell = tell;
     this.#limits = limits;
   }
 
-  /** Its connection stands, and the next piece is waited for. */
+  /** Its connection is open, and the next piece is waited for. */
   waiting(until: number): void {
     this.#until = until;
     this.#why = `nothing has come for ${this.#limits.silence / 1000}s`;
@@ -43,7 +46,7 @@ export class ContactWatch {
     this.#tell({ kind: "back" });
   }
 
-  /** It did not answer, or its connection broke. May be said again as long as that is so. */
+  /** It did not answer, or its connection broke. May be called repeatedly while that is so. */
   broken(why: string, until: number): void {
     this.#until = until;
     this.#why = why;

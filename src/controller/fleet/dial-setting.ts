@@ -17,7 +17,7 @@ export type DialCredential = Pick<Dialler, "credential" | "serial">;
 /** Everything that dialling needs, except the controller. */
 export interface DialSetting
   extends Omit<Dialler, "credential" | "serial" | "account" | "sending"> {
-  /** First the one in force, then those of rotations under way, the newest first. */
+  /** First the one in force, then those of rotations under way, newest first. */
   readonly credentials: readonly [DialCredential, ...DialCredential[]];
 }
 

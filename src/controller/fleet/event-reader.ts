@@ -1,4 +1,4 @@
-/** Reads the stream of one run, over as many connections as it takes: each goes on where the one before broke. */
+/** Reads the stream of one run, over as many connections as it takes: each goes on where the previous one broke. */
 import { CtrlExecError } from "../../core/errors.ts";
 import {
   NO_OFFSETS,
@@ -12,17 +12,17 @@ import { ConnectionFailed } from "../../system/net/connection-failed.ts";
 import type { HttpStream } from "../../system/net/http-stream.ts";
 import type { ContactWatch } from "./contact-watch.ts";
 
-/** A run, and who hears of it. */
+/** A run, and the receiver of its events. */
 export interface Following {
   readonly reqid: string;
-  /** Where it goes on; undefined from its first byte on. */
+  /** Where reading goes on; undefined from the first byte. */
   readonly from?: StreamOffsets;
   /**
-   * Called for one event after the other: `begin` once, whatever breaks on the way. More is read when the promise
-   * has resolved; if it rejects, the following ends with that error.
+   * Called for one event after the other: `begin` once, whatever breaks on the way. More is read when the promise has
+   * resolved; if it rejects, reading ends with that error.
    */
   readonly onEvent: (event: RunEvent) => Promise<void> | void;
-  /** Ends the following, also a question that is not answered yet; the run goes on. */
+  /** Ends the reading, including a question that has not been answered yet; the run goes on. */
   readonly signal?: AbortSignal | undefined;
   /** For somebody who watches. */
   readonly contact?: ContactWatch | undefined;
@@ -37,7 +37,7 @@ export class EventReader {
   #broken = false;
   #heardAt: number | undefined;
 
-  /** @param silenceMs after so much silence the agent counts as gone; its signs of life come every 10 s */
+  /** @param silenceMs after this much silence the agent counts as gone; its signs of life come every 10 s */
   constructor(following: Following, silenceMs: number) {
     this.#following = following;
     this.#silenceMs = silenceMs;
@@ -49,27 +49,27 @@ export class EventReader {
     return this.#offsets;
   }
 
-  /** Whether an agent has said that the run has begun. */
+  /** Whether an agent has reported that the run has begun. */
   get begun(): boolean {
     return this.#begun;
   }
 
-  /** How it ended; undefined until that has come. */
+  /** How it ended; undefined until that has arrived. */
   get end(): RunEnding | undefined {
     return this.#end;
   }
 
-  /** Whether another connection would not help: a stream was not sound, or nobody hears of it any more. */
+  /** Whether another connection would not help: a stream was invalid, or nobody listens any more. */
   get broken(): boolean {
     return this.#broken || this.#following.signal?.aborted === true;
   }
 
-  /** Of `performance.now()`: when the last piece came; undefined if none has. */
+  /** As in `performance.now()`: when the last piece came; undefined if none has. */
   get heardAt(): number | undefined {
     return this.#heardAt;
   }
 
-  /** Reads a stream to its end. @throws if it breaks, is not sound, or nobody hears of it any more */
+  /** Reads a stream to its end. @throws if it breaks, is invalid, or nobody listens any more */
   async take(stream: HttpStream): Promise<void> {
     const { signal, contact } = this.#following;
     const abandon = () => stream.abandon();
@@ -93,7 +93,7 @@ export class EventReader {
       }
     } catch (thrown) {
       if (silent) throw noSignOfLife(this.#silenceMs, thrown);
-      // Only in place of a connection that broke does another one help.
+      // Another connection helps only in place of one that broke.
       if (!(thrown instanceof ConnectionFailed)) this.#broken = true;
       throw thrown;
     } finally {

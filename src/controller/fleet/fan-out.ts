@@ -23,9 +23,9 @@ export interface HostOutcome {
   readonly error: string | undefined;
   /** Why it could not be asked, or did not answer as an agent does; undefined if it did. */
   readonly fault?: Fault;
-  /** A reply came, and was too large: it would come again. */
+  /** A reply came, but was too large: the next one would be as well. */
   readonly dropped: boolean;
-  /** What came is no reply that an agent gives: it would come again. */
+  /** What came is not a reply that an agent gives: it would come again. */
   readonly garbled?: boolean;
   /**
    * The address that was called; undefined if none was known. Only if there is a reply is it known to be the
@@ -74,7 +74,8 @@ export async function askFleet(
 }
 
 /**
- * How many hosts to work on at once: more than there are descriptors would wait until their time is up (T65).
+ * How many hosts to work on at once: if there are more than descriptors, some would wait until their time is up
+ * (T65).
  *
  * @param descriptors that each host takes
  */

@@ -1,6 +1,6 @@
 /**
- * Runs a script on one host and hears of it while it runs (docs/PROTOCOL.md, section 9). When the connection
- * breaks, the agent is asked for the rest: nothing is run a second time.
+ * Runs a script on one host and follows it while it runs (docs/PROTOCOL.md, section 9). When the connection breaks,
+ * the agent is asked for the rest: nothing is run a second time.
  */
 import type { RunEnding } from "../../core/run-event.ts";
 import { longerPause, pause } from "../../system/deadline.ts";
@@ -13,22 +13,22 @@ import type { ResolvedTarget } from "./targets.ts";
 
 export type FollowedRun =
   | { readonly kind: "ended"; readonly outcome: HostOutcome; readonly end: RunEnding }
-  /** No stream has begun: what any request may come to. An agent before 1.1 gives the whole result. */
+  /** No stream has begun: the outcome may be that of any request. An agent before 1.1 gives the whole result. */
   | { readonly kind: "answered"; readonly outcome: HostOutcome }
-  /** The run has begun. It may still go on, and can be followed again. */
+  /** The run has begun. It may still be running, and can be followed again. */
   | { readonly kind: "out-of-sight"; readonly outcome: HostOutcome; readonly why: string };
 
-/** An agent that lives says something every 10 s, however short `read_timeout` is. */
+/** A living agent sends something every 10 s, however short `read_timeout` is. */
 const MIN_SILENCE_MS = 25_000;
 
-/** Before the agent is asked again; twice as long after each time that nothing was heard. */
+/** Before the agent is asked again; doubled each time that nothing was received. */
 export const FIRST_PAUSE_MS = 200;
 export const LONGEST_PAUSE_MS = 5_000;
 
 const BUSY = 503;
 const BUSY_AGENT = "its agent is busy";
 
-/** @param body of `POST /run`, as any agent takes it */
+/** @param body of `POST /run`, in the form that any agent accepts */
 export async function followRun(
   dialler: FleetDialler,
   target: ResolvedTarget,
@@ -45,7 +45,7 @@ export async function followRun(
   return call.result(outcome);
 }
 
-/** Hears of a run that was started before. */
+/** Follows a run that was started before. */
 export async function followOn(
   dialler: FleetDialler,
   target: ResolvedTarget,
@@ -65,7 +65,7 @@ class FollowCall {
   readonly #silenceMs: number;
   readonly #started = performance.now();
 
-  /** @param hasToken the run is our caller's: what it prints is given as it is (T27) */
+  /** @param hasToken the run is our caller's: what it prints is passed on as it is (T27) */
   constructor(
     dialler: FleetDialler,
     target: ResolvedTarget,
@@ -97,7 +97,7 @@ class FollowCall {
   }
 
   async askForRest(): Promise<HostOutcome> {
-    // Whatever becomes of this request, it starts nothing, and nothing that was started before ends by it.
+    // Whatever becomes of this request, it starts nothing, and ends nothing that was started before.
     const { sending: _, ...dialler } = this.#dialler;
     const { reqid } = this.#following;
     const request = { method: "POST", path: "/follow", reply: "words", idempotent: true } as const;
@@ -107,7 +107,7 @@ class FollowCall {
 
   /**
    * Asks for the rest until it has come, the agent refuses, or it has been silent for too long: at least once after
-   * it was heard, since this host may have been suspended meanwhile.
+   * it last answered, because this host may have been suspended since.
    */
   async goOn(broken: HostOutcome): Promise<FollowedRun> {
     const reader = this.#reader;
@@ -124,7 +124,7 @@ class FollowCall {
       inVain = reader.heardAt === heardAt;
       pauseMs = inVain ? longerPause(pauseMs, LONGEST_PAUSE_MS) : FIRST_PAUSE_MS;
     }
-    // That a run which was not seen to begin is not known says less than what became of its request.
+    // If a run was not seen to begin, the fact that it is not known says less than what became of its request.
     return this.result(reader.begun ? outcome : broken);
   }
 
@@ -145,7 +145,7 @@ class FollowCall {
   }
 }
 
-/** No answer, or one that may be another in a moment. */
+/** No answer, or one that may be different in a moment. */
 export function isUnanswered({ reply }: HostOutcome): boolean {
   return reply === undefined || reply.status === BUSY;
 }

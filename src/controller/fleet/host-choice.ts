@@ -1,4 +1,4 @@
-/** What a request says about its hosts, read and put together; nothing is looked up. */
+/** What a request says about its hosts, read and combined; nothing is looked up. */
 import { CtrlExecError } from "../../core/errors.ts";
 import { type HostExpression, unionOf } from "../../core/hosts/expression.ts";
 import { boundWork, workOf } from "../../core/hosts/expression-work.ts";
@@ -8,33 +8,33 @@ import type { Target } from "../../core/net/host-name.ts";
 import { readTargets } from "./targets.ts";
 
 export interface HostChoice {
-  /** Host expressions: all that any of them stands for. */
+  /** Host expressions: all hosts that match any of them. */
   readonly hosts: readonly string[];
-  /** A host may be named more than once, as in an expression, though there are only names. */
+  /** A host may be named more than once, as in an expression, even if there are only names. */
   readonly mayRepeat?: boolean;
-  /** Host expressions: none that any of them stands for. */
+  /** Host expressions: hosts that match any of them are left out. */
   readonly except?: readonly string[] | undefined;
-  /** So many of those, chosen at random. */
+  /** This many of those, chosen at random. */
   readonly limit?: SampleSize | undefined;
   /** The call's own port, for hosts typed without one. */
   readonly port: number | undefined;
-  /** Hears, when the hook has agreed, of a part that leaves out nobody: it may be a slip. */
+  /** Is told, when the hook has agreed, about a part that leaves out no host: it may be a slip. */
   readonly onVain?: ((what: VainExclusion) => void) | undefined;
 }
 
 export interface VainExclusion {
-  /** As it could be typed. */
+  /** As somebody could type it. */
   readonly term: string;
-  /** What was meant, perhaps. */
+  /** What may have been meant. */
   readonly hint: string | undefined;
 }
 
 export type ReadChoice =
-  /** Each host by its name or address, none twice: as before there were expressions. */
+  /** Each host by its name or address, none twice, as before there were expressions. */
   | { readonly kind: "targets"; readonly targets: readonly Target[] }
   | { readonly kind: "expression"; readonly expression: HostExpression };
 
-/** @throws CtrlExecError `bad-request` for what cannot be read, a host given twice, or too many */
+/** @throws CtrlExecError `bad-request` for input that cannot be read, a host given twice, or too many */
 export function readHostChoice(choice: HostChoice, maxHosts: number): ReadChoice {
   const { hosts, mayRepeat = false, except = [], limit, port } = choice;
   const wanted = readWanted(choice);
@@ -54,7 +54,9 @@ export function readHostChoice(choice: HostChoice, maxHosts: number): ReadChoice
   return { kind: "expression", expression: bounded(wanted, choice) };
 }
 
-/** Names alone too as an expression. @throws CtrlExecError `bad-request` for what cannot be read, or costs too much */
+/**
+ * Even plain names as an expression. @throws CtrlExecError `bad-request` for what cannot be read, or costs too much
+ */
 export function readHostExpression(choice: HostChoice): HostExpression {
   return bounded(readWanted(choice), choice);
 }
@@ -64,7 +66,7 @@ function readWanted({ hosts }: HostChoice): HostExpression[] {
   return hosts.map(parseHostExpression);
 }
 
-/** Without all that is left out at once: each step looks at all hosts before it. */
+/** Everything that is left out is removed in one step, because each step looks at all hosts before it. */
 function bounded(wanted: readonly HostExpression[], { except = [] }: HostChoice): HostExpression {
   const unwanted = except.map(parseHostExpression);
   const without = { operator: "without", term: unionOf(unwanted) } as const;

@@ -1,24 +1,24 @@
-/** What is known of a host, and whether a word such as `@stale` or `@role=db` is true of it. Pure. */
+/** What is known of a host, and whether a term such as `@stale` or `@role=db` is true of it. Pure. */
 import type { HostTerm } from "../../core/hosts/expression.ts";
 import type { TagCondition, VersionOperator } from "../../core/hosts/tag-term.ts";
 import { compareVersions, type Version } from "../../core/version-order.ts";
 
-/** Of a registered host. */
+/** About a registered host. */
 export interface HostFacts {
   readonly stale: boolean;
   /** Until its certificate ends; undefined if it is not known. */
   readonly secondsLeft: number | undefined;
-  /** Of its program; undefined if it is not known, or is none that can be compared. */
+  /** The version of its program; undefined if it is not known, or cannot be compared. */
   readonly version: Version | undefined;
-  /** The value of a tag; undefined if it has none of that key, or it is not known. */
+  /** The value of a tag; undefined if the host has none with that key, or it is not known. */
   tag(key: string): string | undefined;
-  /** All that are known of it. */
+  /** All tags of the host that are known. */
   tags(): Iterable<readonly [key: string, value: string]>;
-  /** Whether all of its tags are known, so that one that is not there is missing. */
+  /** Whether all of its tags are known, so that any other tag is missing. */
   readonly tagsKnown: boolean;
 }
 
-/** The terms that are decided by what is known of each host. */
+/** The terms that are decided by what is known about each host. */
 export type WordTerm = Exclude<
   HostTerm,
   { readonly kind: "expression" | "host" | "nodes" | "glob" | "group" | "failed" | "missed" }
@@ -51,8 +51,8 @@ const ORDERS: Readonly<Record<VersionOperator, (order: number) => boolean>> = {
 };
 
 /**
- * A tag that is missing differs from every value. But of a host whose tags nobody knows, neither `env=production`
- * nor `env!=production` is true: it must not be asked because something was forgotten.
+ * A tag that is missing differs from every value. But if nobody knows a host's tags, neither `env=production` nor
+ * `env!=production` is true of it: it must not be asked because something was forgotten.
  */
 function hasTag({ key, value, not }: TagCondition, facts: HostFacts): boolean {
   const found = facts.tag(key);

@@ -12,7 +12,7 @@ interface Kept {
   readonly setting: DialSetting;
   readonly pool: AgentPool;
   readonly files: string;
-  /** Of the credential in force. */
+  /** The version of the credential in force. */
   readonly notAfter: Date;
 }
 

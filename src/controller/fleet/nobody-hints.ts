@@ -1,4 +1,4 @@
-/** What to say when nobody matches an expression, of its versions and of its groups. Pure. */
+/** What to say about versions and groups when no host matches an expression. Pure. */
 import {
   type GroupTerm,
   type HostExpression,
@@ -8,7 +8,10 @@ import {
 import { hostCount } from "../../core/hosts/fold.ts";
 import { type Inventory, selectHosts } from "./selector.ts";
 
-/** Whose version nobody knows, in a sentence's beginning; undefined if it asks for no version, or all are known. */
+/**
+ * Whose versions are not known, as the beginning of a sentence; undefined if the expression asks for no version, or
+ * all are known.
+ */
 export function unknownVersions(
   expression: HostExpression,
   { names, factsOf }: Inventory,
@@ -23,7 +26,7 @@ export function unknownVersions(
     : `The versions of ${hostCount(unknown)} are not known`;
 }
 
-/** The first group that it names in which there is nobody. */
+/** The first group it names that has no hosts. */
 export function emptyGroup(expression: HostExpression, inventory: Inventory): string | undefined {
   for (const group of groupsOf(expression)) {
     const alone: HostExpression = { kind: "expression", first: group, steps: [] };

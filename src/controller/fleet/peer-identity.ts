@@ -10,7 +10,7 @@ type Policy = ControllerConfig["verify_agent_identity"];
 
 /**
  * Why the host must not be called, before any packet is sent: what an unregistered port answers, or whether it
- * does, is not for this program to find out (T67).
+ * answers, is not for the caller to find out (T67).
  */
 export function dialProblem(
   { label, record, problem, near }: ResolvedTarget,

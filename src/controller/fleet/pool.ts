@@ -61,7 +61,7 @@ export class AgentPool {
   #closed = false;
 
   /**
-   * @param descriptors pool for its connections; whoever lacks one gets that of an idle connection
+   * @param descriptors pool for its connections; a request that lacks one gets that of an idle connection
    * @param patienceMs a request that waits longer than this for one of an agent's connections opens another
    */
   constructor(keepaliveMs: number, descriptors?: Pool, patienceMs = PATIENCE_MS) {
@@ -72,7 +72,7 @@ export class AgentPool {
     descriptors?.addLender(this.#giveUpIdle);
   }
 
-  /** Of how many agents it has connections, or requests that are under way. */
+  /** The number of agents to which it has connections, or requests under way. */
   get agents(): number {
     return this.#slots.size;
   }

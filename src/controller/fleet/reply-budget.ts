@@ -6,7 +6,7 @@
 /** Bytes of each reply that are not counted: a host that says little loses nothing to one that floods. */
 const FREE_BYTES = 16_384;
 
-/** A reply may hold this many times what it leaves free: however many flood, others have room (T69). */
+/** A reply may hold this many times what it leaves free: however many flood, there is room for others (T69). */
 const GREED = 3;
 
 export class ReplyBudget {

@@ -1,26 +1,26 @@
 /**
- * Which hosts an expression stands for: (expression, inventory) -> hosts. Pure. It never throws: what is wrong is
- * told only to a caller who may know it, after the auth hook has agreed (T76).
+ * Which hosts an expression stands for: (expression, inventory) -> hosts. Pure. It never throws: errors are reported
+ * only to a caller who may know them, after the auth hook has agreed (T76).
  */
 import type { GroupTerm, HostExpression, HostTerm } from "../../core/hosts/expression.ts";
 import { lowerAscii, parseTarget, type Target } from "../../core/net/host-name.ts";
 import { type HostFacts, isTrueFor } from "./host-facts.ts";
 import { socketAddress, typedHost } from "./targets.ts";
 
-/** What is known of the fleet before anybody is asked. */
+/** What is known of the fleet before any host is asked. */
 export interface Inventory {
   /** Every registered host in lower case, in order. */
   readonly names: readonly string[];
   /** Those that are registered under the name, or at the address and port: usually one, or none. */
   registeredAs(name: string, port: number | undefined): readonly string[];
-  /** Of a registered host. */
+  /** About a registered host. */
   factsOf(host: string): HostFacts;
-  /** Of the runs that are named, by their ids. */
+  /** About the runs that are named, by their ids. */
   readonly runs: ReadonlyMap<string, RunHosts>;
 }
 
 export interface RunHosts {
-  /** Where it still runs, or is still to begin: neither failed nor missed. */
+  /** Where it is still running, or has yet to begin: neither failed nor missed. */
   readonly goesOn: readonly string[];
   readonly failed: readonly string[];
   readonly missed: readonly string[];
@@ -29,9 +29,9 @@ export interface RunHosts {
 export interface Selection {
   /** In the order in which the expression names them. */
   readonly hosts: readonly Target[];
-  /** What the expression names and nobody knows, in the order in which it does. */
+  /** Names in the expression that nobody knows, in their order. */
   readonly unknown: readonly Unknown[];
-  /** Names of node sets that were not looked at, since many before them are unknown. */
+  /** Names of node sets that were not checked, because many before them are unknown. */
   readonly unseen: number;
 }
 
@@ -42,10 +42,10 @@ export interface Unknown {
   readonly group: string | undefined;
 }
 
-/** Hosts by what distinguishes each from every other. */
+/** Hosts, by what distinguishes each from every other. */
 type Chosen = ReadonlyMap<string, Target>;
 
-/** Those of a term, which whoever asked for them may go on with. */
+/** The hosts of a term, which its caller may modify. */
 type NewlyChosen = Map<string, Target>;
 
 export function selectHosts(expression: HostExpression, inventory: Inventory): Selection {
@@ -60,7 +60,7 @@ export function selectHosts(expression: HostExpression, inventory: Inventory): S
   return { hosts, unknown, unseen: selecting.unseen };
 }
 
-/** Names of a node set that are looked at before all others are made. */
+/** How many names of a node set are checked before all others are generated. */
 const FIRST_NODES = 5_000;
 
 type NodesTerm = Extract<HostTerm, { readonly kind: "nodes" }>;
@@ -167,10 +167,11 @@ class Selecting {
   }
 
   /**
-   * A name in the second operand that is nobody's is a slip, and the host that was meant would stay. But a program
-   * that lists the hosts of a whole company does not mistype them, and not all of them are paired with this host.
+   * A name in the second operand that belongs to no host is a slip, and the host that was meant would stay. But a
+   * program that lists the hosts of a whole company does not mistype them, and not all of them are paired with this
+   * host.
    *
-   * @param names of those chosen
+   * @param names of the chosen hosts
    */
   #mustMeanSomebody(operand: HostTerm, chosen: Chosen, names: () => ReadonlySet<string>): void {
     if (operand.kind === "expression") {
@@ -204,14 +205,14 @@ class Selecting {
 /**
  * A registered host is one host, whatever name, address or port leads to it.
  *
- * @param there those that are registered there
+ * @param there the hosts that are registered there
  */
 function keyOf({ name, port }: Target, there: readonly string[]): string {
   const [host] = there;
   return host !== undefined && there.length === 1 ? host : socketAddress(name, port);
 }
 
-/** The key of a registered host is its name: nothing has to be looked up, for thousands of them. */
+/** The key of a registered host is its name: nothing has to be looked up for thousands of them. */
 function registered(names: readonly string[], port: number | undefined): NewlyChosen {
   return new Map(names.map((name) => [name, { name, port }]));
 }
@@ -233,14 +234,13 @@ function addAll(chosen: Map<string, Target>, others: Chosen): void {
 }
 
 /**
- * Those of the hosts that are among the others, and the rest. An address without a port stands for each of its
- * ports.
+ * Those of the hosts that are among the others, and the rest. An address without a port stands for all of its ports.
  */
 function parted(
   hosts: Chosen,
   others: Chosen,
 ): [within: Map<string, Target>, without: Map<string, Target>] {
-  // Of a host that was named as it is registered, the key says all.
+  // If a host was named as it is registered, the key is enough.
   const everyPort = lazily(() =>
     typedNames(
       [...others].flatMap(([key, host]) =>

@@ -1,16 +1,16 @@
-/** What to say when nobody has the tags of an expression: the nearest ones, or those that there are. Pure. */
+/** What to say when no host has the tags of an expression: the nearest ones, or those that exist. Pure. */
 import { type HostExpression, termsOf } from "../../core/hosts/expression.ts";
 import { RESERVED_KEYS, type TagCondition } from "../../core/hosts/tag-term.ts";
 import { tagText } from "../../core/tags.ts";
 import { nearestMatch } from "../../core/text.ts";
 import type { Inventory } from "./selector.ts";
 
-/** Different keys, or values of a key, that are compared: enough for a person's fleet, however many agents claim. */
+/** How many different keys, or values of a key, are compared: enough for a real fleet, however many agents claim. */
 const MAX_COMPARED = 1000;
 const MAX_SHOWN = 5;
 const MAX_SHOWN_LENGTH = 64;
 
-/** Undefined if every tag that it names is somebody's, or it names none. */
+/** Undefined if some host has every tag that it names, or if it names none. */
 export function tagHint(expression: HostExpression, inventory: Inventory): string | undefined {
   const wanted = [...termsOf(expression)].flatMap((term) =>
     term.kind === "tags" ? term.conditions.filter(({ not }) => !not) : [],
@@ -25,9 +25,9 @@ export function tagHint(expression: HostExpression, inventory: Inventory): strin
 }
 
 interface TagsInUse {
-  /** By key; the values of the wanted keys alone. */
+  /** By key; only the values of the wanted keys. */
   readonly values: ReadonlyMap<string, ReadonlySet<string>>;
-  /** How many hosts have tags that nobody knows. */
+  /** How many hosts have tags that are not known. */
   readonly unknown: number;
 }
 

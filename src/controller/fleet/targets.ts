@@ -168,7 +168,7 @@ export async function dialAddress(
   return await within(waitMs, found, () => record.ip);
 }
 
-/** Where the record says that its host is; undefined when it has no address. */
+/** Where its host is according to the record; undefined if the record has no address. */
 export function recordedAddress({ ip, port }: AgentRecord): string | undefined {
   return ip === "" ? undefined : socketAddress(ip, port);
 }

@@ -1,4 +1,4 @@
-/** What an expression names and nobody knows, in words. Pure. */
+/** The names in an expression that nobody knows, in words. Pure. */
 import { typedGroup } from "../../core/hosts/group-name.ts";
 import type { Unknown } from "./selector.ts";
 

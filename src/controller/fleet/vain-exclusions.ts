@@ -1,11 +1,11 @@
-/** Tags and globs by which an expression leaves somebody out, and that match nobody: slips, perhaps. Pure. */
+/** Tags and globs that should exclude hosts and match none: perhaps slips. Pure. */
 import { type HostExpression, type HostTerm, unionOf } from "../../core/hosts/expression.ts";
 import { tagText } from "../../core/tags.ts";
 import type { VainExclusion } from "./host-choice.ts";
 import { type Inventory, selectHosts } from "./selector.ts";
 import { tagHint } from "./tag-hint.ts";
 
-/** More are not looked at. */
+/** More are not checked. */
 const MOST_TOLD = 10;
 /** Characters. */
 const MOST_SHOWN = 200;
@@ -26,13 +26,13 @@ export function vainExclusions(
   return vain;
 }
 
-/** What follows a `!`, one by one. What comes from a group was not typed. */
+/** What follows each `!`. What comes from a group was not typed. */
 function* excluded(term: HostTerm, isLeftOut = false): Generator<HostTerm> {
   if (term.kind !== "expression") {
     if (isLeftOut) yield term;
     return;
   }
-  // Of an intersection the whole is what is left out.
+  // Of an intersection, the whole is what is left out.
   const isUnion = term.steps.every(({ operator }) => operator === "union");
   yield* excluded(term.first, isLeftOut && isUnion);
   for (const { operator, term: other } of term.steps) {
@@ -40,7 +40,7 @@ function* excluded(term: HostTerm, isLeftOut = false): Generator<HostTerm> {
   }
 }
 
-/** Undefined for other kinds: nobody may be stale now, and a name that is nobody's is refused. */
+/** Undefined for other kinds: it is normal that no host is stale, and a name that belongs to no host is refused. */
 function textOf(term: HostTerm): string | undefined {
   if (term.kind === "glob") return term.patterns.join(",") || undefined;
   if (term.kind !== "tags") return undefined;

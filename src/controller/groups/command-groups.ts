@@ -1,6 +1,6 @@
 /**
- * The groups of group_command. Which hosts a request means is known before the auth hook is asked, so whoever may send
- * a request can cause it to be started: one process at a time then starts it for all who wait, at most once in
+ * The groups of group_command. The hosts of a request must be known before the auth hook is asked, so anyone who may
+ * send a request can cause it to be started: one process at a time then starts it for all who wait, at most once in
  * group_command_cache seconds, and not again for a while after it has failed (T67, T76).
  */
 import type { ControllerConfig } from "../../core/config/controller-config.ts";
@@ -12,7 +12,10 @@ import { listedDefinition } from "./definition.ts";
 import { askGroupCommand } from "./group-command.ts";
 import type { Groups } from "./group-files.ts";
 
-/** How long its failure stands, however short its answers do. A fault that was corrected should be noticed soon. */
+/**
+ * How long its failure counts, even if its answers are kept for less. A fault that was corrected should be noticed
+ * soon.
+ */
 const FAILURE_SECONDS = 10;
 
 interface Known {
@@ -24,7 +27,7 @@ interface Known {
 class Memory {
   known: Known | undefined;
   failure: { readonly time: Date; readonly error: CtrlExecError } | undefined;
-  /** While it is asked. */
+  /** While the command is being asked. */
   asking: Promise<Known> | undefined;
 }
 
@@ -54,7 +57,7 @@ export async function commandGroups(host: HostContext): Promise<Groups> {
   return (await memory.asking).groups;
 }
 
-/** The last answer, whatever its age: for suggestions, which nothing should be started for. */
+/** The last answer, whatever its age: for suggestions, for which nothing should be started. */
 export async function lastCommandGroups(host: HostContext): Promise<Groups> {
   const { group_command: command } = host.config;
   const answer = await host.store.groups.answer();

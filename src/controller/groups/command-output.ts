@@ -1,6 +1,6 @@
 /**
- * Reads what group_command prints: `{"frontends": ["web-[01-20]"]}`, or what `ansible-inventory --list` does, whose
- * groups have hosts and children. Pure.
+ * Reads what group_command prints: `{"frontends": ["web-[01-20]"]}`, or the output of `ansible-inventory --list`,
+ * whose groups have hosts and children. Pure.
  */
 import { slipOf } from "../../core/config/slips.ts";
 import { messageOf } from "../../core/errors.ts";
@@ -10,12 +10,12 @@ import { decodeText } from "../../core/text.ts";
 import { isDeeper } from "../../core/wire/json-members.ts";
 import type { ListedGroup } from "../store/ports/groups.ts";
 
-/** What Ansible knows of each host, and nobody needs here. */
+/** What Ansible knows about each host; not needed here. */
 const HOST_VARIABLES = "_meta";
 
 const KEYS = ["hosts", "children", "vars"];
 
-/** What Ansible knows of a host may be nested, but not like this. */
+/** What Ansible knows about a host may be nested, but not as deeply as this. */
 const MAX_DEPTH = 100;
 
 /** @throws Error that says what is wrong */
@@ -27,7 +27,7 @@ export function readCommandOutput(bytes: Uint8Array): Map<string, ListedGroup> {
   if (!isObject(whole)) throw new Error('it is not an object such as {"web": ["web-[01-20]"]}');
   const entries = Object.entries(whole).filter(([name]) => name !== HOST_VARIABLES);
   const groups = new Map(entries.map(([name, value]) => [name, readGroup(name, value)]));
-  // Ansible names the groups that have no hosts as children, and says no more of them.
+  // Ansible names the groups that have no hosts as children, and says nothing else about them.
   for (const child of [...groups.values()].flatMap(({ children }) => children)) {
     if (!groups.has(child)) groups.set(child, readGroup(child, {}));
   }

@@ -20,7 +20,7 @@ export interface GroupDefinition {
 export type FindGroup = (name: string) => GroupDefinition | undefined;
 
 /**
- * An expression of a group: whatever a person may type but the results of runs, which not everybody may read.
+ * An expression of a group: anything that a person may type except the results of runs, which not everyone may read.
  * @throws CtrlExecError `bad-request`
  */
 export function readGroupExpression(text: string): HostTerm {
@@ -32,7 +32,7 @@ export function readGroupExpression(text: string): HostTerm {
   return expression.steps.length === 0 ? expression.first : expression;
 }
 
-/** A group of group_command. What one group has that cannot be read must not keep others from being used. */
+/** A group of group_command. If part of one group cannot be read, the others can still be used. */
 export function listedDefinition(
   name: string,
   where: string,

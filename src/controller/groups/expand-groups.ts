@@ -1,4 +1,4 @@
-/** Puts in the place of each group of an expression what it stands for, groups of groups too. Pure. */
+/** Replaces each group in an expression with what it stands for, including groups of groups. Pure. */
 import { configArgument } from "../../core/config/controller-config.ts";
 import type { GroupTerm, HostExpression, HostTerm } from "../../core/hosts/expression.ts";
 import { boundWork, workOf } from "../../core/hosts/expression-work.ts";
@@ -21,7 +21,7 @@ export function expandGroups(
   file: string,
 ): HostExpression {
   const expanded = new Expanding(find, file).expression(expression, []);
-  // Before anybody walks through it: in a few lines, each group may have the one before it twice.
+  // Before anything walks through it: in a few lines, each group may contain the one before it twice.
   boundWork(workOf(expanded));
   return expanded;
 }

@@ -1,4 +1,6 @@
-/** Starts group_command, as an auth hook is started: without a shell, with an environment of its own, and bounded. */
+/**
+ * Starts group_command in the same way as an auth hook: without a shell, with its own environment, and with limits.
+ */
 import { CtrlExecError, messageOf } from "../../core/errors.ts";
 import { shortageOf } from "../../core/shortage.ts";
 import { wordsFor } from "../../core/start-failure.ts";
@@ -13,7 +15,7 @@ import type { HostContext } from "../store/host.ts";
 import type { ListedGroup } from "../store/ports/groups.ts";
 import { readCommandOutput } from "./command-output.ts";
 
-/** Ansible says all it knows of ten thousand hosts in fewer bytes. */
+/** Ansible prints everything it knows about ten thousand hosts in fewer bytes. */
 const MAX_OUTPUT = 16 * 2 ** 20;
 /** Characters of its standard error in the log. */
 const MAX_SAID = 300;
@@ -38,7 +40,7 @@ export async function askGroupCommand(
   });
 }
 
-/** A text says why it cannot be started. */
+/** A string says why it cannot be started. */
 async function start(command: string, seconds: number): Promise<ProcessResult | string> {
   const judged = judgeProgram(command);
   if (judged.kind !== "good") return `cannot be used: ${judged.problem}; ${judged.remedy}`;
@@ -53,7 +55,7 @@ async function start(command: string, seconds: number): Promise<ProcessResult | 
   });
 }
 
-/** A text says what is wrong. */
+/** A string says what is wrong. */
 function outputOf(
   result: ProcessResult,
   command: string,

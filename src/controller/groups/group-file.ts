@@ -1,4 +1,4 @@
-/** A file of groups.d: a table for each group. Pure, and closed: what it does not know is an error. */
+/** A file of groups.d: a table for each group. Pure, and strict: anything unknown is an error. */
 import * as z from "zod/mini";
 import { badLine, isTable, parseToml } from "../../core/config/conf-syntax.ts";
 import { slipOf } from "../../core/config/slips.ts";
@@ -10,7 +10,7 @@ import { OTHERS, unusableGroup } from "./unusable-group.ts";
 
 const EXPECTED = "expected a host expression, or a list of them";
 
-/** A text is one expression: a comma in it is one of its own. */
+/** A string is one expression: a comma in it belongs to the expression. */
 const expressions = z.pipe(
   z.union([z.string(), z.array(z.string())], { error: EXPECTED }),
   z.transform((value: string | string[]) => (typeof value === "string" ? [value] : value)),
@@ -44,7 +44,7 @@ export async function readGroupFile(file: string, text: string): Promise<GroupDe
   });
 }
 
-/** It may be filled later; until then, '@all!@@spared' must not spare nobody. */
+/** It may be filled later; until then, '@all!@@spared' must not stand for all hosts. */
 function emptyGroup(name: string, where: string, line: number): GroupDefinition {
   const members = () => {
     throw unusableGroup(name, where, `line ${line}: its hosts are an empty list`, OTHERS);

@@ -11,15 +11,15 @@ import { unusableFiles } from "./unusable-group.ts";
 
 export type Groups = ReadonlyMap<string, GroupDefinition>;
 
-/** Every request with a group looks at each, before the hook has agreed (T67). */
+/** Every request with a group checks each of them, before the hook has agreed (T67). */
 const MAX_FILES = 1000;
 
 /** Cached by configuration, failures too: an API reads the files when they have changed, not for every request. */
 const read = new WeakMap<ControllerConfig, { version: string; groups: Groups | CtrlExecError }>();
 
 /**
- * None when there is no such folder.
- * @throws CtrlExecError `unusable` if one of the files cannot be read, or others could change it (T62)
+ * None if there is no such folder. @throws CtrlExecError `unusable` if one of the files cannot be read, or others
+ * could change it (T62)
  */
 export async function fileGroups(config: ControllerConfig): Promise<Groups> {
   try {

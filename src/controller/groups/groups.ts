@@ -9,8 +9,8 @@ import { expandGroups } from "./expand-groups.ts";
 import { fileGroups, type Groups } from "./group-files.ts";
 
 /**
- * The expression with what its groups stand for; a group that is not known stays as it is. group_command is asked only
- * if groups.d does not have all of them.
+ * The expression with what its groups stand for; a group that is not known stays as it is. group_command is asked
+ * only if groups.d does not have all of them.
  *
  * @throws CtrlExecError if groups.d or group_command cannot be used, or one of the groups
  */
@@ -27,7 +27,8 @@ export async function withGroups(
 }
 
 /**
- * The same by what is at hand, for suggestions: nothing is started. What cannot be read leaves its groups as they are.
+ * The same from what is available, for suggestions: nothing is started. If something cannot be read, its groups stay
+ * as they are.
  */
 export async function withKnownGroups(
   host: HostContext,
@@ -45,7 +46,7 @@ function hasUnknown(expression: HostExpression): boolean {
 
 export interface AllGroups {
   readonly groups: Groups;
-  /** Why those of group_command are not among them. */
+  /** Why those of group_command are missing. */
   readonly problem?: CtrlExecError;
 }
 
@@ -57,7 +58,10 @@ export async function allGroups(host: HostContext): Promise<AllGroups> {
   return { groups: new Map([...others, ...files]) };
 }
 
-/** For whoever starts the API or reloads it: a file or a group of groups.d that cannot be used is told before it is needed. */
+/**
+ * Called when the API is started or reloaded: a file or a group of groups.d that cannot be used is reported before it
+ * is needed.
+ */
 export async function groupWarnings({ config }: HostContext): Promise<ConfigWarning[]> {
   const warning = (thrown: unknown) => ({ key: "groups.d", message: inOneLine(thrown) });
   const files = await fileGroups(config).catch(asCtrlExecError);

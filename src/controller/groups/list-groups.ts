@@ -1,4 +1,4 @@
-/** Every group with its hosts, for people who look. */
+/** Every group with its hosts, for people. */
 import { asCtrlExecError, type CtrlExecError } from "../../core/errors.ts";
 import { type GroupOrigin, type HostExpression, unionOf } from "../../core/hosts/expression.ts";
 import { formatHostPort } from "../../core/net/host-name.ts";

@@ -1,4 +1,4 @@
-/** Changes how a registered agent is dialled. */
+/** Changes how a registered agent is called. */
 import { configArgument } from "../../core/config/controller-config.ts";
 import { CtrlExecError } from "../../core/errors.ts";
 import type { Controller } from "../control-host.ts";
@@ -6,8 +6,8 @@ import type { ApprovalOptions } from "../pairing/desk.ts";
 import type { AgentRecord } from "../store/agent-record.ts";
 
 /**
- * Changes how the agent is dialled; undefined members stay as they are.
- * @throws CtrlExecError `not-found`, or `config` for a record that cannot be used
+ * Changes how the agent is called; undefined members stay as they are. @throws CtrlExecError `not-found`, or `config`
+ * for a record that cannot be used
  */
 export async function editAgent(
   controller: Controller,

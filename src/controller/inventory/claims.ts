@@ -1,4 +1,4 @@
-/** Which hosts an expression may mean only because their agents say so. */
+/** Which hosts an expression may select only because their agents say so. */
 import { type HostExpression, termsOf } from "../../core/hosts/expression.ts";
 import { tagIn } from "../../core/tags.ts";
 import { hostOf, type ResolvedTarget } from "../fleet/targets.ts";
@@ -6,18 +6,18 @@ import type { HostContext } from "../store/host.ts";
 import { hostTags } from "./host-tags.ts";
 
 export interface Claims {
-  /** By key; null if the agent claims that it has none of the key. */
+  /** By key; null if the agent claims to have no tag with the key. */
   readonly tags: Readonly<Record<string, string | null>>;
-  /** Of its program; undefined if the expression does not look at it. */
+  /** The version of its program; undefined if the expression does not look at it. */
   readonly version: string | undefined;
 }
 
 /**
- * Of each of the hosts that have some: what its agent alone claims, of the tags and versions that the expression looks
- * at. A host that was taken over may claim any, and leave any out (T77).
+ * For each of the hosts for which only the agent vouches: its claims about the tags and versions that the expression
+ * looks at. A host that was taken over may claim any, and leave any out (T77).
  *
  * @param expression with its groups looked up
- * @throws CtrlExecError `storage` if what the hosts have told cannot be read
+ * @throws CtrlExecError `storage` if what the hosts have reported cannot be read
  */
 export async function claims(
   host: HostContext,

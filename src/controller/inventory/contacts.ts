@@ -46,7 +46,7 @@ export async function rememberContacts(
     contacts.filter(isNews).map((contact) => [contact.record.hostname, contact]),
   );
   const changed = new Map<string, AgentRecord>();
-  /** Not known to be written before all of it is. */
+  /** It must not count as written before all of it is. */
   const changes = new Map<string, { readonly record: AgentRecord; readonly confirmed: boolean }>();
   if (telling.size === 0) return changed;
   try {
@@ -75,9 +75,9 @@ export async function rememberContacts(
 type News = Partial<AgentRecord>;
 
 /**
- * An agent that accepts the current serial has confirmed it; one that accepts an earlier one has still to be
- * told; and one that refuses the serial that its record says it knows, such as a host restored from a backup,
- * no longer knows it.
+ * An agent that accepts the current serial has confirmed it; one that accepts an earlier one must still be told; and
+ * one that refuses the serial that its record says it knows, such as a host restored from a backup, no longer knows
+ * it.
  */
 function serialNews(
   record: AgentRecord,

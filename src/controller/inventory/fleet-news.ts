@@ -21,7 +21,7 @@ export class FleetNews {
     this.#dialler = dialler;
   }
 
-  /** @param told what the answer says about the host, if it was asked that */
+  /** @param told what the host reports about itself, if it was asked for that */
   hear(outcome: HostOutcome, told?: HostNews): void {
     const { target, reply, acceptedSerial, refusedSerial, clockOffset } = outcome;
     const { record } = target;
@@ -33,7 +33,7 @@ export class FleetNews {
   }
 
   /**
-   * Records certificates, serials, addresses, clocks, and what the hosts have told.
+   * Records certificates, serials, addresses, clocks, and what the hosts have reported.
    *
    * @returns the records that were changed, by host name
    */

@@ -1,4 +1,7 @@
-/** What a person may name who completes a word: from files alone, without asking a host, a hook or group_command. */
+/**
+ * What can be offered to a person who completes a word: from files alone, without asking a host, a hook or
+ * group_command.
+ */
 import { hasRun, termsOf, unionOf } from "../../core/hosts/expression.ts";
 import { parseHostExpression } from "../../core/hosts/parse-expression.ts";
 import { isReservedScript } from "../../core/reserved-script.ts";
@@ -10,7 +13,7 @@ import { usedTags } from "./host-tags.ts";
 import { readInventory } from "./read-inventory.ts";
 
 export interface FleetWords {
-  /** The values of each key that an expression may mean. */
+  /** The values of each key that an expression may refer to. */
   readonly tags: ReadonlyMap<string, ReadonlySet<string>>;
   readonly versions: ReadonlySet<string>;
 }
@@ -41,10 +44,10 @@ export async function fleetWords({ config, store }: HostContext): Promise<FleetW
 }
 
 /**
- * The hosts that were typed so far, as far as they are known. What @failed and @missed stand for is not: the hook would
- * be asked whether the run may be read.
+ * The hosts that were typed so far, as far as they are known. What @failed and @missed stand for is not: the hook
+ * would be asked whether the run may be read.
  *
- * @returns undefined if that cannot be said, or nothing was typed
+ * @returns undefined if that cannot be determined, or if nothing was typed
  */
 export async function hostsAtHand(
   host: HostContext,
@@ -57,13 +60,13 @@ export async function hostsAtHand(
     const inventory = await readInventory(host, expression, new Map());
     return selectHosts(expression, inventory).hosts.map(({ name }) => name);
   } catch {
-    // Half of an expression, or a file that this user cannot read.
+    // Part of an expression, or a file that this user cannot read.
     return undefined;
   }
 }
 
 /**
- * The names of scripts that one of the hosts has told, or that have run there; sorted. One that an agent calls like an
+ * The names of scripts that one of the hosts has reported, or that have run there; sorted. A name that looks like an
  * option is left out: the shell would type it (T78).
  *
  * @param hosts undefined means all

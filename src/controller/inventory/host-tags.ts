@@ -9,11 +9,11 @@ import type { KnownHost } from "../store/ports/learned.ts";
 
 export interface HostTags {
   readonly own: Tags;
-  /** Without those of the same key as an own one. */
+  /** Without those that have the same key as an own tag. */
   readonly claimed: Tags;
-  /** When they were claimed; undefined if the host has never told. */
+  /** When they were claimed; undefined if the host has never reported any. */
   readonly claimedAt: Date | undefined;
-  /** It claims more than is kept, and nobody knows what. */
+  /** It claims more than is kept, so its claims are not known. */
   readonly tooLong: boolean;
 }
 
@@ -31,8 +31,8 @@ export function hostTags(record: AgentRecord, known: KnownHost | undefined): Hos
 }
 
 /**
- * Why an expression cannot be answered where claims are ignored: a version is one, and a host of which none is known
- * would stay in `@all!@version<1.1` unseen. Undefined if it can be.
+ * Why an expression cannot be answered if claims are ignored: a version is a claim, and a host whose version is not
+ * known would silently stay in `@all!@version<1.1`. Undefined if it can be answered.
  */
 export function ignoredClaim(
   { agent_tags }: Pick<ControllerConfig, "agent_tags">,
@@ -52,12 +52,12 @@ export function ignoredClaim(
 
 const isVersion = ({ kind }: HostTerm) => kind === "version";
 
-/** What an expression may mean by the tags of one host. */
+/** The tags of one host that an expression may refer to. */
 export type UsedTags = Pick<HostFacts, "tag" | "tags" | "tagsKnown">;
 
 export const NO_TAGS: UsedTags = { tag: () => undefined, tags: () => [], tagsKnown: false };
 
-/** @param record undefined if it cannot be used: then nothing is known, since an own tag may be in it */
+/** @param record undefined if it cannot be used: then nothing is known, because it may contain an own tag */
 export function usedTags(
   { agent_tags }: Pick<ControllerConfig, "agent_tags">,
   record: AgentRecord | undefined,

@@ -17,7 +17,7 @@ import { FleetNews } from "./fleet-news.ts";
 
 /** Subscribers to a ping. */
 export interface PingSubscribers {
-  /** Called when the hook has agreed, before anybody is asked. @param count how many hosts are asked */
+  /** Called when the hook has agreed, before any host is asked. @param count how many hosts are asked */
   onHosts?(count: number): void;
   /** Called once per host, as they answer. */
   onResult(result: PingResult): void;

@@ -1,4 +1,4 @@
-/** What this control host knows of its fleet without asking it, as far as an expression needs it. */
+/** What this control host knows about its fleet without asking it, as far as an expression needs it. */
 import { type HostExpression, type HostTerm, termsOf } from "../../core/hosts/expression.ts";
 import { lowerAscii, parseTarget, type Target } from "../../core/net/host-name.ts";
 import { isIp } from "../../core/net/ip-address.ts";
@@ -13,7 +13,7 @@ import type { KnownHost } from "../store/ports/learned.ts";
 import { statusReader } from "../trust/serial-report.ts";
 import { NO_TAGS, usedTags } from "./host-tags.ts";
 
-/** Terms that are decided by the registry's records, and by what the hosts have told. */
+/** Terms that are decided by the registry's records, and by what the hosts have reported. */
 const RECORD_KINDS: readonly HostTerm["kind"][] = ["stale", "expiring", "tags"];
 const LEARNED_KINDS: readonly HostTerm["kind"][] = ["tags", "version"];
 
@@ -64,7 +64,7 @@ function addressesIn(
   return [...typed, ...ofRuns].filter(({ name }) => isIp(name));
 }
 
-/** The names of a node set differ in digits alone: if one has a letter and no colon, none of them is an address. */
+/** The names of a node set differ only in digits: if one has a letter and no colon, none of them is an address. */
 function mayBeAddress(name: string): boolean {
   return /^[\d.]*$/.test(name) || name.includes(":");
 }

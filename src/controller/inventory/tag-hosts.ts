@@ -20,11 +20,11 @@ export interface TaggedHost {
  * Changes all of the hosts, or none.
  *
  * @param hosts an expression
- * @param changes none to look only
+ * @param changes none, only to look
  * @returns each host with its tags as they are then, in the order of the expression
- * @throws CtrlExecError `bad-request` if nobody matches or a name is not registered, if none of the hosts has a tag that
- * is to be removed, and for too many on one; `denied` or `not-found` for a run that is named; `config` for a record that
- * cannot be used
+ * @throws CtrlExecError `bad-request` if no host matches or a name is not registered, if none of the hosts has a tag
+ * that is to be removed, and for too many on one; `denied` or `not-found` for a run that is named; `config` for a
+ * record that cannot be used
  */
 export async function tagHosts(
   controller: Controller,

@@ -1,4 +1,4 @@
-/** What the store knows of the fleet, as numbers: no host is asked, and none is named (T34). */
+/** What the store knows about the fleet, as numbers: no host is asked, and none is named (T34). */
 import { attemptValue } from "../../core/check.ts";
 import {
   AGENT_SERIALS,
@@ -19,7 +19,7 @@ const HOUR = 3_600_000;
 const AGES = [HOUR, 24 * HOUR, 7 * 24 * HOUR, 30 * 24 * HOUR, Number.POSITIVE_INFINITY];
 
 /**
- * What cannot be read is left out: whoever watches sees that it is missing. Others have their turn meanwhile, however many hosts
+ * What cannot be read is left out, so that its absence shows. Others get their turn in between, however many hosts
  * there are (T69).
  */
 export async function fleetGauges(host: HostContext): Promise<readonly Series[]> {

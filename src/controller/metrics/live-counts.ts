@@ -1,6 +1,7 @@
 /**
- * What this process counts, on its way to the store: events are only collected as they happen, and counted and added later, so
- * that no run starts later for it. What a process that is killed has not added is lost: some seconds at most.
+ * What this process counts, on its way to the store: events are only collected as they happen, and counted and added
+ * later, so that no run starts later because of it. If a process is killed, what it has not added is lost: some
+ * seconds at most.
  */
 import type { ControlEvent, ControlLog } from "../../core/events.ts";
 import type { Tally } from "../../core/metrics/tally.ts";
@@ -12,14 +13,14 @@ const ADD_EVERY_MS = 5000;
 export class LiveCounts {
   #store: CountStore | undefined;
   #events: ControlEvent[] = [];
-  /** Counted and not added. */
+  /** Counted but not yet added. */
   #pending: Tally | undefined;
   /** As it was last read. */
   #last: AllCounts | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #turn: Promise<unknown> = Promise.resolve();
 
-  /** A log that counts as well. */
+  /** A log that also counts. */
   counting(log: ControlLog): ControlLog {
     return (event) => {
       log(event);
@@ -43,7 +44,7 @@ export class LiveCounts {
     });
   }
 
-  /** All that was counted by all processes; undefined if that cannot be read, and never could. Never rejects. */
+  /** What all processes have counted; undefined if that cannot be read, and never could. Never rejects. */
   async all(): Promise<AllCounts | undefined> {
     return await this.#inTurn(() => this.#readAll());
   }
@@ -84,5 +85,5 @@ export class LiveCounts {
   }
 }
 
-/** Which of them get a label of their own is decided when they are added to what is kept. */
+/** Which of them get their own label is decided when they are added to the store. */
 const MAX_PENDING_SCRIPTS = 1000;

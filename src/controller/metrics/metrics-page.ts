@@ -1,4 +1,4 @@
-/** The control host's metrics, as whoever asks for them reads them. */
+/** The control host's metrics, in the form in which they are served. */
 
 import { controlTally } from "../../core/metrics/control-counting.ts";
 import { CONTROL_GAUGES as M } from "../../core/metrics/control-gauges.ts";
@@ -8,7 +8,7 @@ import { COMMIT, VERSION } from "../../core/version.ts";
 import type { Controller } from "../control-host.ts";
 import { fleetGauges } from "./fleet-gauges.ts";
 
-/** However often somebody asks, the fleet is looked at once in this time (T67). */
+/** However often somebody asks, the fleet is looked at only once in this time (T67). */
 const FLEET_MS = 2000;
 
 export class MetricsPage {
@@ -34,7 +34,7 @@ export class MetricsPage {
     return exposition([...inOrder(gauges), ...counters], format);
   }
 
-  /** Those who ask at once share it. */
+  /** Those who ask at the same time share it. */
   async #fleetOf(controller: Controller): Promise<readonly Series[]> {
     const now = performance.now();
     if (this.#fleet === undefined || now - this.#fleetAt > FLEET_MS) {

@@ -1,6 +1,7 @@
 /**
- * Hands waiting notices to their receivers: each receiver has its own turn, so that a slow one delays no other. A notice goes
- * when it was taken or is past its deadline; whoever is killed in between sends it again, under the same id.
+ * Sends waiting notices to their receivers: each receiver has its own turn, so that a slow one delays no other. A
+ * notice is removed when it was accepted or its deadline has passed; if a process is killed in between, the notice is
+ * sent again, under the same id.
  */
 import { messageOf } from "../../core/errors.ts";
 import { Deadline, longerPause } from "../../system/deadline.ts";
@@ -10,15 +11,15 @@ import { LONGEST_DEADLINE_SECONDS, type Receiver } from "./receiver-file.ts";
 import { readReceivers } from "./receivers.ts";
 import { send } from "./send.ts";
 
-/** Between two looks at the spool: a look is one call of the system when it is empty. */
+/** Between two checks of the spool: if it is empty, a check is one system call. */
 const LOOK_MS = 500;
 const FIRST_PAUSE_MS = 1000;
 const LONGEST_PAUSE_MS = 300_000;
 
-/** What a command may take for it: the rest waits for the next one. */
+/** How long a command may take for it: the rest waits for the next one. */
 const MAINTAIN_MS = 60_000;
 
-/** What is known of a receiver that has not taken a notice. */
+/** What is known about a receiver that has not accepted a notice. */
 interface Trouble {
   readonly error: string;
   readonly pauseMs: number;
@@ -54,7 +55,10 @@ export function startDelivery(host: HostContext): Delivering {
   };
 }
 
-/** Where no API runs: what waits now, each receiver's until it does not take one. @returns how many were taken */
+/**
+ * On a host without an API: what waits now, each receiver's until it does not accept one. @returns how many were
+ * accepted
+ */
 export async function deliverWaiting(host: HostContext): Promise<number> {
   if ((await host.store.notices.waiting()).length === 0) return 0;
   using own = await host.store.notices.ownDelivery();
@@ -67,18 +71,21 @@ export async function deliverWaiting(host: HostContext): Promise<number> {
 }
 
 export class Delivery {
-  /** How many notices were taken. */
+  /** How many notices were accepted. */
   taken = 0;
   readonly #host: HostContext;
   readonly #stopped = new AbortController();
   readonly #busy = new Map<string, Promise<void>>();
   readonly #troubles = new Map<string, Trouble>();
-  /** Attempts in vain, by notice and receiver: one that its receiver never takes must not keep the others waiting. */
+  /**
+   * Failed attempts, by notice and receiver: a notice that its receiver never accepts must not keep the others
+   * waiting.
+   */
   readonly #attempts = new Map<string, number>();
 
   readonly #firstPauseMs: number;
 
-  /** @param firstPauseMs how long a receiver is left alone that has not taken a notice; longer each time */
+  /** @param firstPauseMs how long a receiver that has not accepted a notice is left alone; longer each time */
   constructor(host: HostContext, firstPauseMs = FIRST_PAUSE_MS) {
     this.#host = host;
     this.#firstPauseMs = firstPauseMs;
@@ -137,7 +144,7 @@ export class Delivery {
     if (mayBeThere) this.#trouble(name, reason, LONGEST_PAUSE_MS);
   }
 
-  /** @returns those whose deadline is not over */
+  /** @returns those whose deadline has not passed */
   async #dropOld(
     { name, deadlineMs }: Receiver,
     notices: readonly WaitingNotice[],
@@ -159,7 +166,7 @@ export class Delivery {
     log({ event: "notice-drop", count: old.length, reason, receiver });
   }
 
-  /** One after the other, until one is not taken. Never rejects. */
+  /** One after the other, until one is not accepted. Never rejects. */
   async #turn(receiver: Receiver, notices: readonly WaitingNotice[]): Promise<void> {
     const order = notices.toSorted((a, b) => this.#attemptsOf(a) - this.#attemptsOf(b));
     for (const notice of order) {
@@ -199,7 +206,7 @@ export class Delivery {
     return Math.max(FIRST_PAUSE_MS, first + deadlineMs - this.#host.now().getTime());
   }
 
-  /** @param longestMs it is left alone for no longer */
+  /** @param longestMs it is not left alone for longer */
   #trouble(receiver: string, error: string, longestMs: number, notice?: WaitingNotice): void {
     const before = this.#troubles.get(receiver);
     const pauseMs =

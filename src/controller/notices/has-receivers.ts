@@ -1,4 +1,4 @@
-/** Whether anybody is to be told anything: what a run may ask at its end without loading what tells them. */
+/** Whether there are any receivers: what a run may ask when it ends, without loading the code that sends notices. */
 import { dirname, join } from "node:path";
 import type { ControllerConfig } from "../../core/config/controller-config.ts";
 import { listFolder } from "../../system/files/files.ts";
@@ -7,7 +7,7 @@ export function hasReceivers(config: ControllerConfig): boolean {
   try {
     return receiverFiles(config).length > 0;
   } catch {
-    // Whoever reads them says why they cannot be read.
+    // The code that reads them says why they cannot be read.
     return true;
   }
 }

@@ -15,7 +15,7 @@ export async function leaveNotices(
 ): Promise<void> {
   const { config, store, log, now } = host;
   const { receivers, problems } = await readReceivers(config);
-  // Whoever they were meant for is not told of this.
+  // The receivers for whom they were meant do not learn of this.
   for (const msg of problems) log({ event: "config-warn", key: "notify.d", msg });
   const since = now();
   for (const news of newsOf(events)) {
@@ -28,7 +28,7 @@ export async function leaveNotices(
         const reason = "too many wait for this receiver, and the oldest goes first";
         if (count > 0) log({ event: "notice-drop", count, reason, receiver });
       } catch (thrown) {
-        // Whoever may only read here tells nobody anything.
+        // A process that may only read here sends nothing.
         if (isDenied(thrown)) return;
         log({ event: "notice-drop", count: 1, reason: messageOf(thrown), receiver });
       }

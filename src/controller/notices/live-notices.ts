@@ -1,15 +1,15 @@
 /**
- * What this process has to tell, on its way to the spool: events are only collected as they happen, and become notices a
- * moment later or at the process's end, so that no run starts or ends later for it.
+ * The notices of this process, on their way to the spool: events are only collected as they happen, and become
+ * notices a moment later or at the end of the process, so that no run starts or ends later because of them.
  */
 import type { ControlEvent, ControlLog } from "../../core/events.ts";
 import { isToldOf } from "../../core/notices/notice.ts";
 import type { HostContext } from "../store/host.ts";
 import { hasReceivers } from "./has-receivers.ts";
 
-/** The hosts of a run that fail within this time are told of together. */
+/** The hosts of a run that fail within this time share one notice. */
 const COLLECT_MS = 1000;
-/** Events that one process collects meanwhile: a run has no more hosts. */
+/** How many events one process collects in that time: a run has no more hosts. */
 const MAX_COLLECTED = 100_000;
 
 export class LiveNotices {
@@ -18,7 +18,7 @@ export class LiveNotices {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #turn: Promise<void> = Promise.resolve();
 
-  /** A log that tells as well. */
+  /** A log that also makes notices. */
   telling(log: ControlLog): ControlLog {
     return (event) => {
       log(event);

@@ -1,4 +1,4 @@
-/** A file of notify.d: which notices go where. Pure, and closed: what it does not know is an error. */
+/** A file of notify.d: which notices go where. Pure, and strict: anything unknown is an error. */
 import * as z from "zod/mini";
 import { parseToml } from "../../core/config/conf-syntax.ts";
 import { slipOf } from "../../core/config/slips.ts";
@@ -21,7 +21,7 @@ export interface AddressReceiver extends ReceiverFacts {
   readonly kind: "address";
   readonly url: URL;
   readonly keyFile: string;
-  /** Of the CA that its certificate must chain to; undefined means those that everybody trusts. */
+  /** Of the CA that its certificate must chain to; undefined means those that are generally trusted. */
   readonly caFile: string | undefined;
 }
 
@@ -96,7 +96,7 @@ export async function readReceiverFile(
   return { ...facts, kind: "address", url: address, keyFile: key_file, caFile: ca_file };
 }
 
-/** Its text is not told: what follows the host may be a secret (T27). */
+/** Its text is not shown: what follows the host may be a secret (T27). */
 function addressOf(file: string, text: string): URL {
   const url = URL.parse(text);
   if (url === null || !["https:", "http:"].includes(url.protocol)) {

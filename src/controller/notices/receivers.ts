@@ -8,10 +8,10 @@ import { noticeFolder, receiverFiles } from "./has-receivers.ts";
 import { type Receiver, readReceiverFile } from "./receiver-file.ts";
 import { requireUsable } from "./send.ts";
 
-/** Each has a row of its own in the spool. */
+/** Each has its own queue in the spool. */
 const MAX_FILES = 32;
 
-/** It is part of the name of a file of the spool. */
+/** It becomes part of a file name in the spool. */
 const NAME = /^([A-Za-z0-9][A-Za-z0-9_-]{0,63})\.toml$/;
 
 export interface Receivers {
@@ -22,7 +22,7 @@ export interface Receivers {
   mayBeThere(name: string): boolean;
 }
 
-/** None when there is no such folder. Never rejects: a file that cannot be used must not stop the others, or a run. */
+/** None if there is no such folder. Never rejects: a file that cannot be used must not stop the others, or a run. */
 export async function readReceivers(config: ControllerConfig): Promise<Receivers> {
   const receivers: Receiver[] = [];
   const problems: string[] = [];
@@ -54,7 +54,7 @@ export async function readReceivers(config: ControllerConfig): Promise<Receivers
   return { receivers, problems, mayBeThere: (name) => !isWhole || found.has(name) };
 }
 
-/** For whoever starts the API or reloads it: what cannot be told is said before it is needed. */
+/** Called when the API is started or reloaded: a receiver that cannot be used is reported before it is needed. */
 export async function noticeWarnings(config: ControllerConfig): Promise<ConfigWarning[]> {
   const { receivers, problems } = await readReceivers(config);
   const unusable = receivers.flatMap((receiver) => {

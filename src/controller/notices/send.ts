@@ -15,7 +15,7 @@ import { startableProblem } from "../../system/process/startable.ts";
 import type { AddressReceiver, ProgramReceiver, Receiver } from "./receiver-file.ts";
 
 export interface Sending {
-  /** Of the notice. */
+  /** The id of the notice. */
   readonly id: string;
   /** The JSON: the same bytes at every attempt. */
   readonly body: string;
@@ -24,10 +24,10 @@ export interface Sending {
   readonly signal: AbortSignal;
 }
 
-/** A key that can be guessed is none. */
+/** A key that can be guessed is useless. */
 const SHORTEST_KEY = 16;
 
-/** @throws Error that says why it was not taken, and nothing of the address beyond its host */
+/** @throws Error that says why it was not accepted, and nothing about the address except its host */
 export async function send(receiver: Receiver, sending: Sending): Promise<void> {
   if (receiver.kind === "address") await sendToAddress(receiver, sending);
   else await sendToProgram(receiver, sending);
@@ -77,7 +77,7 @@ async function sendToAddress(receiver: AddressReceiver, sending: Sending): Promi
   throw new Error(`${url.host} answered ${status}${hint}`);
 }
 
-/** Over the time of this attempt too: whoever records one cannot send it again later. */
+/** It also covers the time of this attempt: somebody who records one cannot send it again later. */
 export function signatureOf(key: string, timestamp: string, body: string): string {
   return new Bun.CryptoHasher("sha256", key).update(`${timestamp}.${body}`).digest("hex");
 }

@@ -40,11 +40,11 @@ export class PairingAnswers {
   }
 
   /**
-   * An answer that cannot be read now, for example because the host has run out of open files, may be readable
-   * at the next look: it must not end this process or other pairings (T20).
+   * An answer that cannot be read now, for example because the host has run out of open files, may be readable at the
+   * next check: it must not end this process or other pairings (T20).
    */
   async #look(): Promise<void> {
-    // A slow look is not overtaken by the next.
+    // A slow check is not overtaken by the next one.
     if (this.#looking) return;
     this.#looking = true;
     try {

@@ -53,7 +53,7 @@ export class CodeExchange {
     return await this.#exchange(socket, id, csr, commitment);
   }
 
-  /** Must be called when a request is over, whatever its outcome. */
+  /** Must be called when a request has ended, whatever its outcome. */
   end(id: string, approved: boolean): void {
     this.#limit.end(id, approved);
   }

@@ -27,7 +27,7 @@ function wrongCode({ hostname }: PendingRequest, code: string): CtrlExecError {
 }
 
 /**
- * The error for a code typed for a request whose code proves nothing: somebody between the two hosts can make a
+ * The error for a code typed for a request whose code proves nothing: an attacker between the two hosts can make a
  * request with the code on the agent's screen (T07). The request goes on waiting.
  */
 function codeProvesNothing({ hostname }: PendingRequest): CtrlExecError {
@@ -88,7 +88,7 @@ async function admit(
     nonce: request.nonce,
     reqid: request.id,
   };
-  // Tags are the operator's word about the name, and the operator has just given it to this host.
+  // Tags are the operator's statement about the name, and the operator has just given it to this host.
   const { answer, ...approval } = await registerHost(controller, writer, host, (tags) => tags);
   await writer.answerRequest(request.id, answer);
   controller.log({ event: "pair-approve", agent: request.hostname, reqid: request.id });

@@ -1,7 +1,8 @@
 /**
- * Lets hosts join with tokens. Of each join, in this order: the token is known and its key has signed; it is in force, and
- * for this network and name; this host's clock is right; then, while nobody else changes anything, its use is stored,
- * the certificate signed and the host registered. A crash in between leaves the use, which the same host gets back (T10).
+ * Lets hosts join with tokens. For each join, in this order: the token is known and its key has signed; it is in
+ * force, and valid for this network and name; this host's clock is right; then, while nobody else changes anything,
+ * its use is stored, the certificate signed and the host registered. A crash in between leaves the use, which the
+ * same host gets back (T10).
  */
 import { CtrlExecError, messageOf } from "../../core/errors.ts";
 import { AddressList, parseAddressPrefix } from "../../core/net/address-list.ts";
@@ -24,13 +25,16 @@ import { decideJoin, type JoinRefusal, NOT_ACCEPTED, refusalOf } from "./judge-j
 import { registerHost } from "./register-host.ts";
 import { isSameHost } from "./same-host.ts";
 
-/** How long a clock that was found right counts as right: other hosts are asked for the time, but not for every join. */
+/**
+ * How long a clock that was found to be right counts as right: other hosts are asked for the time, but not for every
+ * join.
+ */
 const CLOCK_MS = 60_000;
 
 export interface JoinCall {
   readonly id: string;
   readonly ip: string;
-  /** What this host has asked the agent to sign. */
+  /** The value that this host has asked the agent to sign. */
   readonly value: string;
   readonly proof: JoinProof;
 }
@@ -38,7 +42,7 @@ export interface JoinCall {
 export class JoinDesk {
   readonly #controller: Controller;
   readonly #credential: ControllerCredential;
-  /** The file lock makes no queue, and would let one of many wait for ever. */
+  /** The file lock keeps no queue, and would let one of many wait for ever. */
   readonly #turns = new Semaphore(1);
   #clockIsRight: Promise<void> | undefined;
   #clockSeen = Number.NEGATIVE_INFINITY;
@@ -49,7 +53,7 @@ export class JoinDesk {
     this.#credential = credential;
   }
 
-  /** Never rejects for what the agent has sent. */
+  /** Never rejects because of what the agent has sent. */
   async admit(call: JoinCall): Promise<JoinAnswer> {
     const { log } = this.#controller;
     const { ip, proof } = call;
@@ -61,7 +65,7 @@ export class JoinDesk {
       return denial(proof, answer);
     } catch (thrown) {
       log({ event: "join-refuse", ip, reason: messageOf(thrown), token: proof.token });
-      // What is wrong on this host is for its log.
+      // Faults of this host are only for its log.
       return denial(proof, { why: "", told: LATER, again: true });
     }
   }
@@ -102,7 +106,7 @@ export class JoinDesk {
     const { proof, ip, id } = call;
     const { hostname, nonce } = proof;
     const key = new Bun.CryptoHasher("sha256").update(publicKey).digest("hex");
-    // Again: it may have been revoked while this one waited for its turn.
+    // Checked again: it may have been revoked while this one waited for its turn.
     const token = await store.joinTokens.find(proof.token);
     if (token === undefined) return { why: "there is no such token", told: NOT_ACCEPTED };
     const refusal = refusalOf(token, hostname, true, now());
@@ -118,12 +122,12 @@ export class JoinDesk {
       isSameHost: await this.#isSameHost(call, known),
     });
     if (decision.kind === "refused") return decision.refusal;
-    // Of a join that is only finished, the record has them; what an operator has changed since then stays (T77).
+    // If a join is only being completed, the record has them; what an operator has changed since then stays (T77).
     const isRecorded = known?.kind === "agent" && known.record.reqid === earlier?.reqid;
     const tags = isRecorded ? known.record.tags : joinedTags(known, token.tags);
     if (tags instanceof CtrlExecError) return { why: tags.message, told: LATER };
     const use = { key, nonce, hostname, ip, reqid: id, at: isoSeconds(now()) };
-    // Before it is signed: a crash from here on costs this use at most, and never gives one more (T31).
+    // Before it is signed: a crash from here on costs at most this use, and never gives an additional one (T31).
     await writer.putUse(token.id, { ...use, registered: false });
     try {
       if (decision.replaces) await this.#revoke(writer, hostname, known);
@@ -144,7 +148,7 @@ export class JoinDesk {
     }
   }
 
-  /** A join that failed on this host is none. If this fails too, the use stays, for the same host alone. */
+  /** A join that failed on this host does not count. If this fails too, the use stays, only for the same host. */
   async #takeBack(
     writer: Writer,
     token: string,
@@ -176,7 +180,7 @@ export class JoinDesk {
     return joinStatement({ ...proof, ...shown, port: proof.port, value }, purpose);
   }
 
-  /** One question to the fleet for all joins that come meanwhile. A failure is not kept. */
+  /** One question to the fleet for all joins that come in the meantime. A failure is not kept. */
   async #requireRightClock(): Promise<void> {
     const now = performance.now();
     if (this.#clockIsRight === undefined || now - this.#clockSeen > CLOCK_MS) {
@@ -197,7 +201,7 @@ function denial({ nonce }: JoinProof, { told, again }: JoinRefusal): JoinAnswer 
   return { status: "denied", reason: told, nonce, ...(again === true ? { again } : {}) };
 }
 
-/** A network that cannot be read lets nobody in. */
+/** If a network cannot be read, nobody is let in from it. */
 async function isFrom({ from }: StoredToken, ip: string): Promise<boolean> {
   if (from === undefined) return true;
   const networks = from.flatMap((text) => parseAddressPrefix(text) ?? []);
@@ -213,7 +217,7 @@ function judged({ csr, hostname }: JoinProof): JudgedCsr | CtrlExecError {
   }
 }
 
-/** The name's own tags stay; those of the token win. */
+/** The name's existing tags stay; those of the token win. */
 function joinedTags(
   known: Registered | undefined,
   given: Tags = {},

@@ -1,4 +1,4 @@
-/** Join tokens: made, listed and revoked. What a host does with one is in join-desk.ts. */
+/** Join tokens: created, listed and revoked. How a host uses one is in join-desk.ts. */
 import { configArgument } from "../../core/config/controller-config.ts";
 import { CtrlExecError } from "../../core/errors.ts";
 import { formatJoinToken, MAX_TOKEN_SECONDS, MAX_TOKEN_USES } from "../../core/join-token.ts";
@@ -15,7 +15,10 @@ import { paths } from "../store/paths.ts";
 import type { StoredToken } from "../store/ports/join-tokens.ts";
 import { type TokenState, tokenState } from "./judge-join.ts";
 
-/** How long a token that is over stays in the list: who wonders why a host cannot join finds it there. */
+/**
+ * How long a token that can no longer be used stays in the list: whoever wonders why a host cannot join finds it
+ * there.
+ */
 const KEPT_MS = 7 * 86_400_000;
 
 export interface TokenWish {
@@ -30,7 +33,7 @@ export interface TokenWish {
 }
 
 export interface CreatedToken {
-  /** The secret is in it: it is shown once, and is nowhere afterwards. */
+  /** It contains the secret: it is shown once, and is stored nowhere. */
   readonly text: string;
   readonly token: StoredToken;
 }
@@ -41,7 +44,7 @@ export interface ListedToken {
   readonly state: TokenState;
 }
 
-/** @throws CtrlExecError `bad-request` for a wish that cannot be had, `config` if there is no CA */
+/** @throws CtrlExecError `bad-request` for values that are not allowed, `config` if there is no CA */
 export async function createToken(controller: HostContext, wish: TokenWish): Promise<CreatedToken> {
   const { config, log, now, store } = controller;
   requireSound(wish);
@@ -73,7 +76,7 @@ export async function createToken(controller: HostContext, wish: TokenWish): Pro
   return { text: formatJoinToken({ caFingerprint: fingerprint, id, seed }), token };
 }
 
-/** The newest first. */
+/** Newest first. */
 export async function listTokens({ now, store }: HostContext): Promise<readonly ListedToken[]> {
   const tokens = [...(await store.joinTokens.all())];
   tokens.sort((a, b) => b.created.localeCompare(a.created) || a.id.localeCompare(b.id));
@@ -85,7 +88,7 @@ export async function listTokens({ now, store }: HostContext): Promise<readonly 
   );
 }
 
-/** Hosts that have joined with it stay. @throws CtrlExecError `not-found` */
+/** Hosts that have already joined with it stay registered. @throws CtrlExecError `not-found` */
 export async function revokeToken(
   { config, log, now, store }: HostContext,
   id: string,
@@ -111,7 +114,7 @@ export async function revokeToken(
   });
 }
 
-/** Forgets tokens that have been over for a week. Returns how many. */
+/** Forgets tokens that could no longer be used for a week. Returns how many. */
 export async function dropOldTokens({ now, store }: HostContext): Promise<number> {
   const before = now().getTime() - KEPT_MS;
   return await store.joinTokens.drop(({ expires }) => Date.parse(expires) < before);
@@ -140,7 +143,7 @@ function requireSound({ seconds, uses, name, tags = {}, from = [] }: TokenWish):
   }
 }
 
-/** What programs are told of a token: all but what only this host needs. */
+/** What programs see of a token: everything except what only this host needs. */
 export function shownToken(token: StoredToken) {
   const { id, created, expires, uses, name, tags, from, replace, revoked } = token;
   return dropUndefined({ id, created, expires, uses, name, tags, from, replace, revoked });

@@ -4,10 +4,10 @@ import type { StoredToken, TokenUse } from "../store/ports/join-tokens.ts";
 
 export type TokenState = "open" | "revoked" | "expired" | "used-up";
 
-/** By this host's clock alone: a token holds no time, so that a host whose clock is wrong can join (T31). */
+/** By this host's clock alone: a token contains no time, so that a host whose clock is wrong can join (T31). */
 export function tokenState(token: StoredToken, used: number, now: Date): TokenState {
   if (token.revoked !== undefined) return "revoked";
-  // A time that cannot be read is over.
+  // A time that cannot be read counts as past.
   if (!(now.getTime() < Date.parse(token.expires))) return "expired";
   return used >= token.uses ? "used-up" : "open";
 }
@@ -16,16 +16,21 @@ export function tokenState(token: StoredToken, used: number, now: Date): TokenSt
 export interface JoinRefusal {
   readonly why: string;
   readonly told: string;
-  /** The same may be asked again later. */
+  /** The host may ask for the same again later. */
   readonly again?: boolean;
 }
 
-/** To whoever has not proved to have the token: a stranger does not learn which tokens there are. */
+/** For a peer that has not proved to have the token: a stranger does not learn which tokens exist. */
 export const NOT_ACCEPTED = "this token is not accepted";
-/** To whoever has it, from the wrong network or under a wrong name: a thief does not learn which would be right. */
+/**
+ * For a peer that has it, but comes from the wrong network or under a wrong name: an attacker does not learn which
+ * would be right.
+ */
 const NOT_FOR_THIS_HOST = "this token is not for this host";
 
-/** Everything that can be told before the count is looked at. @param fromNetwork whether it calls from one of `from` */
+/**
+ * Everything that can be judged before the uses are counted. @param fromNetwork whether it calls from one of `from`
+ */
 export function refusalOf(
   token: StoredToken,
   hostname: string,
@@ -50,7 +55,7 @@ export interface Occasion {
   readonly nonce: string;
   /** Whether the name is registered, and by which request. */
   readonly registered: { readonly reqid: string } | undefined;
-  /** Whether the host has proved that it is the one that is registered. */
+  /** Whether the host has proved that it is the registered one. */
   readonly isSameHost: boolean;
 }
 
@@ -66,13 +71,13 @@ export type JoinDecision =
       readonly counted: boolean;
     };
 
-/** Looked at while nobody else changes tokens or hosts. */
+/** Judged while nobody else changes tokens or hosts. */
 export function decideJoin(token: StoredToken, occasion: Occasion): JoinDecision {
   const { used, earlier, hostname, nonce, registered, isSameHost } = occasion;
   if (earlier !== undefined) {
     const isSame = earlier.nonce === nonce && lowerAscii(earlier.hostname) === lowerAscii(hostname);
     if (!isSame) return refused("the key has joined already", "this token is used up");
-    // The answer was lost, or the join was cut off: it is finished, and counts once.
+    // The answer was lost, or the join was cut off: it is completed, and counts once.
     if (registered?.reqid === earlier.reqid || (registered === undefined && !earlier.registered)) {
       return { kind: "admitted", replaces: false, reason: "repeated", counted: true };
     }

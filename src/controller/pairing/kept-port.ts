@@ -7,7 +7,7 @@ import { type PairingServer, startPairingServer } from "./server.ts";
 
 const AGAIN_MS = 5_000;
 
-/** What happens there is seen in the queue by whoever looks: pairing-mode, list-requests. */
+/** What happens there can be seen in the queue: with pairing-mode, or list-requests. */
 const NOBODY_WATCHES = {
   onRequest: () => undefined,
   onPushedOut: () => undefined,
@@ -16,12 +16,12 @@ const NOBODY_WATCHES = {
 };
 
 export interface KeptPort {
-  /** Undefined while it could not be taken. */
+  /** Undefined while it cannot be taken. */
   readonly server: PairingServer | undefined;
   close(): Promise<void>;
 }
 
-/** A port that is taken, by an operator's pairing-mode above all, must not keep the API from its other work. */
+/** A port that is taken, above all by an operator's pairing-mode, must not keep the API from its other work. */
 export async function keepPairingPort(
   controller: Controller,
   shares: PairingPortShares,

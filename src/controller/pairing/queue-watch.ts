@@ -1,6 +1,6 @@
 /**
- * Tells of the queue while another program, ctrl-exec-api, holds the pairing port. It looks again and again, as
- * answers.ts does: the queue is all that the two programs share.
+ * Reports about the queue while another program, ctrl-exec-api, holds the pairing port. It polls, as answers.ts does:
+ * the queue is all that the two programs share.
  */
 import { CtrlExecError } from "../../core/errors.ts";
 import type { HostContext } from "../store/host.ts";
@@ -37,7 +37,7 @@ export function watchQueue(controller: HostContext, events: PairingEvents): Queu
         if (!now.has(id)) await tellGone(controller, events, request);
       for (const [id, request] of now) if (!before.has(id)) events.onRequest(request);
     } catch (thrown) {
-      // What cannot be read now may be readable at the next look (T20).
+      // What cannot be read now may be readable at the next check (T20).
       if (!(thrown instanceof CtrlExecError)) throw thrown;
     } finally {
       looking = false;

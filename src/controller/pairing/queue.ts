@@ -96,7 +96,7 @@ async function pushOut(
   request: PendingRequest,
 ): Promise<void> {
   const { id, hostname, ip, nonce } = request;
-  // Before it is removed, so that whoever finds it missing learns why.
+  // Before it is removed, so that an operator who finds it missing learns why.
   await writer.rememberPushedOut(id);
   await writer.answerRequest(id, { status: "denied", reason: PUSHED_OUT, nonce });
   log({ event: "pair-evict", agent: hostname, ip, reqid: id });

@@ -21,13 +21,13 @@ export interface NewHost {
   readonly ip: string;
   readonly port: number | undefined;
   readonly lookupBy: "hostname" | "ip" | undefined;
-  /** Of its certificate request, which was judged. */
+  /** From its certificate request, which has been checked. */
   readonly publicKey: JudgedCsr["publicKey"];
   readonly nonce: string;
   readonly reqid: string;
 }
 
-/** What came of it. */
+/** The outcome. */
 export interface Approval {
   readonly record: AgentRecord;
   /** What this record replaces; the operator is told (T06). */
@@ -37,7 +37,7 @@ export interface Approval {
 /**
  * The caller holds the store exclusively.
  *
- * @param tagsOf the control host's own tags of the host, from those that the name had before
+ * @param tagsOf computes the control host's own tags for the host from those that the name had before
  */
 export async function registerHost(
   controller: Controller,
@@ -69,7 +69,7 @@ export async function registerHost(
   const { caCert } = paths(config);
   const ca = readCertificate(readText(caCert), caCert);
   await writer.putAgent(record);
-  // What a host told that had the name before is not this one's.
+  // Reports by the host that had the name before do not apply to this one.
   await store.learned.forget(host.hostname);
   await store.learned.learn(new Map([[host.hostname, {}]]));
   const answer: ApprovalAnswer = {

@@ -1,4 +1,6 @@
-/** Whether a host that joins is the one that is registered under its name already: it signs with that one's key, too. */
+/**
+ * Whether a host that joins is the one that is already registered under its name: it also signs with that host's key.
+ */
 import { attemptValue } from "../../core/check.ts";
 import { readSerialLine } from "../../core/serial.ts";
 import { validityProblem } from "../../core/validity.ts";
@@ -14,8 +16,8 @@ import type { HostContext } from "../store/host.ts";
 import type { Registered } from "../store/ports/registry.ts";
 
 /**
- * The certificate may have expired: a host that was off for long has nothing else to show. But it is the one that the
- * registry has, or, where a record of 0.8 has none, one that is valid.
+ * The certificate may have expired: a host that was off for a long time has nothing else to show. But it must be the
+ * one in the registry or, if a record of 0.8 has none, a valid one.
  *
  * @param statement what the key has signed
  */

@@ -48,9 +48,9 @@ export interface PairingEvents {
 }
 
 export interface PairingPort {
-  /** The program that holds it. */
+  /** The program that holds the port. */
   readonly keeper: DeskKeeper;
-  /** What the port gets of this process's descriptors; undefined if the whole process is there for it. */
+  /** The port's share of this process's descriptors; undefined if the whole process serves only the port. */
   readonly shares?: PairingPortShares;
 }
 
@@ -139,14 +139,14 @@ async function heldAlready(
   });
 }
 
-/** Where the whole process is there for the port. */
+/** If the whole process serves only the port. */
 function ownShares({ config }: Controller): PairingPortShares {
   const { work, ...port } = pairingShares(descriptorLimit(), config.pairing_max_queue);
   workDescriptors().resize(work);
   return port;
 }
 
-/** Limits the queue to the descriptors that there are (T65). */
+/** Limits the queue to the available descriptors (T65). */
 function withinDescriptors(given: Controller, { queue }: PairingPortShares): Controller {
   const { config, log } = given;
   if (queue < config.pairing_max_queue) {
@@ -226,7 +226,7 @@ async function attend(desk: Desk, socket: TLSSocket, call: Call): Promise<boolea
   return outcome === "approved";
 }
 
-/** Asks for a signature over a value that is new, and lets the host join or refuses it. Waits for no operator. */
+/** Asks for a signature over a new value, and lets the host join or refuses it. Waits for no operator. */
 async function joinAt(desk: Desk, socket: TLSSocket, call: Call): Promise<boolean> {
   const { id, ip } = call;
   const value = crypto.getRandomValues(new Uint8Array(32)).toHex();
@@ -239,7 +239,7 @@ async function joinAt(desk: Desk, socket: TLSSocket, call: Call): Promise<boolea
     endWith(socket, { status: "error", reason: "invalid request" });
     return false;
   }
-  // Nobody's newcomer pushes it out while it is judged, which takes no longer than this host needs.
+  // No newcomer pushes it out while it is being judged, which takes no longer than this host needs.
   call.waits = true;
   const answer = await desk.joins.admit({ id, ip, value, proof });
   endWith(socket, answer);

@@ -61,7 +61,7 @@ async function makeCa(controller: Controller): Promise<CertificateFacts> {
   return made;
 }
 
-/** Signs a host certificate, and notes it before anybody has it. @param publicKey SubjectPublicKeyInfo, DER */
+/** Signs a host certificate, and notes it before anybody gets it. @param publicKey SubjectPublicKeyInfo, DER */
 export async function signHost(
   controller: Controller,
   commonName: string,

@@ -38,7 +38,7 @@ export interface ControllerCredential {
 
 export interface ControllerCredentials {
   readonly current: ControllerCredential;
-  /** Those that agents may still trust, the newest first. */
+  /** Those that agents may still trust, newest first. */
   readonly others: readonly ControllerCredential[];
   /** The one by which somebody else has replaced the current one; it is among the others. */
   readonly replacement: ControllerCredential | undefined;
@@ -108,10 +108,10 @@ export function replacementProblems(config: ControllerConfig, now: Date): CtrlEx
 }
 
 /**
- * Why the credential in force is lost, so that only a new one helps: it is missing, truncated, for another key
- * or of another CA. Undefined if it can be used, or has only expired: then it is signed again.
+ * Why the credential in force is lost, so that only a new one helps: it is missing, truncated, for another key or
+ * from another CA. Undefined if it can be used, or has only expired: then it is signed again.
  *
- * @throws CtrlExecError `config` for a fault that can be mended without giving up the credential: a mode, a
+ * @throws CtrlExecError `config` for a fault that can be corrected without giving up the credential: a mode, a
  * permission, the CA, a copy in credentials/
  */
 export function lossOfCredential(config: ControllerConfig, now: Date): string | undefined {
@@ -162,8 +162,8 @@ function stagedSerial(config: ControllerConfig, rotation: StoredRotation): Seria
 }
 
 /**
- * For who asks about runs: a host that has neither a credential nor records has not run anything, and would else look
- * as if it had been asked about the wrong run.
+ * For callers who ask about runs: a host that has neither a credential nor records has not run anything, and would
+ * otherwise look as if it had been asked about the wrong run.
  *
  * @throws CtrlExecError `config`
  */
@@ -217,7 +217,7 @@ function setUpHint(file: string): string {
   return `${besideLink(file)}Set this control host up first: ${steps}`;
 }
 
-/** Undefined for one that is useless: of another CA, expired, or removed since the folder was listed. */
+/** Undefined for one that is useless: from another CA, expired, or removed since the folder was listed. */
 function readKept(file: string, ca: CertificateFacts, now: Date): ControllerCredential | undefined {
   if (readTextIfPresent(file) === undefined) return undefined;
   const text = readPrivateText(file);

@@ -1,8 +1,8 @@
 /**
- * Restores this host's certificate when something else has replaced it, usually 0.8's `rotate-cert`, which
- * tells agents under the new certificate, so that none of them accepts it.
+ * Restores this host's certificate when something else has replaced it, usually 0.8's `rotate-cert`, which tells
+ * agents under the new certificate, so that none of them accepts it.
  *
- * The replacement is kept in credentials/, for agents that were paired under it meanwhile. The writes are those
+ * The replacement is kept in credentials/, for agents that were paired under it in the meantime. The writes are those
  * of a rotation from the one to the other, and finishRotation completes what a crash has cut off. The state is
  * written first: while it named the other one, a copy of that would count.
  */

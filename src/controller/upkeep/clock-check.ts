@@ -21,18 +21,18 @@ import type { Registry } from "../store/ports/registry.ts";
 import { ANY_TIME, loadCredentials } from "../trust/credential.ts";
 
 /**
- * How many hosts are asked. Enough that in a fleet of which a quarter lies, only one draw in 8,000 has as many
+ * How many hosts are asked. Enough that in a fleet of which a quarter lies, only one choice in 8,000 has as many
  * liars as others; few enough to ask all of them at once (`max_parallel`).
  */
 const SAMPLE = 50;
 
-/** Seconds to wait for a host that is away. */
+/** Seconds to wait for a host that does not answer. */
 const WAIT_SECONDS = 3;
 
 /**
- * Asks some hosts for the time, and judges by what they say now: what is recorded was compared with a clock
- * that may have been set since. The hosts are drawn at random: otherwise a host could influence who is asked by
- * when it was last seen, or by what it said then.
+ * Asks some hosts for the time, and judges by what they say now: what is recorded was compared with a clock that may
+ * have been set since. The hosts are chosen at random: otherwise a host could influence who is asked by when it was
+ * last seen, or by what it said then.
  */
 export async function checkClock(controller: Controller): Promise<ClockVerdict> {
   const { agents } = await controller.store.registry.read();
@@ -134,7 +134,7 @@ async function requireClock(
   const { log, now, store } = controller;
   if (force) return;
   const { agents } = await store.registry.read();
-  // So few hosts could not decide it, so they need not be asked.
+  // Too few hosts to decide it, so they need not be asked.
   if (agents.size < enough) return;
   const verdict = await judgeByAgents(controller, agents);
   if (verdict.kind === "fine" || verdict.differ.length < enough) return;

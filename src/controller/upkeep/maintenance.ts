@@ -99,11 +99,11 @@ export async function maintainOnce(
     await attempt("finish-rotation", () => finishRotation(controller));
     const replacedBy = await attempt("restore", () => restoreCredential(controller));
     const rotated = await attempt("rotate", () => rotateIfDue(controller, force));
-    // Told first, so that after a long rest nobody is given up who could have been reached.
+    // They are told first, so that no host that could have been reached is given up after a long pause.
     const told = await attempt("broadcast", () => broadcastSerial(controller));
     const marked = await attempt("stale", () => giveUp(controller, force));
     const stale = marked ?? [];
-    // Where nobody could be told, nobody is given up: the clock may have jumped years ahead.
+    // If no host could be told, no host is given up: the clock may have jumped years ahead.
     if (marked !== undefined) await attempt("drop-earlier", () => dropEarlier(controller));
     const renewals = await attempt("renew", async () => {
       const { agents } = await store.registry.read();

@@ -22,10 +22,9 @@ import { paths } from "../store/paths.ts";
 import { keptSerial, keptText } from "../trust/credential.ts";
 
 /**
- * The caller holds the maintenance lock. Each file is replaced by one rename: a crash leaves the old or the new
- * one.
+ * The caller holds the maintenance lock. Each file is replaced by one rename: a crash leaves the old or the new one.
  *
- * @returns the serials of those that were mended
+ * @returns the serials of those that were repaired
  * @throws CtrlExecError `config` if a file of this host cannot be used
  */
 export async function mendCredentials(controller: Controller): Promise<string[]> {

@@ -1,4 +1,4 @@
-/** `rotate-cert`: a rotation because somebody asks for one. */
+/** `rotate-cert`: a rotation at somebody's request. */
 import { CtrlExecError } from "../../core/errors.ts";
 import type { Controller } from "../control-host.ts";
 import type { HostProblem } from "../fleet/fan-out.ts";

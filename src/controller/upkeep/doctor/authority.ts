@@ -14,7 +14,7 @@ import { type Finding, ofSetting, passed } from "./finding.ts";
 
 const FROM_BACKUP = "restore it from a backup";
 
-/** Whoever maintains needs so many days at most: a timer comes every four hours. */
+/** How many days at most until somebody maintains: a timer comes every four hours. */
 const PATIENCE_DAYS = 2;
 
 export function authorityFindings(config: ControllerConfig, now: Date): Finding[] {
@@ -30,7 +30,7 @@ export function authorityFindings(config: ControllerConfig, now: Date): Finding[
   ];
 }
 
-/** Whether there is anything of a CA or a credential; what this user may not look at may be there. */
+/** Whether there is any part of a CA or a credential; what this user may not look at may exist. */
 export function isSetUp(config: ControllerConfig): boolean {
   return !isMissing(paths(config).caCert) || !isMissing(config.cert);
 }
@@ -127,7 +127,7 @@ function checkCredential(config: ControllerConfig, now: Date): Check {
   return passed(name, `fits its key, signed by ${config.ca}, ${until}`);
 }
 
-/** From which a difference of clocks is reported (core/clock.ts). */
+/** From this difference on, clocks are reported (core/clock.ts). */
 const SEEN_FROM = 60;
 
 function backdateFindings({ file, cert_backdate: seconds }: ControllerConfig): Finding[] {
@@ -143,7 +143,7 @@ function backdateFindings({ file, cert_backdate: seconds }: ControllerConfig): F
   ];
 }
 
-/** Nobody renews the API's certificate but the administrator. */
+/** Only the administrator renews the API's certificate. */
 const API_WARN_DAYS = 14;
 
 function apiFindings(config: ControllerConfig, now: Date): Finding[] {

@@ -1,4 +1,4 @@
-/** This host's clock against what the agents' answers have told in the last day. Nobody is asked. */
+/** This host's clock compared with the agents' answers of the last day. No host is asked. */
 import { type ClockVerdict, describeOffset, judgeClock } from "../../../core/clock.ts";
 import { hostCount, namedHosts } from "../../../core/hosts/fold.ts";
 import type { AgentRecord } from "../../store/agent-record.ts";

@@ -1,4 +1,4 @@
-/** The databases that hold nothing of their own: a damaged one is removed, and built or learned again. */
+/** The databases that hold no data of their own: a damaged one is removed, and built or learned again. */
 import { existsSync } from "node:fs";
 import { type ControllerConfig, configArgument } from "../../../core/config/controller-config.ts";
 import { CtrlExecError } from "../../../core/errors.ts";

@@ -1,4 +1,4 @@
-/** Whether there is room where this host keeps its state. */
+/** Whether there is enough space where this host keeps its state. */
 import { accessSync, constants, existsSync, statfsSync } from "node:fs";
 import { dirname } from "node:path";
 import type { ControllerConfig } from "../../../core/config/controller-config.ts";
@@ -6,19 +6,19 @@ import { formatBytes } from "../../../core/units.ts";
 import { fileProblem, isDenied } from "../../../system/files/files.ts";
 import { type Finding, passed } from "./finding.ts";
 
-/** As statfs(2) tells it, in bytes and files. */
+/** As reported by statfs(2), in bytes and files. */
 export interface Room {
   readonly free: number;
   readonly total: number;
   readonly freeFiles: number;
-  /** 0 where the file system does not count them. */
+  /** 0 if the file system does not count them. */
   readonly totalFiles: number;
 }
 
 /** Enough for some runs with their outputs, and for a rotation. */
 const ENOUGH_BYTES = 256 * 2 ** 20;
 const ENOUGH_FILES = 10_000;
-/** Of a small disk so much is enough. */
+/** On a small disk this much is enough. */
 const ENOUGH_SHARE = 0.05;
 
 export function diskFindings({ state_dir }: ControllerConfig): Finding[] {
@@ -49,7 +49,7 @@ function readOnlyFindings(state_dir: string): Finding[] {
     accessSync(state_dir, constants.W_OK);
     return [];
   } catch (thrown) {
-    // It is made when it is needed; what this user may not do is said once.
+    // It is created when it is needed; what this user may not do is reported once.
     if (isDenied(thrown) || !existsSync(state_dir)) return [];
     const detail = `cannot be written: ${fileProblem(thrown)}`;
     const remedy = "mount it writable, or set state_dir";

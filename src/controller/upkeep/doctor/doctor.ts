@@ -1,6 +1,6 @@
 /**
  * `doctor`: the control host's own self-check. It asks no host, and looks at nothing that others could have changed
- * before that is put right: what the other modes refuse is only named here.
+ * before that is corrected: what the other modes refuse is only named here.
  */
 
 import { existsSync } from "node:fs";
@@ -39,7 +39,7 @@ export async function examine(
     ...(await looked("programs", () => programFindings(host))),
     ...(await looked("disk", () => diskFindings(config))),
   ];
-  // Then there is one thing to do first.
+  // Then there is one thing to be done first.
   if (!isSetUp(config)) return findings;
   const open = openProblem(host);
   if (open === undefined) return [...findings, ...(await stateFindings(host, around))];
@@ -82,7 +82,7 @@ async function stateFindings(host: HostContext, around: Surroundings): Promise<F
   ];
 }
 
-/** @param learnedIsWhole to read a damaged database would replace it */
+/** @param learnedIsWhole reading a damaged database would replace it */
 async function fleetFindings(host: HostContext, learnedIsWhole: boolean): Promise<Finding[]> {
   const { config, now, store } = host;
   let registry: Registry;
@@ -104,17 +104,17 @@ async function fleetFindings(host: HostContext, learnedIsWhole: boolean): Promis
   ];
 }
 
-/** What was done about a finding, or, not ok, why that failed. */
+/** What was done about a finding, or, if not ok, why that failed. */
 type Mended = Check;
 
 export interface Examination {
   readonly findings: readonly Finding[];
-  /** Empty unless it was asked to mend. */
+  /** Empty unless it was asked to repair. */
   readonly mended: readonly Mended[];
 }
 
 /**
- * Does what is safe about what is found, then looks again.
+ * Does what is safe about what is found, then checks again.
  *
  * Files are closed to others first. As long as others could change what this host works with, nothing else is done.
  */
@@ -124,7 +124,7 @@ export async function examineAndMend(
   around: Surroundings,
 ): Promise<Examination> {
   const mended: Mended[] = [];
-  // In the second round what could not be looked at in the first one.
+  // In the second round, what could not be checked in the first one.
   for (let round = 0; round < 2; round++) {
     const findings = await examine(host, warnings, around);
     const before = mended.length;

@@ -1,4 +1,4 @@
-/** What commands that were killed or forgotten have left: leftovers of writes, requests, locks, rollouts. */
+/** What commands that were killed or forgotten have left behind: leftovers of writes, requests, locks, rollouts. */
 import { statSync } from "node:fs";
 import { join } from "node:path";
 import { type ControllerConfig, configArgument } from "../../../core/config/controller-config.ts";
@@ -59,9 +59,9 @@ async function requestFindings(host: HostContext): Promise<Finding[]> {
   ];
 }
 
-/** A run that holds its lock for so long is worth a look. */
+/** If a run holds its lock for this long, it is worth a look. */
 const LONG_DAYS = 1;
-/** maintain removes a lock file after a day; one that is older says that nobody maintains. */
+/** maintain removes a lock file after a day; an older one shows that nobody maintains. */
 const LAPSED_DAYS = 1;
 const FORGOTTEN_DAYS = 2;
 
@@ -114,7 +114,7 @@ function unusedLocks(config: ControllerConfig, before: Date): string[] {
   });
 }
 
-/** Those that were detached: only the API goes on with them, and it may not be there. */
+/** The detached ones: only the API goes on with them, and it may not be running. */
 async function rolloutFindings({ config, store }: HostContext): Promise<Finding[]> {
   const name = "rollouts";
   const free: string[] = [];

@@ -1,4 +1,4 @@
-/** Whether `doctor` is run by somebody who may not read or write all that it is to look at. */
+/** Whether `doctor` is run by somebody who may not read or write everything that it has to check. */
 import { accessSync, constants } from "node:fs";
 import { type ControllerConfig, configArgument } from "../../../core/config/controller-config.ts";
 import { isDenied } from "../../../system/files/files.ts";

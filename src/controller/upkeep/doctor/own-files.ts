@@ -1,6 +1,7 @@
 /**
  * Who may read and write the files that grant this host's power: those that refuseOpenFiles() refuses, and what is in
- * their folders. What this host has made itself can be closed again; what is the administrator's is only named.
+ * their folders. What this host has created itself can be closed again; what belongs to the administrator is only
+ * named.
  */
 import { lstatSync, type Stats } from "node:fs";
 import { basename, dirname, join } from "node:path";
@@ -14,12 +15,12 @@ import { paths } from "../../store/paths.ts";
 import { type Finding, looked, passed } from "./finding.ts";
 
 const OTHERS_WRITE = 0o022;
-/** As readPrivateText() has it: a group may read a key where the administrator lets it. */
+/** As in readPrivateText(): a group may read a key if the administrator lets it. */
 const OTHERS_READ_KEY = 0o027;
 const OTHERS_ENTER = 0o077;
 const STICKY = 0o1000;
 
-/** A file or folder that this host has made. */
+/** A file or folder that this host has created. */
 interface OwnPath {
   readonly path: string;
   /** Bits of its mode that it must not have. */
@@ -36,11 +37,11 @@ export async function fileFindings(config: ControllerConfig): Promise<Finding[]>
   return [passed("files", "closed to other users, and so are the folders above them")];
 }
 
-/** A folder before what is in it, so that it is closed first. */
+/** A folder before its contents, so that it is closed first. */
 function ownPaths(config: ControllerConfig): OwnPath[] {
   const { ca_dir, state_dir, cert, key } = config;
   const { caKey, caCert, credentials, inForce, rollouts, ...state } = paths(config);
-  // The folder of ctrl-exec.conf is the administrator's, whatever else is in it.
+  // The folder of ctrl-exec.conf belongs to the administrator, whatever else is in it.
   const folders = [state_dir, ca_dir, credentials].filter((path) => path !== dirname(config.file));
   const all = [
     ...[...folders, ...Object.values(state), cert, caCert].map((path) => ({
@@ -101,7 +102,7 @@ function requireTrusted(folder: string, path: string): void {
   });
 }
 
-/** What is wrong on the way to these files, and with those that others have made. */
+/** What is wrong on the path to these files, and with files that others have created. */
 function wayFindings(
   config: ControllerConfig,
   own: readonly OwnPath[],
@@ -121,13 +122,13 @@ function wayFindings(
   return found;
 }
 
-/** An onlooker asks whether it is right for the user whose files these are. */
+/** An onlooker asks whether it is right for the user to whom these files belong. */
 function ownerOf({ state_dir }: ControllerConfig): number {
   const own = process.geteuid?.() ?? 0;
   return own === 0 ? 0 : (factsOf(state_dir)?.uid ?? own);
 }
 
-/** Registry, queue, join tokens and credentials: who can write a record decides who answers for a host. */
+/** Registry, queue, join tokens and credentials: anyone who can write a record decides who answers for a host. */
 async function folderFindings(config: ControllerConfig): Promise<Finding[]> {
   const { agents, pairing, joinTokens, credentials } = paths(config);
   const folders = [
@@ -190,7 +191,7 @@ function namesOf(files: readonly { readonly path: string }[]): string {
   );
 }
 
-/** Undefined if it is missing, or this user may not look at it: that is said elsewhere. */
+/** Undefined if it is missing, or this user may not look at it: that is reported elsewhere. */
 function factsOf(path: string): Stats | undefined {
   try {
     return lstatSync(path, { throwIfNoEntry: false });

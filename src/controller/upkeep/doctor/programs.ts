@@ -18,7 +18,7 @@ export async function programFindings(host: HostContext): Promise<Finding[]> {
   ];
 }
 
-/** Who can read it can read the metrics. */
+/** Anyone who can read it can read the metrics. */
 function tokenFindings({ metrics_token_file: file }: ControllerConfig): Finding[] {
   if (file === undefined) return [];
   return [

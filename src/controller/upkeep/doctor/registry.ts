@@ -1,4 +1,4 @@
-/** The registered hosts: records that cannot be used, certificates that are over, and hosts that are silent. */
+/** The registered hosts: records that cannot be used, certificates that have expired, and hosts that are silent. */
 
 import { failed } from "../../../core/check.ts";
 import { type ControllerConfig, configArgument } from "../../../core/config/controller-config.ts";
@@ -76,7 +76,7 @@ function revokedFindings(
   return [{ name: "certificates", ok: false, detail, remedy }];
 }
 
-/** @param contacts when each was last heard, by lower-case name */
+/** @param contacts when each last answered, by lower-case name */
 export function silentFindings(
   config: ControllerConfig,
   agents: Registry["agents"],

@@ -1,4 +1,4 @@
-/** The last rotation of this host's certificate: who has not confirmed it, and until when that can wait. */
+/** The last rotation of this host's certificate: which hosts have not confirmed it, and until when that can wait. */
 
 import { failed } from "../../../core/check.ts";
 import { type ControllerConfig, configArgument } from "../../../core/config/controller-config.ts";
@@ -11,7 +11,7 @@ import type { HostContext } from "../../store/host.ts";
 import { ANY_TIME, loadCredential } from "../../trust/credential.ts";
 import { type Finding, passed } from "./finding.ts";
 
-/** Of the overlap: from then on it is said that hosts have still to be told. */
+/** This part of the overlap: from then on it is reported that hosts must still be told. */
 const LAST_SHARE = 0.25;
 
 const NAME = "rotation";
@@ -25,7 +25,7 @@ export async function rotationFindings(
   if (problem !== undefined) return [failed(NAME, problem)];
   const rotation = await store.rotation.read();
   const overlapExpires = rotation.kind === "state" ? rotation.state.overlapExpires : undefined;
-  // At any time: an expired one is said elsewhere.
+  // At any time: an expired one is reported elsewhere.
   const { serial: current } = loadCredential(config, ANY_TIME).certificate;
   const of = (status: SerialStatus) =>
     [...agents.values()].flatMap((record) => {

@@ -15,7 +15,7 @@ export async function serviceFindings(
 ): Promise<readonly Finding[]> {
   return await looked("services", async () => {
     const { config, store } = host;
-    // To ask makes the folder: only to look makes no state_dir.
+    // Asking creates the folder, but reading must create no state_dir.
     const hasLocks = existsSync(paths(config).locks);
     const runs: WhoRuns = {
       api: await store.rollouts.isTaker(),

@@ -5,9 +5,9 @@ import type { ControllerConfig } from "../../../core/config/controller-config.ts
 import { DEFAULT_CONTROLLER_CONFIG } from "../../../core/config/controller-config.ts";
 import { type Listener, listeners } from "../../../system/net/listeners.ts";
 
-/** Where the init system and the kernel are asked. */
+/** The folder below which the init system and the kernel are asked. */
 export interface Surroundings {
-  /** `/` but in tests. */
+  /** `/` except in tests. */
   readonly root: string;
   /** Undefined if the kernel does not tell. */
   readonly listening: readonly Listener[] | undefined;

@@ -92,6 +92,11 @@ export class JoinStage implements AsyncDisposable {
     return reason === undefined ? undefined : String(reason);
   }
 
+  /** The same in one word. */
+  get lastCode(): unknown {
+    return this.fleet.log.of("join-refuse").at(-1)?.fields.CODE;
+  }
+
   async registered(): Promise<readonly string[]> {
     return await this.controller.store.registry.names();
   }

@@ -58,7 +58,11 @@ export class NoticeReceiver implements Disposable {
 }
 
 export function receiverFile(...lines: readonly string[]): string {
-  return ['events = ["run-failed", "rollout-stopped"]', ...lines, ""].join("\n");
+  return receiverOf(["run-failed", "rollout-stopped"], ...lines);
+}
+
+export function receiverOf(kinds: readonly string[], ...lines: readonly string[]): string {
+  return [`events = ${JSON.stringify(kinds)}`, ...lines, ""].join("\n");
 }
 
 /** Whether it was signed with the key, as docs/API.md says how. */

@@ -4,6 +4,7 @@ import type { Controller } from "../../controller/control-host.ts";
 import { KeptDialler } from "../../controller/fleet/kept-dialler.ts";
 import { groupWarnings } from "../../controller/groups/groups.ts";
 import { startDelivery } from "../../controller/notices/delivery.ts";
+import { startLooking } from "../../controller/notices/look.ts";
 import { noticeWarnings } from "../../controller/notices/receivers.ts";
 import { startCheckLoop } from "../../controller/upkeep/check-loop.ts";
 import type { ConfigWarning } from "../../core/config/config-file.ts";
@@ -70,6 +71,7 @@ export const serve = defineVerb({
     }
     const server = await startApi(controller);
     let checks = startCheckLoop(controller);
+    let looking = startLooking(controller);
     const delivery = startDelivery(controller);
     started.resolve(async () => {
       try {
@@ -82,6 +84,8 @@ export const serve = defineVerb({
         for (const { key, message } of warnings) log({ event: "config-warn", key, msg: message });
         checks.stop();
         checks = startCheckLoop(reloaded);
+        looking.stop();
+        looking = startLooking(reloaded);
         log({ event: "api-reload" });
         return warnings.map((warning) => warningLine(reloaded.config.file, warning));
       } catch (thrown) {
@@ -96,6 +100,7 @@ export const serve = defineVerb({
     await untilStopped();
     reloads.stop();
     checks.stop();
+    looking.stop();
     await server.stop();
     delivery.stop();
     return 0;

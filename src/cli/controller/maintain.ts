@@ -1,6 +1,7 @@
 import type { Controller } from "../../controller/control-host.ts";
 import type { HostProblem } from "../../controller/fleet/fan-out.ts";
 import { deliverWaiting } from "../../controller/notices/delivery.ts";
+import { lookForNotices } from "../../controller/notices/look.ts";
 import { type MaintenanceReport, maintainOnce } from "../../controller/upkeep/maintenance.ts";
 import { judgeClock } from "../../core/clock.ts";
 import type { OwnSetting } from "../../core/config/controller-config.ts";
@@ -51,6 +52,7 @@ export const maintain = defineVerb({
     // That nothing was due may be due to a wrong clock.
     if (report.problems.length === 0) await warnOfClock(io, controller);
     await controller.notices.tell();
+    await lookForNotices(controller);
     await deliverWaiting(controller);
     if (report.misconfigured) return ERROR_FACTS.config.exit;
     return report.problems.length === 0 ? 0 : 1;

@@ -1,37 +1,47 @@
 /** Leaves notices in the spool, one for each receiver that wants them. */
 import { hostname } from "node:os";
 import { messageOf } from "../../core/errors.ts";
-import type { ControlEvent } from "../../core/events.ts";
-import { newsOf, noticeOf } from "../../core/notices/notice.ts";
+import type { NoticeNews } from "../../core/notices/news.ts";
+import { noticeOf } from "../../core/notices/notice.ts";
 import { newRequestId } from "../../core/request-id.ts";
 import { isDenied } from "../../system/files/files.ts";
 import type { HostContext } from "../store/host.ts";
+import type { PendingNews } from "../store/ports/notices.ts";
+import type { Receiver } from "./receiver-file.ts";
 import { readReceivers } from "./receivers.ts";
 
 /** Never rejects: what cannot be left is logged. */
-export async function leaveNotices(
-  host: HostContext,
-  events: readonly ControlEvent[],
-): Promise<void> {
-  const { config, store, log, now } = host;
+export async function leaveNotices(host: HostContext, all: readonly NoticeNews[]): Promise<void> {
+  const { config, log, now } = host;
   const { receivers, problems } = await readReceivers(config);
   // The receivers for whom they were meant do not learn of this.
   for (const msg of problems) log({ event: "config-warn", key: "notify.d", msg });
   const since = now();
-  for (const news of newsOf(events)) {
-    const wanting = receivers.filter(({ kinds }) => kinds.has(news.kind));
-    const id = newRequestId();
-    const body = JSON.stringify(noticeOf(news, { id, time: since, host: hostname() }));
-    for (const { name: receiver } of wanting) {
+  for (const news of all) {
+    const pending = { id: newRequestId(), since, news };
+    for (const receiver of receivers) {
       try {
-        const count = await store.notices.add({ id, kind: news.kind, receiver, since }, body);
-        const reason = "too many wait for this receiver, and the oldest goes first";
-        if (count > 0) log({ event: "notice-drop", count, reason, receiver });
+        await leaveIn(host, receiver, pending);
       } catch (thrown) {
         // A process that may only read here sends nothing.
         if (isDenied(thrown)) return;
-        log({ event: "notice-drop", count: 1, reason: messageOf(thrown), receiver });
+        const reason = messageOf(thrown);
+        log({ event: "notice-drop", count: 1, reason, receiver: receiver.name });
       }
     }
   }
+}
+
+/** For one receiver, if it wants it. To do it again changes nothing. @throws CtrlExecError `storage` or `config` */
+export async function leaveIn(
+  { store, log }: HostContext,
+  { name: receiver, kinds }: Receiver,
+  { id, since, news }: PendingNews,
+): Promise<void> {
+  const { kind } = news;
+  if (!kinds.has(kind)) return;
+  const body = JSON.stringify(noticeOf(news, { id, time: since, host: hostname() }));
+  const count = await store.notices.add({ id, kind, receiver, since }, body);
+  const reason = "too many wait for this receiver: refused joins go first, then the oldest";
+  if (count > 0) log({ event: "notice-drop", count, reason, receiver });
 }

@@ -3,7 +3,7 @@ import * as z from "zod/mini";
 import { parseToml } from "../../core/config/conf-syntax.ts";
 import { slipOf } from "../../core/config/slips.ts";
 import { CtrlExecError } from "../../core/errors.ts";
-import { NOTICE_KINDS, type NoticeKind } from "../../core/notices/notice.ts";
+import { NOTICE_KINDS, type NoticeKind } from "../../core/notices/news.ts";
 
 /** Given up after a week at the latest. */
 export const LONGEST_DEADLINE_SECONDS = 604_800;

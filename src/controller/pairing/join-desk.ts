@@ -61,12 +61,14 @@ export class JoinDesk {
       const answer = await this.#judge(call);
       if ("status" in answer) return answer;
       const agent = pairedNameProblem(proof.hostname) === undefined ? proof.hostname : undefined;
-      log({ event: "join-refuse", agent, ip, reason: answer.why, token: proof.token });
+      const { code, why: reason } = answer;
+      log({ event: "join-refuse", agent, code, ip, reason, token: proof.token });
       return denial(proof, answer);
     } catch (thrown) {
-      log({ event: "join-refuse", ip, reason: messageOf(thrown), token: proof.token });
+      const reason = messageOf(thrown);
+      log({ event: "join-refuse", code: "local", ip, reason, token: proof.token });
       // Faults of this host are only for its log.
-      return denial(proof, { why: "", told: LATER, again: true });
+      return denial(proof, { code: "local", why: reason, told: LATER, again: true });
     }
   }
 
@@ -75,19 +77,22 @@ export class JoinDesk {
     const { proof, ip } = call;
     const { hostname } = proof;
     const token = await store.joinTokens.find(proof.token);
-    const refuse = (why: string) => ({ why, told: NOT_ACCEPTED });
-    if (token === undefined) return refuse("there is no such token");
+    if (token === undefined) return UNKNOWN_TOKEN;
     const statement = this.#statement(call, "join");
     if (!isSignedByToken(statement, proof.signature, token.public_key)) {
-      return refuse("the token's key has not signed this");
+      return {
+        code: "signature",
+        why: "the token's key has not signed this",
+        told: NOT_ACCEPTED,
+      };
     }
     const fromNetwork = await isFrom(token, ip);
     const refusal = refusalOf(token, hostname, fromNetwork, now());
     if (refusal !== undefined) return refusal;
     const problem = pairedNameProblem(hostname);
-    if (problem !== undefined) return { why: problem, told: INVALID };
+    if (problem !== undefined) return invalid(problem);
     const csr = judged(proof);
-    if (csr instanceof CtrlExecError) return { why: csr.message, told: INVALID };
+    if (csr instanceof CtrlExecError) return invalid(csr.message);
     await this.#requireRightClock();
     const giveBack = await this.#turns.acquire();
     try {
@@ -108,7 +113,7 @@ export class JoinDesk {
     const key = new Bun.CryptoHasher("sha256").update(publicKey).digest("hex");
     // Checked again: it may have been revoked while this one waited for its turn.
     const token = await store.joinTokens.find(proof.token);
-    if (token === undefined) return { why: "there is no such token", told: NOT_ACCEPTED };
+    if (token === undefined) return UNKNOWN_TOKEN;
     const refusal = refusalOf(token, hostname, true, now());
     if (refusal !== undefined) return refusal;
     const known = await store.registry.find(hostname);
@@ -125,7 +130,7 @@ export class JoinDesk {
     // If a join is only being completed, the record has them; what an operator has changed since then stays (T77).
     const isRecorded = known?.kind === "agent" && known.record.reqid === earlier?.reqid;
     const tags = isRecorded ? known.record.tags : joinedTags(known, token.tags);
-    if (tags instanceof CtrlExecError) return { why: tags.message, told: LATER };
+    if (tags instanceof CtrlExecError) return { code: "local", why: tags.message, told: LATER };
     const use = { key, nonce, hostname, ip, reqid: id, at: isoSeconds(now()) };
     // Before it is signed: a crash from here on costs at most this use, and never gives an additional one (T31).
     await writer.putUse(token.id, { ...use, registered: false });
@@ -194,7 +199,16 @@ export class JoinDesk {
   }
 }
 
-const INVALID = "invalid request";
+const UNKNOWN_TOKEN: JoinRefusal = {
+  code: "unknown-token",
+  why: "there is no such token",
+  told: NOT_ACCEPTED,
+};
+
+function invalid(why: string): JoinRefusal {
+  return { code: "invalid", why, told: "invalid request" };
+}
+
 const LATER = "the control host cannot let hosts join now";
 
 function denial({ nonce }: JoinProof, { told, again }: JoinRefusal): JoinAnswer {

@@ -1,4 +1,5 @@
 /** Whether a host may join with a token. Pure: the time, the counts and what is registered are arguments. */
+import type { JoinRefusalCode } from "../../core/join-refusal.ts";
 import { lowerAscii } from "../../core/net/host-name.ts";
 import type { StoredToken, TokenUse } from "../store/ports/join-tokens.ts";
 
@@ -14,6 +15,7 @@ export function tokenState(token: StoredToken, used: number, now: Date): TokenSt
 
 /** Why a host may not join: what the log says, and what the host is told. */
 export interface JoinRefusal {
+  readonly code: JoinRefusalCode;
   readonly why: string;
   readonly told: string;
   /** The host may ask for the same again later. */
@@ -27,6 +29,7 @@ export const NOT_ACCEPTED = "this token is not accepted";
  * would be right.
  */
 const NOT_FOR_THIS_HOST = "this token is not for this host";
+const USED_UP = "this token is used up";
 
 /**
  * Everything that can be judged before the uses are counted. @param fromNetwork whether it calls from one of `from`
@@ -38,11 +41,13 @@ export function refusalOf(
   now: Date,
 ): JoinRefusal | undefined {
   const state = tokenState(token, 0, now);
-  if (state === "revoked") return { why: "the token is revoked", told: "this token is revoked" };
-  if (state === "expired") return { why: "the token has expired", told: "this token has expired" };
-  if (!fromNetwork) return { why: "the token is for other networks", told: NOT_FOR_THIS_HOST };
+  if (state === "revoked")
+    return refusal("revoked", "the token is revoked", "this token is revoked");
+  if (state === "expired")
+    return refusal("expired", "the token has expired", "this token has expired");
+  if (!fromNetwork) return refusal("network", "the token is for other networks", NOT_FOR_THIS_HOST);
   if (token.name !== undefined && !new Bun.Glob(token.name).match(lowerAscii(hostname))) {
-    return { why: "the token is for other names", told: NOT_FOR_THIS_HOST };
+    return refusal("name", "the token is for other names", NOT_FOR_THIS_HOST);
   }
   return undefined;
 }
@@ -76,15 +81,15 @@ export function decideJoin(token: StoredToken, occasion: Occasion): JoinDecision
   const { used, earlier, hostname, nonce, registered, isSameHost } = occasion;
   if (earlier !== undefined) {
     const isSame = earlier.nonce === nonce && lowerAscii(earlier.hostname) === lowerAscii(hostname);
-    if (!isSame) return refused("the key has joined already", "this token is used up");
+    if (!isSame) return refused("used-up", "the key has joined already", USED_UP);
     // The answer was lost, or the join was cut off: it is completed, and counts once.
     if (registered?.reqid === earlier.reqid || (registered === undefined && !earlier.registered)) {
       return { kind: "admitted", replaces: false, reason: "repeated", counted: true };
     }
     if (earlier.registered) {
-      return refused("the host was unpaired or replaced since it joined", "this token is used up");
+      return refused("used-up", "the host was unpaired or replaced since it joined", USED_UP);
     }
-  } else if (used >= token.uses) return refused("the token is used up", "this token is used up");
+  } else if (used >= token.uses) return refused("used-up", "the token is used up", USED_UP);
   const counted = earlier !== undefined;
   if (registered === undefined) {
     return { kind: "admitted", replaces: false, reason: undefined, counted };
@@ -93,11 +98,16 @@ export function decideJoin(token: StoredToken, occasion: Occasion): JoinDecision
   if (token.replace === true)
     return { kind: "admitted", replaces: true, reason: "replace", counted };
   return refused(
+    "registered",
     "the name is registered, and the host has not proved to be that one",
     "a host of this name is registered already",
   );
 }
 
-function refused(why: string, told: string): JoinDecision {
-  return { kind: "refused", refusal: { why, told } };
+function refused(code: JoinRefusalCode, why: string, told: string): JoinDecision {
+  return { kind: "refused", refusal: refusal(code, why, told) };
+}
+
+function refusal(code: JoinRefusalCode, why: string, told: string): JoinRefusal {
+  return { code, why, told };
 }

@@ -234,7 +234,8 @@ async function joinAt(desk: Desk, socket: TLSSocket, call: Call): Promise<boolea
   const proof = await readPost(socket, "/join-proof", joinProof);
   if (proof === undefined) {
     if (!socket.destroyed) {
-      desk.controller.log({ event: "join-refuse", ip, reason: "not the proof of a token" });
+      const reason = "not the proof of a token";
+      desk.controller.log({ event: "join-refuse", code: "invalid", ip, reason });
     }
     endWith(socket, { status: "error", reason: "invalid request" });
     return false;

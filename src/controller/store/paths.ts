@@ -66,6 +66,7 @@ export function lockPath(
     | "counts"
     | "learned"
     | "notices"
+    | "notices-look"
     | "run-index"
     | "run-records",
 ): string {

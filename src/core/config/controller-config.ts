@@ -52,6 +52,7 @@ const shape = z.object({
   pairing_port: withDefault(port, DEFAULT_PAIRING_PORT),
   pairing_bind: withDefault(bindAddress, "::"),
   pairing_max_queue: withDefault(wholeNumber(1, 10_000), 10),
+  lock_notice_after: withDefault(seconds, 3600),
   cert_days: withDefault(wholeNumber(1, 3650), 365),
   cert_renewal_days: withDefault(wholeNumber(1, 3650), 90),
   cert_overlap_days: withDefault(wholeNumber(1, 3650), 30),

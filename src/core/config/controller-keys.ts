@@ -6,6 +6,7 @@ const IDENTITY = "Keys, certificates and state";
 const CALLS = "Calling agents";
 const AUTH = "Authorisation";
 const PAIRING = "Pairing";
+const NOTICES = "Notices";
 const ROTATION = "Renewal and rotation";
 const API = "HTTP API";
 const METRICS = "Metrics";
@@ -106,6 +107,11 @@ export const CONTROLLER_KEYS = {
   pairing_max_queue: {
     group: PAIRING,
     text: "Most pairing requests that may wait at the same time. A further one pushes out the oldest of the network with the most requests (IPv4 /24, IPv6 /48), or is refused if that oldest one came from the same address.",
+  },
+  lock_notice_after: {
+    group: NOTICES,
+    text: "Seconds after which the lock of a run that still holds it is told to the receivers of notify.d that want lock-held.",
+    example: "14400",
   },
   cert_days: {
     group: ROTATION,

@@ -1,3 +1,5 @@
+import { JOIN_REFUSALS } from "../join-refusal.ts";
+
 /**
  * Every field that an event may have, under the name that the code uses. In a log line it is upper case, with
  * `_` before each word: `newSerial` is NEW_SERIAL. docs/LOGGING.md shows the meanings.
@@ -29,6 +31,10 @@ export const FIELDS = {
   bind: field("text", "the address that it listens on"),
   by: field("text", "who called with rights that were lent, as the lender tells it"),
   bytes: field("number", "how many bytes"),
+  code: field(
+    "text",
+    `why a host may not join, in one word: ${JOIN_REFUSALS.map((code) => `\`${code}\``).join(", ")}`,
+  ),
   codeCovers: field(
     "text",
     "what the confirmation code covers: `both` hosts, or the `request` alone",

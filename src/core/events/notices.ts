@@ -18,4 +18,10 @@ export const NOTICE_EVENTS = {
     fields: ["count", "reason", "receiver"],
     when: "COUNT notices for a receiver are given up",
   },
+  "notice-look-fail": {
+    level: "warning",
+    fields: ["error"],
+    maybe: ["kind"],
+    when: "whether there is anything to tell of the kind KIND, or of this host and its fleet at all, cannot be found out; it is tried again",
+  },
 } as const satisfies Entries;

@@ -70,7 +70,7 @@ export const PAIRING_EVENTS = {
   },
   "join-refuse": {
     level: "warning",
-    fields: ["ip", "reason"],
+    fields: ["code", "ip", "reason"],
     maybe: ["agent", "token"],
     when: "a host may not join; AGENT and TOKEN are its own claims, which nobody has verified",
   },

@@ -1,5 +1,6 @@
 /** Notices that are waiting to be accepted by their receivers. See ../ports.ts. */
-import type { NoticeKind } from "../../../core/notices/notice.ts";
+import type { Condition } from "../../../core/notices/conditions.ts";
+import type { NoticeKind, NoticeNews } from "../../../core/notices/news.ts";
 
 /** A notice for one receiver. */
 export interface WaitingNotice {
@@ -11,9 +12,23 @@ export interface WaitingNotice {
   readonly since: Date;
 }
 
+/** What whoever looks at this host and its fleet remembers from one look to the next. */
+export interface ToldState {
+  readonly told: readonly Condition[];
+  /** To be left in the spool: after a kill, under the same id and time. */
+  readonly pending: readonly PendingNews[];
+}
+
+export interface PendingNews {
+  readonly id: string;
+  readonly since: Date;
+  readonly news: NoticeNews;
+}
+
 export interface NoticeStore {
   /**
-   * Keeps it until it is removed. If too many wait for a receiver, the oldest of them is lost.
+   * Keeps it until it is removed. A receiver for whom too many wait loses its oldest refused joins, which a stranger can
+   * make many of, and then its oldest; a refused join makes room for nothing else.
    *
    * @param body what is sent to the receiver, each time
    * @returns how many were lost
@@ -27,4 +42,9 @@ export interface NoticeStore {
   remove(notice: WaitingNotice): Promise<void>;
   /** For sending them: one process at a time. Undefined if another process does it. */
   ownDelivery(): Promise<Disposable | undefined>;
+  /** For who looks: one process at a time. Undefined if another does. */
+  ownLook(): Promise<Disposable | undefined>;
+  /** Empty at first. @throws CtrlExecError `damaged` if it cannot be read */
+  told(): Promise<ToldState>;
+  keepTold(state: ToldState): Promise<void>;
 }

@@ -16,6 +16,7 @@ import { databaseFindings } from "./databases.ts";
 import { diskFindings } from "./disk.ts";
 import { type Finding, looked, notLooked, passed } from "./finding.ts";
 import { leftFindings } from "./left-behind.ts";
+import { noticeFindings } from "./notices.ts";
 import { onlookerFindings } from "./onlooker.ts";
 import { fileFindings } from "./own-files.ts";
 import { programFindings } from "./programs.ts";
@@ -77,6 +78,7 @@ async function stateFindings(host: HostContext, around: Surroundings): Promise<F
   return [
     ...(await fleetFindings(host, isWhole)),
     ...(await leftFindings(host)),
+    ...(await noticeFindings(host)),
     ...databases,
     ...(await serviceFindings(host, around)),
   ];

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, expect, test } from "bun:test";
 import { existsSync, readFileSync, rmSync, statSync } from "node:fs";
 import { Delivery, deliverWaiting } from "../../../../src/controller/notices/delivery.ts";
 import { leaveNotices } from "../../../../src/controller/notices/leave-notices.ts";
-import type { ControlEvent } from "../../../../src/core/events.ts";
+import type { NoticeNews } from "../../../../src/core/notices/news.ts";
 import { LocalFleet } from "../../../support/local-fleet.ts";
 import {
   isSigned,
@@ -26,12 +26,12 @@ afterEach(async () => {
   await fleet[Symbol.asyncDispose]();
 });
 
-const FAILED: ControlEvent = {
-  event: "run",
+const FAILED: NoticeNews = {
+  kind: "run-failed",
   reqid: "0123456789abcdef",
   script: "deploy",
-  target: "web-01",
-  exit: 3,
+  count: 1,
+  hosts: [{ host: "web-01", state: "ended", exit: 3, fault: null }],
 };
 
 function name(file: string, text: string): void {
@@ -166,7 +166,7 @@ test("T35 a receiver for whom too many wait loses the oldest, and the log says s
   expect(names.filter((each) => each === "dead")).toHaveLength(200);
   expect(names.filter((each) => each === "pager")).toHaveLength(1);
   expect(logged("notice-drop")).toEqual([
-    "1 too many wait for this receiver, and the oldest goes first dead",
+    "1 too many wait for this receiver: refused joins go first, then the oldest dead",
   ]);
 });
 

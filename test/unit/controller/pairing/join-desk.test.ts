@@ -44,7 +44,7 @@ test("a host joins: it is registered with the token's tags, and the use is count
 });
 
 describe("T31 what a token is not good for: nothing is signed, registered or counted", () => {
-  const cases: [string, (stage: JoinStage) => Promise<string>, string, string, string?][] = [
+  const cases: [string, (stage: JoinStage) => Promise<string>, string, string, string][] = [
     [
       "an expired one",
       async (stage) => {
@@ -54,6 +54,7 @@ describe("T31 what a token is not good for: nothing is signed, registered or cou
       },
       "this token has expired",
       "the token has expired",
+      "expired",
     ],
     [
       "a revoked one",
@@ -64,38 +65,43 @@ describe("T31 what a token is not good for: nothing is signed, registered or cou
       },
       "this token is revoked",
       "the token is revoked",
+      "revoked",
     ],
     [
       "one for another network",
       (stage) => stage.token({ from: ["192.0.2.0/24", "2001:db8::/32"] }),
       "this token is not for this host",
       "the token is for other networks",
+      "network",
     ],
     [
       "one for another name",
       (stage) => stage.token({ name: "db-*" }),
       "this token is not for this host",
       "the token is for other names",
+      "name",
     ],
     [
       "one that this host does not know",
       async (stage) => formatJoinToken({ ...parts(await stage.token()), id: "0".repeat(16) }),
       "this token is not accepted",
       "there is no such token",
+      "unknown-token",
     ],
     [
       "one with another secret",
       async (stage) => formatJoinToken({ ...parts(await stage.token()), seed: new Uint8Array(32) }),
       "this token is not accepted",
       "the token's key has not signed this",
+      "signature",
     ],
   ];
-  test.each(cases)("%s", async (_, make, told, why) => {
+  test.each(cases)("%s", async (_, make, told, why, code) => {
     await using stage = await JoinStage.open();
     const token = await make(stage);
     const before = signed(stage);
     expect(await stage.join(token, "web-01")).toEqual(REFUSED(told));
-    expect(stage.lastRefusal).toBe(why);
+    expect([stage.lastRefusal, stage.lastCode]).toEqual([why, code]);
     expect(await stage.registered()).toEqual([]);
     expect(signed(stage)).toBe(before);
     expect(await stage.used(token)).toBe(0);
@@ -119,6 +125,7 @@ describe("T31 what a token is not good for: nothing is signed, registered or cou
     await stage.join(token, "web-01");
     const before = signed(stage);
     expect(await stage.join(token, "web-02")).toEqual(REFUSED("this token is used up"));
+    expect(stage.lastCode).toBe("used-up");
     expect(await stage.registered()).toEqual(["web-01"]);
     expect(signed(stage)).toBe(before);
     expect(await stage.used(token)).toBe(1);
@@ -134,6 +141,7 @@ describe("T31 what a token is not good for: nothing is signed, registered or cou
       REFUSED("invalid request"),
     );
     expect(stage.lastRefusal).toContain("its subject is another host");
+    expect(stage.lastCode).toBe("invalid");
     expect(await stage.used(token)).toBe(0);
   });
 });
@@ -221,6 +229,7 @@ test("T31 a join that fails on the control host takes no use, and says nothing o
     again: true,
   });
   expect(stage.lastRefusal).toContain("ca.key");
+  expect(stage.lastCode).toBe("local");
   expect([await stage.used(token), await stage.registered()]).toEqual([0, []]);
   stage.fleet.folder.write("control/ca.key", text);
   chmodSync(key, 0o600);
@@ -278,6 +287,7 @@ describe("T33 a name that is registered", () => {
     expect(await stage.join(token, "WEB-01")).toEqual(
       REFUSED("a host of this name is registered already"),
     );
+    expect(stage.lastCode).toBe("registered");
     expect(stage.fleet.record("web-01").serial).toBe(serial);
     expect(await stage.used(token)).toBe(1);
   });

@@ -1,7 +1,8 @@
 /** What is told of the events, and what never is. */
 import { expect, test } from "bun:test";
 import type { ControlEvent } from "../../../../src/core/events.ts";
-import { isToldOf, newsOf, noticeOf } from "../../../../src/core/notices/notice.ts";
+import { isToldOf, newsOf } from "../../../../src/core/notices/events-told.ts";
+import { noticeOf } from "../../../../src/core/notices/notice.ts";
 
 const REQID = "0123456789abcdef";
 

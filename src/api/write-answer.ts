@@ -67,7 +67,7 @@ async function writeLong(response: ServerResponse, body: unknown): Promise<void>
 }
 
 function* bytesOf(body: unknown): Generator<Buffer, undefined> {
-  for (const piece of jsonPieces(body, false)) yield Buffer.from(jsonForScreen(piece), "utf8");
+  for (const piece of jsonPieces(body)) yield Buffer.from(jsonForScreen(piece), "utf8");
 }
 
 async function othersTurn(): Promise<void> {

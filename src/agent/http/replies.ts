@@ -79,6 +79,6 @@ function head(status: number, framing: readonly string[], last: boolean, date: D
 /** 0.8 does not know chunked bodies, so a first pass over the whole answer only counts its length. */
 function jsonLength(body: JsonReply["body"]): number {
   let length = 0;
-  for (const piece of collecting(jsonPieces(body, false))) length += Buffer.byteLength(piece);
+  for (const piece of collecting(jsonPieces(body))) length += Buffer.byteLength(piece);
   return length;
 }

@@ -17,29 +17,27 @@ export interface OutputText {
 /** What is kept of an output. */
 export interface OutputSource {
   readonly bytes: number;
-  /** From the beginning, each time. @param last they are not needed again */
-  chunks(last: boolean): Iterable<Uint8Array>;
+  /** From the beginning, each time. */
+  chunks(): Iterable<Uint8Array>;
 }
 
-/** @param chunks taken over: they are released as they are read for the last time */
-export function inMemory(chunks: Uint8Array[]): OutputSource {
+export function inMemory(chunks: readonly Uint8Array[]): OutputSource {
   const bytes = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
-  return { bytes, chunks: (last) => (last ? taken(chunks) : chunks) };
+  return { bytes, chunks: () => chunks };
 }
 
 export function outputText(source: OutputSource): OutputText {
   if (source.bytes < LONG_BYTES) {
-    const bytes = Buffer.concat([...source.chunks(true)]);
+    const bytes = Buffer.concat([...source.chunks()]);
     const { text, exact } = decodeText(bytes);
     return { text, base64: exact ? undefined : bytes.toString("base64") };
   }
-  if (isUtf8(source.chunks(false))) {
-    return { text: { parts: (last) => textOf(source.chunks(last)) }, base64: undefined };
+  if (isUtf8(source.chunks())) {
+    return { text: { parts: () => textOf(source.chunks()) }, base64: undefined };
   }
   return {
-    text: { parts: () => textOf(source.chunks(false)) },
-    // Written after the text, so this one releases the chunks.
-    base64: { parts: (last) => base64Of(source.chunks(last)) },
+    text: { parts: () => textOf(source.chunks()) },
+    base64: { parts: () => base64Of(source.chunks()) },
   };
 }
 
@@ -52,12 +50,6 @@ function isUtf8(chunks: Iterable<Uint8Array>): boolean {
   } catch {
     return false;
   }
-}
-
-/** Removes each chunk from the list as it is read. */
-function* taken(chunks: Uint8Array[]): Generator<Uint8Array> {
-  chunks.reverse();
-  for (let chunk = chunks.pop(); chunk !== undefined; chunk = chunks.pop()) yield chunk;
 }
 
 function* textOf(chunks: Iterable<Uint8Array>): Generator<string> {

@@ -24,6 +24,6 @@ export function* recordJson({
   ...rest
 }: Omit<RunReportSoFar, "pending"> & RecordExtras): Generator<string> {
   const record = { reqid, submitter, ...(writer === undefined ? {} : { writer }), ...rest };
-  for (const piece of jsonPieces(record, false)) yield jsonForScreen(piece);
+  for (const piece of jsonPieces(record)) yield jsonForScreen(piece);
   yield "\n";
 }

@@ -7,12 +7,8 @@ const PIECE_LENGTH = 65_536;
 export interface LongText {
   /** Bytes as UTF-8; undefined if that is not known. */
   readonly bytes?: number;
-  /**
-   * The text in order, in pieces of any length.
-   *
-   * @param last nobody will read it again: its source is released
-   */
-  parts(last: boolean): Iterable<string>;
+  /** The text in order, in pieces of any length, from the beginning each time. */
+  parts(): Iterable<string>;
   /** The bytes from which it was made, from this offset on; undefined if they are not at hand. */
   bytesFrom?(offset: number): Iterable<Buffer>;
 }
@@ -21,9 +17,9 @@ export function isLongText(value: unknown): value is LongText {
   return typeof value === "object" && value !== null && "parts" in value;
 }
 
-/** The text in order, and it can be read again. */
+/** The text in order. */
 export function textParts(text: string | LongText): Iterable<string> {
-  return typeof text === "string" ? [text] : text.parts(false);
+  return typeof text === "string" ? [text] : text.parts();
 }
 
 /** The whole text, for showing it rather than passing it on. */
@@ -34,12 +30,10 @@ export function wholeText(text: string | LongText): string {
 /**
  * What JSON.stringify would make of plain objects, arrays, text, numbers and long texts, in pieces of at least
  * PIECE_LENGTH characters, except the last, and not many times that.
- *
- * @param last long texts are not read again
  */
-export function* jsonPieces(value: unknown, last = true): Generator<string> {
+export function* jsonPieces(value: unknown): Generator<string> {
   let waiting = "";
-  for (const part of parts(value, last)) {
+  for (const part of parts(value)) {
     waiting += part;
     if (waiting.length < PIECE_LENGTH) continue;
     yield waiting;
@@ -48,18 +42,18 @@ export function* jsonPieces(value: unknown, last = true): Generator<string> {
   if (waiting !== "") yield waiting;
 }
 
-function* parts(value: unknown, last: boolean): Generator<string> {
+function* parts(value: unknown): Generator<string> {
   if (typeof value === "string" && value.length > PIECE_LENGTH) {
     yield* textPieces([value]);
   } else if (isLongText(value)) {
-    yield* textPieces(value.parts(last));
+    yield* textPieces(value.parts());
   } else if (Array.isArray(value) && value.some(isObject)) {
-    yield* between("[", "]", value, (item) => parts(item, last));
+    yield* between("[", "]", value, parts);
   } else if (isObject(value) && Object.values(value).some(isLong)) {
     const members = Object.entries(value).filter(([, member]) => member !== undefined);
     yield* between("{", "}", members, function* ([name, member]) {
       yield `${JSON.stringify(name)}:`;
-      yield* parts(member, last);
+      yield* parts(member);
     });
   } else {
     yield JSON.stringify(value);

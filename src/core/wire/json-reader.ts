@@ -1,6 +1,9 @@
 /**
  * Reads JSON that arrives in pieces. A long text in it, a script's output, is decoded as it arrives and never
  * held as bytes, JSON and text at once; only the rest is kept until the end and then parsed.
+ *
+ * The rest has a placeholder for each long text, because JSON.parse takes its input in one piece. Without placeholders
+ * this file would have to parse all of JSON itself, and as strictly as JSON.parse does: it comes from another host.
  */
 import { CtrlExecError } from "../errors.ts";
 import { formatBytes } from "../units.ts";
@@ -27,7 +30,7 @@ export class JsonReader {
   readonly #skipped: ReadonlySet<string>;
   /** All input, while it is so short that no text in it can be long; undefined afterwards. */
   #short: string | undefined = "";
-  /** The JSON, with a name in place of each long text. */
+  /** The JSON, with a placeholder for each long text. */
   #rest = "";
   /** What has arrived of the text being read; undefined outside of a text. */
   #text: Text | undefined;
@@ -38,7 +41,7 @@ export class JsonReader {
   readonly #long = new Map<string, PiecedText>();
   /** Bytes of the long texts before the one being read. */
   #longHeld = 0;
-  /** The sender cannot know it, so it cannot use the name of a long text. */
+  /** The sender cannot know it, so it cannot send a placeholder. */
   #secret = "";
   #isJson = true;
 
@@ -127,10 +130,10 @@ export class JsonReader {
     }
     this.#decode(text);
     this.#secret ||= crypto.randomUUID();
-    const name = `${this.#secret} ${this.#long.size}`;
-    this.#long.set(name, text.decoded);
+    const placeholder = `${this.#secret} ${this.#long.size}`;
+    this.#long.set(placeholder, text.decoded);
     this.#longHeld += text.decoded.held;
-    this.#keep(JSON.stringify(name));
+    this.#keep(JSON.stringify(placeholder));
   }
 
   #betweenTexts(json: string): void {

@@ -53,7 +53,7 @@ function minutesKnown(table: JobTable): number {
 }
 
 const text = (job: Job, stream: "stdout" | "stderr" = "stdout") =>
-  Buffer.concat([...job.output(stream, false).chunks(true)]).toString();
+  Buffer.concat([...job.output(stream, false).chunks()]).toString();
 
 describe("a run", () => {
   test("is logged at its start and its end, kept with its output, and found by its request id", async () => {
@@ -342,7 +342,7 @@ describe("where no job can be kept", () => {
     expect(await run.ended).toMatchObject({ state: "ended", exit: 0, stdout_bytes: 6 });
     expect(run.facts).toMatchObject({ state: "ended", ended: (await run.ended).ended });
     const { bytes, dropped, chunks } = run.output("stdout", false);
-    expect([bytes, dropped, Buffer.concat([...chunks(true)]).toString()]).toEqual([3, 3, "beg"]);
+    expect([bytes, dropped, Buffer.concat([...chunks()]).toString()]).toEqual([3, 3, "beg"]);
     const events = jobs.events.map(({ event }) => event);
     expect(events).toEqual(["run-start", "run"]);
     expect(await table.list()).toEqual([]);

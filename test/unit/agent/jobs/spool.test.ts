@@ -265,7 +265,7 @@ test("the folder of a job that has ended is not made again", async () => {
   const job = ended();
   job.grew({ stdout: 3, stderr: 0 });
   rmSync(job.folder.path, { recursive: true });
-  expect(() => [...job.output("stdout", false).chunks(true)]).toThrow("ENOENT");
+  expect(() => [...job.output("stdout", false).chunks()]).toThrow("ENOENT");
   expect(isThere(job)).toBe(false);
   spool.close();
 });

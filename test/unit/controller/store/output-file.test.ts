@@ -35,7 +35,7 @@ test("its text is whole where a piece ends within a character, and so is its bas
   expect([...file.parts()].join("") === text).toBe(true);
   for (const length of [bytes.length, bytes.length - 1, bytes.length - 2]) {
     const base64 = new OutputFile(folder.join("out"), length).base64();
-    const whole = [...base64.parts(false)].join("");
+    const whole = [...base64.parts()].join("");
     expect(whole === bytes.subarray(0, length).toString("base64")).toBe(true);
     expect(base64.bytes).toBe(whole.length);
   }

@@ -32,7 +32,7 @@ const resultOf = (host: string): RunResult => ({
 async function readRunRecord(controller: StoreContext, reqid: string) {
   const account = new ReplyBudget(2 ** 30).open();
   const found = await readStored(controller, reqid, account);
-  return found && (JSON.parse([...jsonPieces(found, false)].join("")) as typeof found);
+  return found && (JSON.parse([...jsonPieces(found)].join("")) as typeof found);
 }
 
 class Stage implements Disposable {

@@ -33,7 +33,7 @@ export const result = (host: string, changes: Partial<RunResult> = {}): RunResul
 export async function read({ store }: Stage, reqid = REQID) {
   const account = new ReplyBudget(2 ** 30).open();
   const found = await store.runs.read(reqid, account);
-  return found && (JSON.parse([...jsonPieces(found, false)].join("")) as typeof found);
+  return found && (JSON.parse([...jsonPieces(found)].join("")) as typeof found);
 }
 
 /** A run that is over. */

@@ -104,6 +104,9 @@ const FOLDER_BANS: readonly { from: string; to: readonly string[]; why: string }
 /** What the store shows of itself: what it is given, what can be asked of it, and the shape of a record. */
 const STORE_PORTS: readonly string[] = ["host.ts", "ports.ts", "agent-record.ts"];
 
+/** What only names the files, so that to ask for a name changes nothing. */
+const NAMES_ALONE = "src/controller/store/paths.ts";
+
 /** Who reaches behind them, and why. Behind them are files; another store has none. */
 const BEHIND_THE_PORTS: readonly { file: RegExp; to: readonly string[]; why: string }[] = [
   {
@@ -112,14 +115,24 @@ const BEHIND_THE_PORTS: readonly { file: RegExp; to: readonly string[]; why: str
     why: "It opens the store.",
   },
   {
-    file: /^src\/(controller\/(trust\/|upkeep\/(mend-credentials|rotation)\.|pairing\/(register-host|join-tokens|join-desk)\.|access\/open-files\.)|cli\/controller\/setup-ca\.)/,
+    file: /^src\/controller\/(trust\/(ca|ca-certificate|credential|replaced-credential)|upkeep\/(mend-credentials|rotation))\.ts$/,
     to: ["paths.ts"],
     why: "The keys and certificates of the CA and of this host itself are its own files, wherever the rest is kept.",
   },
   {
-    file: /^src\/controller\/upkeep\/doctor\//,
-    to: ["paths.ts", "leftovers.ts", "database-check.ts"],
-    why: "It judges the files themselves: who may change them, and what killed commands have left among them.",
+    file: /^src\/controller\/(access\/open-files|upkeep\/doctor\/(authority|onlooker|own-files))\.ts$/,
+    to: ["paths.ts"],
+    why: "It judges the files themselves: who may read and change them.",
+  },
+  {
+    file: /^src\/controller\/upkeep\/doctor\/left-behind\.ts$/,
+    to: ["leftovers.ts"],
+    why: "What killed writes have left is seen in the files' folders alone.",
+  },
+  {
+    file: /^src\/controller\/upkeep\/doctor\/databases\.ts$/,
+    to: ["database-check.ts"],
+    why: "A damaged database is a file that is removed; another store has none.",
   },
   {
     file: /^src\/controller\/(trust\/credential|fleet\/(dial-setting|kept-dialler))\.ts$/,
@@ -333,6 +346,9 @@ function whyBanned(file: string, from: Place, wanted: string): string | undefine
   if (EXCEPTIONS.some((exception) => exception.file === file && exception.to === to)) {
     return undefined;
   }
+  if (file === NAMES_ALONE && to !== "core") {
+    return "It only names the files; who makes or reads them does so where it is seen.";
+  }
   const banned = ROOM_BANS.find((ban) => ban.from.includes(from) && ban.to.includes(to));
   return (banned ?? folderBan(file, target))?.why ?? whyBehindThePorts(file, target);
 }
@@ -402,6 +418,14 @@ describe("the checker refuses", () => {
     ["src/controller/fleet/a.ts", 'import type { X } from "../runs/x.ts";', "hung in"],
     ["src/controller/runs/a.ts", 'import { x } from "../store/paths.ts"; x();', "by its ports"],
     ["src/cli/a.ts", 'import type { X } from "../controller/store/registry.ts";', "by its ports"],
+    ["src/cli/a.ts", 'import { x } from "../controller/store/paths.ts"; x();', "by its ports"],
+    ["src/controller/pairing/a.ts", 'import { x } from "../store/paths.ts"; x();', "by its ports"],
+    ["src/controller/trust/a.ts", 'import { x } from "../store/paths.ts"; x();', "by its ports"],
+    [
+      "src/controller/store/paths.ts",
+      'import { x } from "../../system/files/files.ts"; x();',
+      "only names the files",
+    ],
     ["src/controller/inventory/a.ts", 'import { x } from "../upkeep/x.ts"; x();', "subscribes"],
     ["src/controller/deep/a.ts", 'import "../../agent/x.ts";', "share only the wire"],
     ["src/agent/a.ts", 'const x = require("../controller/x.ts"); x;', "control host's powers"],

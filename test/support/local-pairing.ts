@@ -34,9 +34,9 @@ export async function localController(file: string, text: string): Promise<Contr
 
 /** `setup-ca` and `setup-ctrl-exec`. Returns the CA's fingerprint. */
 export async function setupLocally(controller: Controller): Promise<string> {
-  const ca = await setupCa(controller);
+  const { certificate } = await setupCa(controller);
   await setupController(controller);
-  return ca.fingerprint;
+  return certificate.fingerprint;
 }
 
 /**

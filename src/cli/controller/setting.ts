@@ -78,7 +78,7 @@ async function readSetting(options: SettingOptions): Promise<LoadedConfig<Contro
 export async function openRecords(options: SettingOptions): Promise<Controller> {
   const controller = await openController(options);
   const { requireSetUp } = await import("../../controller/trust/credential.ts");
-  requireSetUp(controller.config);
+  await requireSetUp(controller);
   return controller;
 }
 

@@ -1,4 +1,3 @@
-import { paths } from "../../controller/store/paths.ts";
 import { setupCa as makeCa } from "../../controller/trust/ca.ts";
 import { configArgument } from "../../core/config/controller-config.ts";
 import { opensslTime } from "../../core/time.ts";
@@ -19,13 +18,12 @@ export const setupCa = defineVerb({
   examples: ["ctrl-exec setup-ca"],
   async run({ options, io }) {
     const controller = await openController(options);
-    const ca = await makeCa(controller);
-    const { caKey, caCert } = paths(controller.config);
+    const { certificate, files } = await makeCa(controller);
     io.out(
       [
-        `CA key:          ${caKey}`,
-        `CA certificate:  ${caCert} (expires ${opensslTime(ca.notAfter)})`,
-        `CA fingerprint:  ${ca.fingerprint}`,
+        `CA key:          ${files.key}`,
+        `CA certificate:  ${files.certificate} (expires ${opensslTime(certificate.notAfter)})`,
+        `CA fingerprint:  ${certificate.fingerprint}`,
         "",
       ].join("\n"),
     );

@@ -1,6 +1,7 @@
 import type { Controller } from "../../controller/control-host.ts";
 import { setupController } from "../../controller/trust/ca.ts";
 import { loadCredential, lossOfCredential } from "../../controller/trust/credential.ts";
+import { requireRightClock } from "../../controller/upkeep/clock-check.ts";
 import { rotateNow } from "../../controller/upkeep/rotate-now.ts";
 import {
   type ControllerConfig,
@@ -15,6 +16,8 @@ import { askYesNo } from "../command/prompt.ts";
 import { renderBroadcast } from "./broadcast-text.ts";
 import { commonOptions, controllerOptions } from "./options.ts";
 import { openController } from "./setting.ts";
+
+const DEED = "make this host's certificate";
 
 export const setupCtrlExec = defineVerb({
   positionals: "",
@@ -41,6 +44,7 @@ export const setupCtrlExec = defineVerb({
     // A record that cannot be read still stands for an agent.
     const agents = registry.agents.size + registry.broken.length;
     if (agents > 0) return await replaceUnderAgents(controller, agents, options, io);
+    await requireRightClock(controller, DEED, false);
     const certificate = await setupController(controller);
     describe(io, config, certificate);
     const pairing = `ctrl-exec pairing-mode${configArgument(config.file)}`;
@@ -77,7 +81,10 @@ async function replaceUnderAgents(
     return 1;
   }
   const report = loss === undefined ? await rotateNow(controller, force) : undefined;
-  if (report === undefined) await setupController(controller, force);
+  if (report === undefined) {
+    await requireRightClock(controller, DEED, force);
+    await setupController(controller);
+  }
   describe(io, config, loadCredential(config, now()).certificate);
   if (report !== undefined) renderBroadcast(io, report, config);
   return 0;

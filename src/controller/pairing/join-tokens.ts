@@ -7,12 +7,10 @@ import { parseAddressPrefix } from "../../core/net/address-list.ts";
 import { lowerAscii } from "../../core/net/host-name.ts";
 import { MAX_OWN_TAGS, type Tags, tagText } from "../../core/tags.ts";
 import { isoSeconds } from "../../core/time.ts";
-import { readCertificate } from "../../pki/certificate.ts";
 import { keyFromSeed, publicHalf } from "../../pki/join-key.ts";
-import { readText } from "../../system/files/files.ts";
 import type { HostContext } from "../store/host.ts";
-import { paths } from "../store/paths.ts";
 import type { StoredToken } from "../store/ports/join-tokens.ts";
+import { caCertificate } from "../trust/ca-certificate.ts";
 import { type TokenState, tokenState } from "./judge-join.ts";
 
 /**
@@ -48,8 +46,7 @@ export interface ListedToken {
 export async function createToken(controller: HostContext, wish: TokenWish): Promise<CreatedToken> {
   const { config, log, now, store } = controller;
   requireSound(wish);
-  const { caCert } = paths(config);
-  const { fingerprint } = readCertificate(readText(caCert), caCert);
+  const { fingerprint } = caCertificate(config);
   const seed = crypto.getRandomValues(new Uint8Array(32));
   const id = crypto.getRandomValues(new Uint8Array(8)).toHex();
   const tags = Object.keys(wish.tags ?? {}).length === 0 ? undefined : wish.tags;

@@ -5,15 +5,13 @@ import type { Serial } from "../../core/serial.ts";
 import type { Tags } from "../../core/tags.ts";
 import { isoSeconds, opensslTime } from "../../core/time.ts";
 import type { ApprovalAnswer } from "../../core/wire/messages/pairing.ts";
-import { readCertificate } from "../../pki/certificate.ts";
 import type { JudgedCsr } from "../../pki/csr.ts";
-import { readText } from "../../system/files/files.ts";
 import type { Controller } from "../control-host.ts";
 import type { AgentRecord } from "../store/agent-record.ts";
-import { paths } from "../store/paths.ts";
 import type { Registered } from "../store/ports/registry.ts";
 import type { Writer } from "../store/ports.ts";
 import { signHost } from "../trust/ca.ts";
+import { caCertificate } from "../trust/ca-certificate.ts";
 import { loadCredential } from "../trust/credential.ts";
 
 export interface NewHost {
@@ -66,8 +64,7 @@ export async function registerHost(
     lookup_by: host.lookupBy,
     tags: tagsOf(replaced?.kind === "agent" ? replaced.record.tags : undefined),
   };
-  const { caCert } = paths(config);
-  const ca = readCertificate(readText(caCert), caCert);
+  const ca = caCertificate(config);
   await writer.putAgent(record);
   // Reports by the host that had the name before do not apply to this one.
   await store.learned.forget(host.hostname);

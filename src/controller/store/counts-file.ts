@@ -15,8 +15,10 @@ import { ensureFolder, isDenied } from "../../system/files/files.ts";
 import { takeLock } from "../../system/files/lock.ts";
 import { MAX_SHORT_FILE } from "../../system/files/plain-file.ts";
 import type { StoreContext } from "./host.ts";
-import { lockPath, paths, RECORD_MODE } from "./paths.ts";
+import { lockPath } from "./lock-path.ts";
+import { paths } from "./paths.ts";
 import type { AllCounts } from "./ports/counts.ts";
+import { RECORD_MODE } from "./record-file.ts";
 
 /** Others hold the lock for a millisecond; a process that was stopped is not waited for. */
 const LOCK_MS = 1000;

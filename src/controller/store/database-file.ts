@@ -6,7 +6,7 @@ import { asCtrlExecError, systemCode } from "../../core/errors.ts";
 import { isDenied } from "../../system/files/files.ts";
 import { type HeldLock, takeLock } from "../../system/files/lock.ts";
 import { requirePlain } from "../../system/files/plain-file.ts";
-import { lockPath } from "./paths.ts";
+import { lockPath } from "./lock-path.ts";
 
 export interface DatabaseKind {
   readonly schema: string;

@@ -5,7 +5,13 @@ import { CtrlExecError } from "../../core/errors.ts";
 import { readJsonAs } from "../../core/json.ts";
 import { addDays } from "../../core/time.ts";
 import { ensureFolder, listFiles, readTextIfPresent } from "../../system/files/files.ts";
-import { type HeldLock, isHeld, removeUnusedLock, tryLock } from "../../system/files/lock.ts";
+import {
+  type HeldLock,
+  isHeld,
+  isUnusedLock,
+  removeUnusedLock,
+  tryLock,
+} from "../../system/files/lock.ts";
 import { descriptorLimit, workDescriptors } from "../../system/process/descriptors.ts";
 import type { StoreContext } from "./host.ts";
 import { lockFileName, readLockFileName } from "./lock-file-name.ts";
@@ -84,13 +90,19 @@ export class FileLocks implements LockStore {
     return readJsonAs(lockHolder, readTextIfPresent(file) ?? "");
   }
 
+  async countUnused(since: Date): Promise<number> {
+    return this.#files().filter((file) => isUnusedLock(file, since)).length;
+  }
+
   /** Each host and script leaves a lock file. */
   async dropUnused(): Promise<number> {
-    const folder = this.#folder;
     const before = addDays(this.#context.now(), -1);
-    return listFiles(folder).filter(
-      (name) => name.endsWith(".lock") && removeUnusedLock(join(folder, name), before),
-    ).length;
+    return this.#files().filter((file) => removeUnusedLock(file, before)).length;
+  }
+
+  #files(): string[] {
+    const names = listFiles(this.#folder).filter((name) => name.endsWith(".lock"));
+    return names.map((name) => join(this.#folder, name));
   }
 
   get #folder(): string {

@@ -1,6 +1,7 @@
 /** The store in files of state_dir. */
-import { existsSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { isoSeconds } from "../../core/time.ts";
+import { fileError } from "../../system/files/files.ts";
 import { FileLocks } from "./file-locks.ts";
 import { FileRegistry } from "./file-registry.ts";
 import { FileGroupAnswer } from "./group-answer-file.ts";
@@ -78,6 +79,7 @@ export function openFileStore(context: StoreContext): Store {
         (await import("./left-output.ts")).leftOutput(config, run, host),
       amend: async (reqid, results, account) =>
         (await import("./amend-run.ts")).amendRun(context, reqid, results, account),
+      wasUsed: async () => isThere(paths(config).runs),
       scriptsSeen: async (hosts) => (await import("./scripts-seen.ts")).scriptsSeen(config, hosts),
       list: async (filter) => (await import("./run-index.ts")).listRuns(context, filter),
       async prepareList() {
@@ -116,6 +118,15 @@ export function openFileStore(context: StoreContext): Store {
   };
 }
 
+/** @throws CtrlExecError `config` */
+function isThere(path: string): boolean {
+  try {
+    return statSync(path, { throwIfNoEntry: false }) !== undefined;
+  } catch (thrown) {
+    throw fileError("config", "read", path, thrown);
+  }
+}
+
 /**
  * SQLite is loaded when something was or is to be learned: never before a run starts. If no host has reported
  * anything, reading creates no file.
@@ -131,15 +142,15 @@ function lazyLearned(
     );
     return await opened;
   };
-  const isThere = () => existsSync(paths(context.config).learned);
+  const hasLearned = () => existsSync(paths(context.config).learned);
   return {
-    known: async () => (isThere() ? await (await open()).known() : new Map()),
-    scripts: async (names) => (isThere() ? await (await open()).scripts(names) : new Map()),
+    known: async () => (hasLearned() ? await (await open()).known() : new Map()),
+    scripts: async (names) => (hasLearned() ? await (await open()).scripts(names) : new Map()),
     async learn(news) {
       if (news.size > 0) await (await open()).learn(news);
     },
     async forget(hostname) {
-      if (isThere()) await (await open()).forget(hostname);
+      if (hasLearned()) await (await open()).forget(hostname);
     },
   };
 }

@@ -3,7 +3,7 @@ import { takeLock } from "../../system/files/lock.ts";
 import { isRunning } from "../../system/process/process-id.ts";
 import type { ReplyAccount } from "../fleet/reply-budget.ts";
 import type { StoreContext } from "./host.ts";
-import { lockPath } from "./paths.ts";
+import { lockPath } from "./lock-path.ts";
 import type { RolloutFacts, RunFacts, RunRecord } from "./ports/runs.ts";
 import { FileRunRecord } from "./run-record.ts";
 import { resultsOf } from "./stored-run.ts";

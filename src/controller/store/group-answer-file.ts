@@ -9,7 +9,8 @@ import { parseIso } from "../../core/time.ts";
 import { ensureFolder, readTextIfPresent, writeWhole } from "../../system/files/files.ts";
 import { takeLock } from "../../system/files/lock.ts";
 import type { StoreContext } from "./host.ts";
-import { lockPath, paths } from "./paths.ts";
+import { lockPath } from "./lock-path.ts";
+import { paths } from "./paths.ts";
 import type { GroupAnswer, GroupStore } from "./ports/groups.ts";
 
 const texts = z.array(z.string());

@@ -11,7 +11,8 @@ import type { CertificateFacts } from "../../pki/certificate.ts";
 import { appendLine } from "../../system/files/append-line.ts";
 import { readTextIfPresent, writeWhole } from "../../system/files/files.ts";
 import { takeLock } from "../../system/files/lock.ts";
-import { lockPath, paths } from "./paths.ts";
+import { lockPath } from "./lock-path.ts";
+import { paths } from "./paths.ts";
 import type { IssuedCertificate, IssuedTo } from "./ports/certificates.ts";
 
 /** A line, and what it says; undefined if it cannot be read. */

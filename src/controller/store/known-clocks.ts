@@ -13,7 +13,8 @@ import { fileVersion } from "../../system/files/file-version.ts";
 import { readTextIfPresent, writeWhole } from "../../system/files/files.ts";
 import { tryLock } from "../../system/files/lock.ts";
 import type { StoreContext } from "./host.ts";
-import { lockPath, paths } from "./paths.ts";
+import { lockPath } from "./lock-path.ts";
+import { paths } from "./paths.ts";
 import { recordFiles } from "./registry.ts";
 
 /** By registered host name. */

@@ -27,7 +27,8 @@ import {
   scriptsIn,
   valuesOf,
 } from "./learned-rows.ts";
-import { lockPath, paths } from "./paths.ts";
+import { lockPath } from "./lock-path.ts";
+import { paths } from "./paths.ts";
 import type { HostNews, KnownHost, Learned, LearnedStore } from "./ports/learned.ts";
 
 /** Rows that are read or written before the event loop turns. */

@@ -1,12 +1,10 @@
 /** Only one process at a time changes certificates and serials: set-up, rotation, broadcast, renewal. */
-
-import { join } from "node:path";
 import type { ControllerConfig } from "../../core/config/controller-config.ts";
 import { CtrlExecError } from "../../core/errors.ts";
 import { parseIso } from "../../core/time.ts";
 import { readTextIfPresent } from "../../system/files/files.ts";
 import { type HeldLock, takeLock, tryLock } from "../../system/files/lock.ts";
-import { lockPath, paths } from "./paths.ts";
+import { lockPath, lockPathAsItIs } from "./lock-path.ts";
 
 /** Undefined if another process holds it. */
 export function tryLockMaintenance(config: ControllerConfig): HeldLock | undefined {
@@ -17,8 +15,7 @@ export function tryLockMaintenance(config: ControllerConfig): HeldLock | undefin
  * As the last pass has written it into the file of its lock; undefined if none has. @throws CtrlExecError `config`
  */
 export function lastMaintenance(config: ControllerConfig): Date | undefined {
-  // Reading creates no folder.
-  const file = join(paths(config).locks, ".maintenance");
+  const file = lockPathAsItIs(config, "maintenance");
   return parseIso((readTextIfPresent(file) ?? "").trim());
 }
 

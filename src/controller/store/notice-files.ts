@@ -17,7 +17,8 @@ import {
 } from "../../system/files/files.ts";
 import { tryLock } from "../../system/files/lock.ts";
 import type { StoreContext } from "./host.ts";
-import { lockPath, paths } from "./paths.ts";
+import { lockPath } from "./lock-path.ts";
+import { paths } from "./paths.ts";
 import type { NoticeStore, ToldState, WaitingNotice } from "./ports/notices.ts";
 
 /** For each receiver, so that a dead one takes nothing away from the others (T35). */

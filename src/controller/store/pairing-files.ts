@@ -19,7 +19,8 @@ import {
   writeWhole,
 } from "../../system/files/files.ts";
 import { isHeld, tryLock } from "../../system/files/lock.ts";
-import { lockPath, paths } from "./paths.ts";
+import { lockPath, lockPathAsItIs } from "./lock-path.ts";
+import { paths } from "./paths.ts";
 import type {
   DeskKeeper,
   PairingAnswerKind,
@@ -123,7 +124,7 @@ export class FilePairing implements PairingStore {
   }
 
   async deskKeeper(): Promise<DeskKeeper | undefined> {
-    const file = lockPath(this.#config, "pairing-mode");
+    const file = lockPathAsItIs(this.#config, "pairing-mode");
     if (!isHeld(file)) return undefined;
     // Versions before 1.1, and a full disk, leave no text.
     const text = readTextIfPresent(file)?.trim();

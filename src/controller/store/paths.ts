@@ -1,7 +1,6 @@
 /** Where the control host keeps its files (docs/PROTOCOL.md, section 4). */
 import { dirname, join } from "node:path";
 import type { ControllerConfig } from "../../core/config/controller-config.ts";
-import { ensureFolder } from "../../system/files/files.ts";
 
 /** Files and folders in ca_dir and state_dir, and beside the key. */
 export function paths({ ca_dir, state_dir, key }: ControllerConfig) {
@@ -40,37 +39,4 @@ export function paths({ ca_dir, state_dir, key }: ControllerConfig) {
     /** New: a copy of the credential in force. */
     inForce: join(dirname(key), "credentials", "in-force.pem"),
   };
-}
-
-/** Belongs to a run record, and to the outputs beside it. */
-export const RECORD_MODE = 0o640;
-
-/**
- * The most that one run may take up, with its record and its outputs; the old and the new version of a record exist
- * side by side for a while.
- */
-export function longestRecord({ run_records_max }: ControllerConfig): number {
-  return Math.floor(run_records_max / 2);
-}
-
-/** The file of a lock on this host's own files; creates its folder. @throws CtrlExecError `storage` */
-export function lockPath(
-  config: ControllerConfig,
-  name:
-    | "registry"
-    | "issued"
-    | "maintenance"
-    | "pairing-mode"
-    | "clocks"
-    | "group-command"
-    | "counts"
-    | "learned"
-    | "notices"
-    | "notices-look"
-    | "run-index"
-    | "run-records",
-): string {
-  const { locks } = paths(config);
-  ensureFolder(locks, 0o750);
-  return join(locks, `.${name}`);
 }

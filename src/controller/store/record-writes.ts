@@ -2,7 +2,7 @@
 import { messageOf } from "../../core/errors.ts";
 import { takeLock } from "../../system/files/lock.ts";
 import type { StoreContext } from "./host.ts";
-import { lockPath } from "./paths.ts";
+import { lockPath } from "./lock-path.ts";
 import { isOfAnother } from "./record-writer.ts";
 
 /** The least time between two writes of a run under way; also at least twenty times as long as the last one took. */

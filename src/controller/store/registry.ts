@@ -10,7 +10,8 @@ import { isHostName, lowerAscii, sameHostName } from "../../core/net/host-name.t
 import { ensureFolder, listFolder, removeIfPresent, writeWhole } from "../../system/files/files.ts";
 import { type HeldLock, takeLock } from "../../system/files/lock.ts";
 import { type AgentRecord, readRecord } from "./agent-record.ts";
-import { lockPath, paths } from "./paths.ts";
+import { lockPath } from "./lock-path.ts";
+import { paths } from "./paths.ts";
 import type { Registered } from "./ports/registry.ts";
 
 /** Undefined when nothing is registered under the name. Reads no other record. */

@@ -24,6 +24,7 @@ import {
 import {
   type HeldLock,
   isHeld,
+  isUnusedLock,
   lockIfPresent,
   removeUnusedLock,
   tryLock,
@@ -195,13 +196,20 @@ export class FileRollouts implements RolloutStore {
     }
   }
 
-  async dropUnused(): Promise<void> {
+  async countUnused(since: Date): Promise<number> {
+    const names = listFiles(this.#folder).filter((name) => name.endsWith(".lock"));
+    return names.filter((name) => isUnusedLock(join(this.#folder, name), since)).length;
+  }
+
+  async dropUnused(): Promise<number> {
     const before = addDays(this.#context.now(), -1);
+    let dropped = 0;
     for (const name of listFiles(this.#folder)) {
       const reqid = LEFT.exec(name)?.[1];
       if (reqid !== undefined) await this.#dropUnrecorded(reqid);
-      if (name.endsWith(".lock")) removeUnusedLock(join(this.#folder, name), before);
+      if (name.endsWith(".lock") && removeUnusedLock(join(this.#folder, name), before)) dropped++;
     }
+    return dropped;
   }
 
   /** Its record was kept for long enough: with it, everything is removed that nobody can go on with any more. */

@@ -11,8 +11,9 @@ import type { StoreContext } from "./host.ts";
 import { outputFolder, outputName } from "./output-file.ts";
 import { useFolder } from "./output-folder-lock.ts";
 import { type OpenOutput, type OutputRoom, OutputWriter } from "./output-writer.ts";
-import { longestRecord, paths, RECORD_MODE } from "./paths.ts";
+import { paths } from "./paths.ts";
 import type { HostOutput, KeptOutput, RunFacts } from "./ports/runs.ts";
+import { longestRecord, RECORD_MODE } from "./record-file.ts";
 import { takeSpace } from "./record-space.ts";
 
 /** This part of what a run may take up is for the record itself. */

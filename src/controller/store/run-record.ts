@@ -17,7 +17,7 @@ import type { ReplyShare } from "../fleet/reply-budget.ts";
 import { resultWithoutToken } from "../runs/redact.ts";
 import { bareResult, longestBareResult } from "./bare-result.ts";
 import type { StoreContext } from "./host.ts";
-import { longestRecord, paths, RECORD_MODE } from "./paths.ts";
+import { paths } from "./paths.ts";
 import type {
   HostOutput,
   RolloutFacts,
@@ -26,7 +26,7 @@ import type {
   RunRecord,
   StepNoted,
 } from "./ports/runs.ts";
-import { recordFile } from "./record-file.ts";
+import { longestRecord, RECORD_MODE, recordFile } from "./record-file.ts";
 import { recordJson } from "./record-json.ts";
 import { noteRecordWritten } from "./record-space.ts";
 import type { RecordWriter } from "./record-writer.ts";

@@ -17,25 +17,30 @@ import {
   createWhole,
   ensureFolder,
   readPrivateText,
-  readText,
   readTextIfPresent,
   removeIfPresent,
   writeWhole,
 } from "../../system/files/files.ts";
-import type { Controller } from "../control-host.ts";
+import type { HostContext } from "../store/host.ts";
 import { paths } from "../store/paths.ts";
-import { requireRightClock } from "../upkeep/clock-check.ts";
+import { caCertificate } from "./ca-certificate.ts";
 import { keptText } from "./credential.ts";
 
 const CA_NAME = "ctrl-exec CA";
 
+export interface MadeCa {
+  readonly certificate: CertificateFacts;
+  /** The names of its files. */
+  readonly files: { readonly key: string; readonly certificate: string };
+}
+
 /** Makes the CA. @throws CtrlExecError `exists` if there is one already */
-export async function setupCa(controller: Controller): Promise<CertificateFacts> {
+export async function setupCa(controller: HostContext): Promise<MadeCa> {
   // Of two concurrent calls, the second would put its key beside the first one's certificate (T30).
   return await controller.store.upkeep(() => makeCa(controller));
 }
 
-async function makeCa(controller: Controller): Promise<CertificateFacts> {
+async function makeCa(controller: HostContext): Promise<MadeCa> {
   const { config, log, now } = controller;
   const { caKey, caCert } = paths(config);
   if (readTextIfPresent(caCert) !== undefined) {
@@ -56,14 +61,14 @@ async function makeCa(controller: Controller): Promise<CertificateFacts> {
   removeIfPresent(caKey);
   createWhole(caKey, keyPem, 0o600);
   createWhole(caCert, pem, 0o644);
-  const made = readCertificate(pem, caCert);
-  log({ event: "setup-ca", fingerprint: made.fingerprint });
-  return made;
+  const certificate = readCertificate(pem, caCert);
+  log({ event: "setup-ca", fingerprint: certificate.fingerprint });
+  return { certificate, files: { key: caKey, certificate: caCert } };
 }
 
 /** Signs a host certificate, and notes it before anybody gets it. @param publicKey SubjectPublicKeyInfo, DER */
 export async function signHost(
-  controller: Controller,
+  controller: HostContext,
   commonName: string,
   publicKey: Buffer,
 ): Promise<CertificateFacts> {
@@ -74,7 +79,7 @@ export async function signHost(
 
 /** Signs this host's own certificate again with new dates, for the same key and under the same serial. */
 export async function signAgain(
-  controller: Controller,
+  controller: HostContext,
   { publicKey, serial }: CertificateFacts,
   life: Validity,
 ): Promise<CertificateFacts> {
@@ -95,7 +100,7 @@ function derSerial(serial: Serial): string {
 
 /** @throws CtrlExecError `config` if the CA cannot sign now */
 async function sign(
-  { config, now, store }: Controller,
+  { config, now, store }: HostContext,
   wanted: Pick<IssueOptions, "commonName" | "publicKey" | "days" | "backdate" | "serial">,
 ): Promise<CertificateFacts> {
   const { caKey, caCert } = paths(config);
@@ -104,7 +109,7 @@ async function sign(
       hint: `Make one first: ctrl-exec setup-ca${configArgument(config.file)}`,
     });
   }
-  const ca = readCertificate(readText(caCert), caCert);
+  const ca = caCertificate(config);
   const keyPem = readPrivateText(caKey);
   // Nobody would trust what it signed: a rotation would lose every agent (T09).
   if (!fitsKey(ca, keyPem, caKey)) {
@@ -144,7 +149,7 @@ function requireValidCa({ notBefore, notAfter }: CertificateFacts, file: string,
 
 /** Makes a new key and certificate for this host, without storing them. */
 export async function makeOwnCredential(
-  controller: Controller,
+  controller: HostContext,
 ): Promise<{ readonly keyPem: string; readonly certificate: CertificateFacts }> {
   const keyPem = await generateKeyPem(controller.config.key_type);
   const publicKey = publicKeyBytes(readPrivateKey(keyPem, "the new key"));
@@ -153,16 +158,10 @@ export async function makeOwnCredential(
 
 /**
  * Makes and stores the controller's own key and certificate. For a host that no agent knows yet, or that has
- * lost its own; if there are agents, use rotation.ts.
- *
- * @param force goes on although hosts seen lately disagree with this host's clock
+ * lost its own; if there are agents, use rotation.ts. The caller has asked whether this host's clock is right (T68).
  */
-export async function setupController(
-  controller: Controller,
-  force = false,
-): Promise<CertificateFacts> {
+export async function setupController(controller: HostContext): Promise<CertificateFacts> {
   const { config, log } = controller;
-  await requireRightClock(controller, "make this host's certificate", force);
   return await controller.store.upkeep(async () => {
     const { keyPem, certificate } = await makeOwnCredential(controller);
     const { credentials, inForce } = paths(config);

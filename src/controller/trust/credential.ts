@@ -9,7 +9,6 @@
  * `credentials/in-force.pem` is a copy of the one in force, which agents trust. If something else, usually
  * 0.8's program, has replaced the certificate, the copy is used, and replaced-credential.ts restores it.
  */
-import { statSync } from "node:fs";
 import { join } from "node:path";
 import { type ControllerConfig, configArgument } from "../../core/config/controller-config.ts";
 import { CtrlExecError, messageOf } from "../../core/errors.ts";
@@ -19,13 +18,13 @@ import { type CertificateFacts, isSignedBy, readCertificate } from "../../pki/ce
 import { fitsKey, privateKeyAlone } from "../../pki/keys.ts";
 import { besideLink } from "../../system/files/beside-link.ts";
 import {
-  fileError,
   listFolder,
   readPrivateText,
   readText,
   readTextIfPresent,
 } from "../../system/files/files.ts";
 import type { TlsCredential } from "../../system/net/tls-credential.ts";
+import type { HostContext } from "../store/host.ts";
 import { paths } from "../store/paths.ts";
 import type { StoredRotation } from "../store/ports/certificates.ts";
 import { readRotation } from "../store/rotation-state.ts";
@@ -167,13 +166,8 @@ function stagedSerial(config: ControllerConfig, rotation: StoredRotation): Seria
  *
  * @throws CtrlExecError `config`
  */
-export function requireSetUp(config: ControllerConfig): void {
-  const { runs } = paths(config);
-  try {
-    if (statSync(runs, { throwIfNoEntry: false }) !== undefined) return;
-  } catch (thrown) {
-    throw fileError("config", "read", runs, thrown);
-  }
+export async function requireSetUp({ config, store }: HostContext): Promise<void> {
+  if (await store.runs.wasUsed()) return;
   if (readTextIfPresent(config.cert) === undefined) throw notSetUp(config);
 }
 

@@ -75,6 +75,12 @@ export function removeUnusedLock(path: string, before: Date): boolean {
   return file !== undefined && removeOpened(path, file, before);
 }
 
+/** Whether removeUnusedLock() would remove it. */
+export function isUnusedLock(path: string, before: Date): boolean {
+  const facts = statSync(path, { throwIfNoEntry: false });
+  return facts !== undefined && facts.mtime < before && !isHeld(path);
+}
+
 /** Removes a file that was opened at the path, if it is still there, and closes it. */
 export function removeOpened(path: string, file: number, before: Date): boolean {
   try {

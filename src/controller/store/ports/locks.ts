@@ -59,6 +59,8 @@ export interface LockStore {
    */
   take(wanted: readonly WantedRunLock[]): Promise<TakenLocks>;
   holders(): Promise<readonly HolderFound[]>;
+  /** How many locks nobody holds, nor has used since. */
+  countUnused(since: Date): Promise<number>;
   /** Forgets locks that nobody has used for a day. Returns how many. */
   dropUnused(): Promise<number>;
 }

@@ -89,8 +89,13 @@ export interface RolloutStore {
   takeOffers(
     take: (reqid: string, token: string) => Promise<void>,
   ): Promise<Disposable | undefined>;
-  /** Forgets locks that nobody has used for a day, and what is left of rollouts whose records are no longer kept. */
-  dropUnused(): Promise<void>;
+  /** How many locks nobody holds, nor has used since. */
+  countUnused(since: Date): Promise<number>;
+  /**
+   * Forgets locks that nobody has used for a day, and what is left of rollouts whose records are no longer kept. Returns
+   * how many locks.
+   */
+  dropUnused(): Promise<number>;
   /** The rollouts that somebody wants paused. */
   paused(): Promise<ReadonlyMap<string, RolloutWish>>;
 }

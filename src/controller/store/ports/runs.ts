@@ -226,6 +226,8 @@ export interface RunStore {
    * if its process is alive, or if there is no such run. Resolves with whether it was recorded; failures are logged.
    */
   amend(reqid: string, results: readonly RunResult[], account: ReplyAccount): Promise<boolean>;
+  /** Whether anything was ever recorded here. @throws CtrlExecError `config` if this user may not look */
+  wasUsed(): Promise<boolean>;
   /** The names of scripts that ran on one of the hosts, or on any if none is named, in alphabetical order. */
   scriptsSeen(hosts: readonly string[]): Promise<readonly string[]>;
   /**

@@ -9,6 +9,7 @@ import { type CertificateFacts, readCertificate } from "../../../pki/certificate
 import { fitsKey, privateKeyAlone } from "../../../pki/keys.ts";
 import { readPrivateText, readText } from "../../../system/files/files.ts";
 import { paths } from "../../store/paths.ts";
+import { caCertificate } from "../../trust/ca-certificate.ts";
 import { loadCredentials, replacementProblems } from "../../trust/credential.ts";
 import { type Finding, ofSetting, passed } from "./finding.ts";
 
@@ -20,7 +21,7 @@ const PATIENCE_DAYS = 2;
 export function authorityFindings(config: ControllerConfig, now: Date): Finding[] {
   const { caCert } = paths(config);
   if (!isSetUp(config)) return [notSetUp(config)];
-  const { value: ca } = attemptValue(() => readCertificate(readText(caCert), caCert));
+  const { value: ca } = attemptValue(() => caCertificate(config));
   return [
     ofSetting(caCert, () => checkCa(config, now)),
     ...(ca === undefined ? [] : [ofSetting(paths(config).caKey, () => checkCaKey(config, ca))]),
@@ -56,7 +57,7 @@ function notSetUp(config: ControllerConfig): Finding {
 
 function checkCa(config: ControllerConfig, now: Date): Check {
   const name = paths(config).caCert;
-  const { value: ca, problem } = attemptValue(() => readCertificate(readText(name), name));
+  const { value: ca, problem } = attemptValue(() => caCertificate(config));
   if (ca === undefined) return failed(name, problem, FROM_BACKUP);
   if (!ca.isCa) return { name, ok: false, detail: "it is not a CA's", remedy: FROM_BACKUP };
   const life = lifeProblem(ca, now);

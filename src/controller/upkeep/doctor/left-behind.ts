@@ -1,15 +1,11 @@
 /** What commands that were killed or forgotten have left behind: leftovers of writes, requests, locks, rollouts. */
-import { statSync } from "node:fs";
-import { join } from "node:path";
 import { type ControllerConfig, configArgument } from "../../../core/config/controller-config.ts";
 import { addDays } from "../../../core/time.ts";
-import { listFiles } from "../../../system/files/files.ts";
-import { isHeld, removeUnusedLock } from "../../../system/files/lock.ts";
 import { removeDead } from "../../../system/files/temporary-file.ts";
 import { countExpiredRequests, dropExpiredRequests } from "../../pairing/queue.ts";
 import type { HostContext } from "../../store/host.ts";
 import { countLeftovers } from "../../store/leftovers.ts";
-import { paths } from "../../store/paths.ts";
+import type { Store } from "../../store/ports.ts";
 import { type Finding, looked, passed } from "./finding.ts";
 
 export async function leftFindings(host: HostContext): Promise<Finding[]> {
@@ -79,39 +75,30 @@ async function lockFindings({ config, now, store }: HostContext): Promise<Findin
     const detail = `${host}:${script} has been held since ${since} by run ${reqid ?? "?"}`;
     found.push({ name, ok: false, detail, remedy });
   }
-  const lapsed = unusedLocks(config, addDays(now(), -LAPSED_DAYS));
-  const isForgotten = unusedLocks(config, addDays(now(), -FORGOTTEN_DAYS)).length > 0;
-  const unused = `${counted(lapsed.length, "file")} that nobody has used for a day`;
-  if (found.length === 0 || lapsed.length > 0) {
+  const lapsed = await countUnused(store, addDays(now(), -LAPSED_DAYS));
+  const isForgotten = (await countUnused(store, addDays(now(), -FORGOTTEN_DAYS))) > 0;
+  const unused = `${counted(lapsed, "file")} that nobody has used for a day`;
+  if (found.length === 0 || lapsed > 0) {
     found.push({
       name,
       ok: !isForgotten,
-      detail: `${held.length} held${lapsed.length === 0 ? "" : `, ${unused}`}`,
+      detail: `${held.length} held${lapsed === 0 ? "" : `, ${unused}`}`,
       ...(isForgotten ? { remedy: fixing(config) } : {}),
-      ...(lapsed.length === 0 ? {} : { mend: async () => dropLapsed(lapsed, now()) }),
+      ...(lapsed === 0 ? {} : { mend: () => dropLapsed(store) }),
     });
   }
   return found;
 }
 
-function dropLapsed(files: readonly string[], now: Date): string | undefined {
-  const before = addDays(now, -LAPSED_DAYS);
-  const removed = files.filter((file) => removeUnusedLock(file, before)).length;
+async function dropLapsed({ locks, rollouts }: Store): Promise<string | undefined> {
+  const removed = (await locks.dropUnused()) + (await rollouts.dropUnused());
   return removed === 0
     ? undefined
     : `removed ${counted(removed, "lock file")} that nobody has used for a day`;
 }
 
-function unusedLocks(config: ControllerConfig, before: Date): string[] {
-  const { locks, rollouts } = paths(config);
-  const files = [locks, rollouts].flatMap((folder) => {
-    const names = listFiles(folder).filter((name) => name.endsWith(".lock"));
-    return names.map((file) => join(folder, file));
-  });
-  return files.filter((file) => {
-    const facts = statSync(file, { throwIfNoEntry: false });
-    return facts !== undefined && facts.mtime < before && !isHeld(file);
-  });
+async function countUnused({ locks, rollouts }: Store, since: Date): Promise<number> {
+  return (await locks.countUnused(since)) + (await rollouts.countUnused(since));
 }
 
 /** The detached ones: only the API goes on with them, and it may not be running. */

@@ -4,7 +4,6 @@ import { join } from "node:path";
 import { configArgument } from "../../../core/config/controller-config.ts";
 import { opensslTime } from "../../../core/time.ts";
 import type { HostContext } from "../../store/host.ts";
-import { paths } from "../../store/paths.ts";
 import { type Finding, looked, passed } from "./finding.ts";
 import { portFindings, type WhoRuns } from "./ports.ts";
 import { isUsual, maintainers, type Surroundings } from "./surroundings.ts";
@@ -15,11 +14,9 @@ export async function serviceFindings(
 ): Promise<readonly Finding[]> {
   return await looked("services", async () => {
     const { config, store } = host;
-    // Asking creates the folder, but reading must create no state_dir.
-    const hasLocks = existsSync(paths(config).locks);
     const runs: WhoRuns = {
       api: await store.rollouts.isTaker(),
-      keeper: hasLocks ? await store.pairing.deskKeeper() : undefined,
+      keeper: await store.pairing.deskKeeper(),
     };
     return [
       ...portFindings(config, around, runs),

@@ -57,7 +57,7 @@ test("a certificate for another host is refused", async () => {
 
 test("a certificate of another CA is refused, with that CA or with the agent's own", async () => {
   await using other = await LocalFleet.bare();
-  const otherCa = (await setupCa(other.controller)).pem;
+  const otherCa = (await setupCa(other.controller)).certificate.pem;
   const { pem } = await signHost(other.controller, "web-01", ownKey);
   await refuses({ cert: pem, ca: otherCa }, "another CA");
   await refuses({ cert: pem, ca }, "did not sign");

@@ -62,7 +62,7 @@ describe("T07 the agent's side of pairing", () => {
   beforeAll(async () => {
     fleet = await LocalFleet.create();
     other = await LocalFleet.bare();
-    otherCa = (await setupCa(other.controller)).pem;
+    otherCa = (await setupCa(other.controller)).certificate.pem;
     await setupController(other.controller);
     const key = async () => {
       const csr = await createCsr("web-01", readPrivateKey(await generateKeyPem("ec"), "the key"));

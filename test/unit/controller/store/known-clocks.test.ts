@@ -5,7 +5,8 @@ import {
   knownClocks,
   rememberClocks,
 } from "../../../../src/controller/store/known-clocks.ts";
-import { lockPath, paths } from "../../../../src/controller/store/paths.ts";
+import { lockPath } from "../../../../src/controller/store/lock-path.ts";
+import { paths } from "../../../../src/controller/store/paths.ts";
 import { writeAgent } from "../../../../src/controller/store/registry.ts";
 import { isoSeconds } from "../../../../src/core/time.ts";
 import { takeLock } from "../../../../src/system/files/lock.ts";

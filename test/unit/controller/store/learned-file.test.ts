@@ -11,7 +11,8 @@ import {
   writeFileSync,
 } from "node:fs";
 import { openFileStore } from "../../../../src/controller/store/file-store.ts";
-import { lockPath, paths } from "../../../../src/controller/store/paths.ts";
+import { lockPath } from "../../../../src/controller/store/lock-path.ts";
+import { paths } from "../../../../src/controller/store/paths.ts";
 import type { HostNews } from "../../../../src/controller/store/ports/learned.ts";
 import { parseControllerConfig } from "../../../../src/core/config/controller-config.ts";
 import { takeLock } from "../../../../src/system/files/lock.ts";

@@ -35,7 +35,7 @@ test("a lock that nobody has used for a day goes, and what was wished of a rollo
   for (const name of readdirSync(folder.join("rollouts"))) {
     if (!name.startsWith(OTHER)) utimesSync(folder.join("rollouts", name), dayAgo, dayAgo);
   }
-  await rollouts.dropUnused();
+  expect(await rollouts.dropUnused()).toBe(1);
   expect(readdirSync(folder.join("rollouts")).toSorted()).toEqual([
     "1111111111111111.lock",
     `${OTHER}.lock`,

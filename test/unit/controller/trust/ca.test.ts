@@ -32,7 +32,9 @@ describe("a new CA", () => {
   test("has a key that is private, and is made once", async () => {
     const { config } = fleet.controller;
     const { caKey, caCert } = paths(config);
-    const { fingerprint } = await setupCa(fleet.controller);
+    const made = await setupCa(fleet.controller);
+    const { fingerprint } = made.certificate;
+    expect(made.files).toEqual({ key: caKey, certificate: caCert });
     expect([modeOf(caKey), modeOf(caCert)]).toEqual([0o600, 0o644]);
     expect(readCertificate(readFileSync(caCert, "utf8"), caCert).fingerprint).toBe(fingerprint);
     expect(fleet.log.of("setup-ca").map(({ fields }) => Object.values(fields))).toEqual([
@@ -110,7 +112,7 @@ describe("a signature", () => {
   });
 
   test("T68 is made from the CA's first second on, and before its last", async () => {
-    const { notBefore, notAfter } = await setupCa(fleet.controller);
+    const { notBefore, notAfter } = (await setupCa(fleet.controller)).certificate;
     const key = await publicKey();
     const at = async (time: number) => {
       const controller = { ...fleet.controller, now: () => new Date(time) };

@@ -197,16 +197,18 @@ test("T07 the pairing port shows the CA too", async () => {
 
 test("who asks about runs on a host that was never set up is told so, and not that there are none", async () => {
   await using fleet = await LocalFleet.bare();
-  const { config } = fleet.controller;
+  const { controller } = fleet;
+  const { config } = controller;
   rmSync(paths(config).runs, { recursive: true, force: true });
-  expect(() => requireSetUp(config)).toThrow(
-    expect.objectContaining({ code: "config", hint: expect.stringContaining("setup-ca") }),
-  );
+  await expect(requireSetUp(controller)).rejects.toMatchObject({
+    code: "config",
+    hint: expect.stringContaining("setup-ca"),
+  });
   // What was recorded can be shown without a credential.
   mkdirSync(paths(config).runs, { recursive: true });
-  expect(requireSetUp(config)).toBeUndefined();
+  await requireSetUp(controller);
   rmSync(paths(config).runs, { recursive: true });
   await setupCa(fleet.controller);
   await setupController(fleet.controller);
-  expect(requireSetUp(config)).toBeUndefined();
+  await requireSetUp(controller);
 });

@@ -17,6 +17,7 @@ export function runsSuite(make: MakeStore): void {
       expect(await stage.store.runs.submitterOf(id)).toBeUndefined();
     }
     expect(await stage.store.runs.scriptsSeen([])).toEqual([]);
+    expect(await stage.store.runs.wasUsed()).toBe(false);
     expect(await stage.store.runs.purge()).toBe(0);
   });
 
@@ -31,6 +32,7 @@ export function runsSuite(make: MakeStore): void {
       await using stage = await Stage.open(make);
       const record = await stage.store.runs.begin(facts(), durable);
       expect(await record.stored).toBe(true);
+      expect(await stage.store.runs.wasUsed()).toBe(true);
       const begun = {
         reqid: REQID,
         script: "deploy",

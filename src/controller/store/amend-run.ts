@@ -17,10 +17,9 @@ import { paths } from "./paths.ts";
 import { RECORD_MODE, recordFile } from "./record-file.ts";
 import { recordJson } from "./record-json.ts";
 import { type RecordedResult, recordedResult } from "./recorded-result.ts";
-import { FileRollouts } from "./rollout-files.ts";
 import { RunOutputs } from "./run-outputs.ts";
 import { resultsOf, type StoredRun } from "./stored-run.ts";
-import { readStoredRun, waitingResults } from "./stored-runs.ts";
+import { isCarriedOut, readStoredRun, waitingResults } from "./stored-runs.ts";
 
 /** Another amendment takes as long as writing a record does. */
 const WAIT_MS = 10_000;
@@ -39,8 +38,8 @@ export async function amendRun(
     const found = await readStoredRun(context, reqid, account);
     if (found === undefined || found.alive) return false;
     const { run, detached } = found;
-    // It was stopped (SIGSTOP, a suspended machine), and may go on with the record at any moment.
-    if (detached === "waits" && (await new FileRollouts(context).isOwned(reqid))) return false;
+    // Its process would see a record that is no longer its own, and give the rollout up.
+    if (await isCarriedOut(context, found)) return false;
     outputs = new RunOutputs(context, { ...run, token: "" });
     const news = new Map<string, RecordedResult>();
     for (const result of told) {

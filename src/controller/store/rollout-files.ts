@@ -5,7 +5,7 @@
  * locked by the process that offers it; and the socket `taker`, through which those are handed over to the one
  * process that holds `taker.lock`.
  */
-import { existsSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import * as z from "zod/mini";
 import { asCtrlExecError, CtrlExecError } from "../../core/errors.ts";
@@ -48,6 +48,7 @@ const LEFT_OVER = ["offer", "pause", "cancel", "order"] as const;
 const PAUSED = /^([0-9a-f]{16})\.pause$/;
 const OFFERED = /^([0-9a-f]{16})\.offer$/;
 const LEFT = /^([0-9a-f]{16})\.(?:offer|pause|cancel|order)$/;
+const LOCK = /^([0-9a-f]{16})\.lock$/;
 const ORDERED = /^([0-9a-f]{16})\.order$/;
 
 /** A process that takes a rollout does not ask the auth hook before it answers. */
@@ -98,6 +99,12 @@ export class FileRollouts implements RolloutStore {
 
   async isOwned(reqid: string): Promise<boolean> {
     return isHeld(this.#file(reqid, "lock"));
+  }
+
+  /** Those that a process carries out. */
+  owned(): readonly string[] {
+    const locks = listFiles(this.#folder).flatMap((name) => LOCK.exec(name)?.[1] ?? []);
+    return locks.filter((reqid) => isHeld(this.#file(reqid, "lock")));
   }
 
   async wishes(reqid: string): Promise<RolloutWishes> {
@@ -261,7 +268,7 @@ export class FileRollouts implements RolloutStore {
       const text = readTextIfPresent(this.#file(reqid, what));
       return text === undefined ? undefined : (readJsonAs(storedWish, text) ?? UNREADABLE);
     } catch {
-      return UNREADABLE;
+      return mayLook(this.#file(reqid, what)) ? UNREADABLE : undefined;
     }
   }
 
@@ -294,6 +301,16 @@ export class FileRollouts implements RolloutStore {
 }
 
 const UNREADABLE: RolloutWish = { by: "", since: "" };
+
+/** A user who may not enter the folder cannot know what is in it. */
+function mayLook(file: string): boolean {
+  try {
+    statSync(file, { throwIfNoEntry: false });
+    return true;
+  } catch (thrown) {
+    return !isDenied(thrown);
+  }
+}
 
 /** A process that checks whether a lock is held takes it for much less than this. */
 const LOOK_MS = 10;

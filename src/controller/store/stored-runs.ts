@@ -88,8 +88,9 @@ export async function readOpenRun(
   reqid: string,
   account: ReplyAccount,
 ): Promise<RecordedRun | undefined> {
-  const found = await readStoredRun(context, reqid, account);
-  if (found === undefined) return undefined;
+  const stored = await readStoredRun(context, reqid, account);
+  if (stored === undefined) return undefined;
+  const found = (await isCarriedOut(context, stored)) ? { ...stored, ...CARRIED_OUT } : stored;
   const detached = found.detached === "waits";
   const alive = found.alive || detached;
   const told = reportOf(context.config, found);
@@ -108,19 +109,32 @@ export function recordVersion({ config }: StoreContext, reqid: string): string {
   return fileVersion(recordFile(config, reqid));
 }
 
-/** In whose hands it is. @param detached the process that wrote its record last has ended, or was stopped for long */
+const CARRIED_OUT = { alive: true, silent: false, detached: undefined } as const;
+
+/**
+ * Whether it is a rollout with which a process goes on, however long that has not touched the record: it was stopped
+ * (SIGSTOP, a suspended machine), or a clock was set.
+ */
+export async function isCarriedOut(
+  context: StoreContext,
+  { run }: Pick<FoundRun, "run">,
+): Promise<boolean> {
+  if (run.rollout === undefined || run.complete) return false;
+  // A user who may not look there does not know.
+  return await new FileRollouts(context).isOwned(run.reqid).catch(() => false);
+}
+
+/** In whose hands it is. */
 async function withHands(
   context: StoreContext,
   report: RunReportSoFar,
   detached: boolean,
 ): Promise<RunReportSoFar> {
-  const rollouts = new FileRollouts(context);
-  const { pause: paused } = await rollouts.wishes(report.reqid);
-  const waits = detached && !(await rollouts.isOwned(report.reqid));
+  const { pause: paused } = await new FileRollouts(context).wishes(report.reqid);
   return {
     ...report,
     ...(paused && { paused }),
-    ...(waits && ({ waits_for_api: true } as const)),
+    ...(detached && ({ waits_for_api: true } as const)),
   };
 }
 
@@ -156,28 +170,24 @@ export async function readStoredRun(
   const { complete, writer } = run;
   const silent = age > LOST_AFTER_MS || writer === null;
   const alive = !complete && !silent && (!writer || isRunning(writer));
-  const detached = complete || alive ? undefined : await waitsFor(context, reqid);
+  const detached = complete || alive ? undefined : waitsFor(context, reqid);
   const touched = new Date(time.getTime() - age);
   return { run, silent: silent && detached !== "waits", alive, touched, detached };
 }
 
 /** The rollouts that a process goes on with, or that ctrl-exec-api will. */
 export async function awaitedRollouts(context: StoreContext): Promise<readonly string[]> {
-  const detached = await new FileRollouts(context).detached();
-  const waits = await Promise.all(
-    detached.map(async (reqid) => (await waitsFor(context, reqid)) === "waits"),
-  );
-  return detached.filter((_, position) => waits[position]);
+  const rollouts = new FileRollouts(context);
+  const detached = await rollouts.detached();
+  const waiting = detached.filter((reqid) => waitsFor(context, reqid) === "waits");
+  return [...rollouts.owned(), ...waiting];
 }
 
-async function waitsFor(context: StoreContext, reqid: string): Promise<FoundRun["detached"]> {
+function waitsFor(context: StoreContext, reqid: string): FoundRun["detached"] {
   try {
     const order = readOrder(orderFile(context.config, reqid));
     if (order === undefined) return undefined;
-    // The process that carries it out has the token, even if it was stopped for a long time (SIGSTOP, a suspended
-    // machine).
-    const isHere = !order.hasToken || (await new FileRollouts(context).isOwned(reqid));
-    return isHere ? "waits" : "for its token";
+    return order.hasToken ? "for its token" : "waits";
   } catch {
     // Nobody goes on with it.
     return undefined;

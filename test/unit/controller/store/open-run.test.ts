@@ -5,6 +5,7 @@ import { ReplyBudget } from "../../../../src/controller/fleet/reply-budget.ts";
 import { amendRun } from "../../../../src/controller/store/amend-run.ts";
 import type { StoreContext } from "../../../../src/controller/store/host.ts";
 import { FileRollouts } from "../../../../src/controller/store/rollout-files.ts";
+import { listRuns } from "../../../../src/controller/store/run-index.ts";
 import {
   readOpenRun,
   readRunRecord,
@@ -148,6 +149,24 @@ test("a rollout waits for whoever goes on with it until it is complete, or someb
   const error = expect.stringContaining("before the batch of this host began");
   const last = { host: "b", state: "not-started", error };
   expect((await read())?.report.results).toContainEqual(expect.objectContaining(last));
+});
+
+test("a rollout with which a process goes on is its own, however long that was stopped", async () => {
+  const facts = { batch: [{ hosts: 1 }], max_failures: { hosts: 0 }, pause: 0, per_tag: {} };
+  const rollout = { ...facts, check: "", batches: [[0], [1]], begun: 1, waiting: ["b"] };
+  const owned = await new FileRollouts(context).own(REQID);
+  write({ rollout, writer: { pid: process.pid, start: 0, boot: "another" } }, 120_000);
+  const states = async () => {
+    const { runs } = await listRuns(context, { limit: 1 });
+    const found = await read();
+    return [found?.alive, found?.report.results[0]?.state, runs[0]?.hosts[1]?.state];
+  };
+  expect(await states()).toEqual([true, "queued", "queued"]);
+  // Otherwise it would find the record in the hands of another, and go on with nothing.
+  expect(await amendRun(context, REQID, [result("a")], account())).toBe(false);
+  await owned?.leave();
+  expect(await states()).toEqual([false, "not-started", "not-started"]);
+  expect(await amendRun(context, REQID, [result("a")], account())).toBe(true);
 });
 
 test("a run is paused as long as somebody goes on with it", async () => {

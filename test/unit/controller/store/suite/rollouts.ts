@@ -259,23 +259,29 @@ export function rolloutsSuite(make: MakeStore): void {
     expect(await listed(stage)).toEqual(await states(stage));
   });
 
-  test("a detached one whose process is stopped for long is neither lost nor written by others", async () => {
-    await using stage = await Stage.open(make);
-    const { rollouts, runs } = stage.store;
-    const record = await runs.begin(rollout("web-02", "web-03"), true);
-    const owned = await rollouts.own(REQID);
-    await owned?.keep({ ...ORDER, hasToken: true });
-    record.add(result("web-01"));
-    await record.step({ waiting: ["web-02", "web-03"], begun: 1 });
-    stage.pass(61);
-    expect(await open(stage)).toMatchObject({ alive: true, detached: true, open: [] });
-    expect(await states(stage)).toEqual(["web-01 ended", "web-02 queued", "web-03 queued"]);
-    expect(await listed(stage)).toEqual(["web-01 ended", "web-02 queued", "web-03 queued"]);
-    expect(await runs.amend(REQID, [result("web-01", { exit: 7 })], account())).toBe(false);
-    expect(await record.step({ waiting: ["web-03"], begun: 2 })).toBe("noted");
-    await record.close();
-    await owned?.end();
-  });
+  test.each([
+    ["detached", true],
+    ["one that somebody waits for", false],
+  ])(
+    "%s: if its process is stopped for long it is neither lost nor written by others",
+    async (_, isDetached) => {
+      await using stage = await Stage.open(make);
+      const { rollouts, runs } = stage.store;
+      const record = await runs.begin(rollout("web-02", "web-03"), true);
+      const owned = await rollouts.own(REQID);
+      if (isDetached) await owned?.keep({ ...ORDER, hasToken: true });
+      record.add(result("web-01"));
+      await record.step({ waiting: ["web-02", "web-03"], begun: 1 });
+      stage.pass(61);
+      expect(await open(stage)).toMatchObject({ alive: true, detached: false, open: [] });
+      expect(await states(stage)).toEqual(["web-01 ended", "web-02 queued", "web-03 queued"]);
+      expect(await listed(stage)).toEqual(["web-01 ended", "web-02 queued", "web-03 queued"]);
+      expect(await runs.amend(REQID, [result("web-01", { exit: 7 })], account())).toBe(false);
+      expect(await record.step({ waiting: ["web-03"], begun: 2 })).toBe("noted");
+      await record.close();
+      await owned?.end();
+    },
+  );
 
   test("one whose process ends while it offers it is nobody's, now and later", async () => {
     await using stage = await Stage.open(make);

@@ -11,9 +11,9 @@ _ctrl_exec_table() {
     'ctrl-exec status') options='--fold --no-fold --diff --only --quiet --output --json --username --token --token-file --config --log --help' kinds='runs' ;;
     'ctrl-exec wait') options='--timeout --fold --no-fold --diff --only --quiet --output --json --username --token --token-file --config --log --help' kinds='runs' ;;
     'ctrl-exec logs') options='--follow --stderr --username --token --token-file --config --log --help' kinds='run-hosts' ;;
-    'ctrl-exec cancel') options='--hosts-from --except --grace --json --username --token --token-file --config --log --help' kinds='run-hosts' ;;
-    'ctrl-exec pause') options='--json --username --token --token-file --config --log --help' kinds='runs' ;;
-    'ctrl-exec continue') options='--json --username --token --token-file --config --log --help' kinds='runs' ;;
+    'ctrl-exec cancel') options='--hosts-from --except --grace --json --username --token --token-file --config --log --help' kinds='cancel-hosts' ;;
+    'ctrl-exec pause') options='--json --username --token --token-file --config --log --help' kinds='runs-to-pause' ;;
+    'ctrl-exec continue') options='--json --username --token --token-file --config --log --help' kinds='runs-to-continue' ;;
     'ctrl-exec list-runs') options='--host --script --user --failed --since --limit --json --username --token --token-file --config --log --help' kinds='' ;;
     'ctrl-exec list-agents') options='--hosts-from --except --limit --config --log --json --wide --help' kinds='hosts' ;;
     'ctrl-exec list-groups') options='--config --log --json --wide --help' kinds='groups' ;;
@@ -34,7 +34,7 @@ _ctrl_exec_table() {
     'ctrl-exec setup-ctrl-exec') options='--port --yes --force --config --log --help' kinds='' ;;
     'ctrl-exec asset') options='--help' kinds='assets' ;;
     'ctrl-exec demo') options='--keep --help' kinds='' ;;
-    'ctrl-exec help') options='--help' kinds='' ;;
+    'ctrl-exec help') options='--help' kinds='' modes='run ping discovery list-scripts status wait logs cancel pause continue list-runs list-agents list-groups pairing-mode list-requests token approve deny edit-agent tag unpair rotate-cert serial-status maintain doctor list-locks setup-ca setup-ctrl-exec asset demo help' ;;
     'ctrl-exec-agent ') modes='serve reload self-check self-ping request-pairing join pairing-status help' ;;
     'ctrl-exec-agent serve') options='--config --allowlist --log --help' kinds='' ;;
     'ctrl-exec-agent reload') options='--help' kinds='' ;;
@@ -43,7 +43,7 @@ _ctrl_exec_table() {
     'ctrl-exec-agent request-pairing') options='--dispatcher --ctrl-exec --port --hostname --ca-fingerprint --background --timeout --config --log --help' kinds='' ;;
     'ctrl-exec-agent join') options='--dispatcher --ctrl-exec --port --hostname --token-file --timeout --consume --config --log --help' kinds='' ;;
     'ctrl-exec-agent pairing-status') options='--config --json --help' kinds='' ;;
-    'ctrl-exec-agent help') options='--help' kinds='' ;;
+    'ctrl-exec-agent help') options='--help' kinds='' modes='serve reload self-check self-ping request-pairing join pairing-status help' ;;
     'ctrl-exec-api ') options='--config --log --help --version' ;;
   esac
 }
@@ -61,7 +61,7 @@ _ctrl_exec_value() {
     --pause) value='none' ;;
     --per-tag) value='tag-bounds' ;;
     --check) value='scripts' ;;
-    --resume) value='runs' ;;
+    --resume) value='runs-to-resume' ;;
     --only) value='words:failed' ;;
     --output) value='file' ;;
     --port) value='none' ;;
@@ -69,7 +69,7 @@ _ctrl_exec_value() {
     --token) value='none' ;;
     --token-file) value='file' ;;
     --host) value='hosts' ;;
-    --script) value='none' ;;
+    --script) value='scripts' ;;
     --user) value='none' ;;
     --since) value='none' ;;
     --limit) value='none' ;;
@@ -162,6 +162,10 @@ _ctrl_exec_ask() {
     @*[=:]*) kept=${current%"${current##*[=:]}"} ;;
   esac
   for kind in $1; do
+    # The newest come first. Older bashes know no such order.
+    case $kind:$current in
+      runs:* | run-hosts:* | cancel-hosts:* | runs-to-pause:* | runs-to-continue:* | runs-to-resume:* | *@failed=* | *@missed=*) compopt -o nosort 2>/dev/null ;;
+    esac
     # shellcheck disable=SC2086 # a list of hosts
     mapfile -t found < <(ctrl-exec complete ${config:+--config="$config"} --word="$current" "$kind" $hosts 2>/dev/null)
     for word in "${found[@]}"; do
@@ -197,7 +201,7 @@ _ctrl_exec() {
       compopt -o default
       return 0
       ;;
-    hosts | runs | tag-bounds)
+    hosts | runs* | tag-bounds)
       hosts=''
       _ctrl_exec_ask "$value"
       return 0
@@ -214,7 +218,8 @@ _ctrl_exec() {
     case $current in
       -*) words=$options ;;
       *)
-        words=$modes
+        # What follows a mode is no mode, but for help, of which it is one.
+        [ -n "$hosts" ] || words=$modes
         _ctrl_exec_ask "$kinds"
         ;;
     esac

@@ -25,6 +25,10 @@ export type Takes =
   | "run"
   | "runs"
   | "run-hosts"
+  | "cancel-hosts"
+  | "runs-to-pause"
+  | "runs-to-continue"
+  | "modes"
   | "tags"
   | "requests"
   | "assets";
@@ -42,7 +46,7 @@ export type ValueKind =
   | "file"
   | "hosts"
   | "scripts"
-  | "runs"
+  | "runs-to-resume"
   | "tag-bounds"
   | "none"
   | { readonly words: readonly string[] };
@@ -90,7 +94,7 @@ function valueKind(hint: string): ValueKind {
   if (hint === "failed") return { words: ["failed"] };
   if (hint === "hosts") return "hosts";
   if (hint === "script") return "scripts";
-  if (hint === "reqid") return "runs";
+  if (hint === "reqid") return "runs-to-resume";
   if (hint === "tag=n") return "tag-bounds";
   if (hint === "where") return { words: ["syslog", "stderr"] };
   if (/^[a-z0-9]+(\|[a-z0-9]+)+$/.test(hint)) return { words: hint.split("|") };
@@ -102,10 +106,13 @@ function takes(mode: string, positionals: string): Takes {
   if (positionals.includes("<key>")) return "tags";
   // The id of a pairing request is another: no run has it.
   if (mode === "approve" || mode === "deny") return "requests";
+  if (mode === "cancel") return "cancel-hosts";
+  if (mode === "pause" || mode === "continue") return `runs-to-${mode}`;
   if (positionals.startsWith("<reqid>"))
     return positionals.includes("<host") ? "run-hosts" : "runs";
   if (positionals.includes("<host")) return "hosts";
   if (positionals.includes("<group")) return "groups";
+  if (positionals === "[<mode>]") return "modes";
   if (positionals.startsWith("<list|")) return "assets";
   return "nothing";
 }

@@ -13,13 +13,25 @@ const KINDS: Readonly<Record<Takes, string>> = {
   run: "hosts scripts",
   runs: "runs",
   "run-hosts": "run-hosts",
+  "cancel-hosts": "cancel-hosts",
+  "runs-to-pause": "runs-to-pause",
+  "runs-to-continue": "runs-to-continue",
+  // Known beforehand: the program need not be asked.
+  modes: "",
   tags: "tags",
   requests: "requests",
   assets: "assets",
 };
 
 /** What else was typed decides what is meant. */
-const BY_POSITION = ["scripts", "runs", "run-hosts", "tags"];
+const BY_POSITION: readonly string[] = [
+  ...["scripts", "runs", "run-hosts", "cancel-hosts", "runs-to-pause", "runs-to-continue", "tags"],
+];
+
+/** The newest come first; other words have the shell's order. */
+const IN_ORDER: readonly string[] = [
+  ...["runs", "run-hosts", "cancel-hosts", "runs-to-pause", "runs-to-continue", "runs-to-resume"],
+];
 
 /** A table that bash and zsh both read: sets modes, options and kinds for "<program> <mode>". */
 function table(models: readonly ProgramModel[]): string[] {
@@ -29,13 +41,16 @@ function table(models: readonly ProgramModel[]): string[] {
     "  case $1 in",
   ];
   for (const { program, modes, options } of models) {
+    const modeNames = modes.map(({ name }) => name).join(" ");
     if (program.defaultVerb === undefined) {
-      lines.push(`    '${program.name} ') modes='${modes.map(({ name }) => name).join(" ")}' ;;`);
+      lines.push(`    '${program.name} ') modes='${modeNames}' ;;`);
     } else lines.push(`    '${program.name} ') options='${names(options)} --help --version' ;;`);
     if (program.defaultVerb !== undefined) continue;
     for (const mode of modes) {
+      const options = [names(mode.options), "--help"].filter((part) => part !== "").join(" ");
+      const words = mode.takes === "modes" ? ` modes='${modeNames}'` : "";
       lines.push(
-        `    '${program.name} ${mode.name}') options='${[names(mode.options), "--help"].filter((part) => part !== "").join(" ")}' kinds='${KINDS[mode.takes]}' ;;`,
+        `    '${program.name} ${mode.name}') options='${options}' kinds='${KINDS[mode.takes]}'${words} ;;`,
       );
     }
   }
@@ -134,6 +149,10 @@ _ctrl_exec_ask() {
     @*[=:]*) kept=\${current%"\${current##*[=:]}"} ;;
   esac
   for kind in $1; do
+    # The newest come first. Older bashes know no such order.
+    case $kind:$current in
+      ${IN_ORDER.join(":* | ")}:* | *@failed=* | *@missed=*) compopt -o nosort 2>/dev/null ;;
+    esac
     # shellcheck disable=SC2086 # a list of hosts
     mapfile -t found < <(ctrl-exec complete \${config:+--config="$config"} --word="$current" "$kind" $hosts 2>/dev/null)
     for word in "\${found[@]}"; do
@@ -169,7 +188,7 @@ _ctrl_exec() {
       compopt -o default
       return 0
       ;;
-    hosts | runs | tag-bounds)
+    hosts | runs* | tag-bounds)
       hosts=''
       _ctrl_exec_ask "$value"
       return 0
@@ -186,7 +205,8 @@ _ctrl_exec() {
     case $current in
       -*) words=$options ;;
       *)
-        words=$modes
+        # What follows a mode is no mode, but for help, of which it is one.
+        [ -n "$hosts" ] || words=$modes
         _ctrl_exec_ask "$kinds"
         ;;
     esac
@@ -226,7 +246,11 @@ _ctrl_exec_ask() {
     open=(\${(M)found:#*[=\\<]})
     found=(\${found:#*[=\\<]})
     [ $#open -eq 0 ] || compadd -S '' -- $open
-    [ $#found -eq 0 ] || compadd -- $found
+    # The newest come first.
+    case $kind in
+      ${IN_ORDER.join(" | ")}) [ $#found -eq 0 ] || compadd -V newest -- $found ;;
+      *) [ $#found -eq 0 ] || compadd -- $found ;;
+    esac
   done
 }
 
@@ -249,7 +273,7 @@ _ctrl_exec() {
       compadd -- \${=value#words:}
       return
       ;;
-    hosts | runs | tag-bounds)
+    hosts | runs* | tag-bounds)
       hosts=''
       _ctrl_exec_ask $value
       return
@@ -265,7 +289,7 @@ _ctrl_exec() {
     _ctrl_exec_describe "$options" "$program "
     return
   fi
-  [ -z "$modes" ] || _ctrl_exec_describe "$modes" "$program "
+  [ -z "$modes" ] || [ -n "$hosts" ] || _ctrl_exec_describe "$modes" "$program "
   _ctrl_exec_ask "$kinds"
 }
 
@@ -345,6 +369,10 @@ export function fishCompletion(models: readonly ProgramModel[]): string {
     for (const mode of modes) {
       const here = `test "$(${words})[1]" = ${mode.name}; and __ctrl_exec_before_dashes`;
       lines.push(...fishMode(c, here, mode, words));
+      if (mode.takes !== "modes") continue;
+      for (const { name: other, summary } of modes) {
+        lines.push(`${c} -n 'test "$(${words})" = ${mode.name}' -a ${other} -d ${quote(summary)}`);
+      }
     }
     lines.push("");
   }
@@ -355,7 +383,8 @@ function fishMode(c: string, here: string, mode: ModeModel, words: string): stri
   const lines = mode.options.map((option) => fishOption(c, here, option, words));
   for (const kind of KINDS[mode.takes].split(" ").filter((word) => word !== "")) {
     const hosts = BY_POSITION.includes(kind) ? ` (${words})[2..-1]` : "";
-    lines.push(`${c} -n ${quote(here)} -a '${asked(kind, hosts)}'`);
+    const order = IN_ORDER.includes(kind) ? " -k" : "";
+    lines.push(`${c} -n ${quote(here)}${order} -a '${asked(kind, hosts)}'`);
   }
   return lines;
 }
@@ -379,8 +408,8 @@ function fishOption(
         ? " -rF"
         : value === "none"
           ? " -x"
-          : value === "hosts" || value === "runs" || value === "tag-bounds"
-            ? ` -xa '${asked(value)}'`
+          : value === "hosts" || value === "tag-bounds" || value === "runs-to-resume"
+            ? ` -x${value === "runs-to-resume" ? "k" : ""}a '${asked(value)}'`
             : value === "scripts"
               ? ` -xa '${asked("scripts", ` (${words})[2..-1]`)}'`
               : ` -xa '${value.words.join(" ")}'`;

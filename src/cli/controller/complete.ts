@@ -1,7 +1,7 @@
-import type { Controller } from "../../controller/control-host.ts";
 import { knownGroupNames } from "../../controller/groups/groups.ts";
 import { fleetWords, hostsAtHand, scriptsAtHand } from "../../controller/inventory/fleet-words.ts";
 import { listRequests } from "../../controller/pairing/queue.ts";
+import { type RunPurpose, runsAtHand } from "../../controller/runs/runs-at-hand.ts";
 import { CtrlExecError } from "../../core/errors.ts";
 import { typedGroup } from "../../core/hosts/group-name.ts";
 import { defineVerb } from "../command/command.ts";
@@ -10,6 +10,14 @@ import { completedBound, completedTag } from "./completed-tags.ts";
 import { commonOptions, controllerOptions } from "./options.ts";
 import { openController } from "./setting.ts";
 
+/** The kinds that are ids of runs, by what they are for. */
+const PURPOSES: ReadonlyMap<string, RunPurpose> = new Map([
+  ["runs", "any"],
+  ["runs-to-pause", "pause"],
+  ["runs-to-continue", "continue"],
+  ["runs-to-resume", "resume"],
+]);
+
 export const complete = defineVerb({
   positionals: "<kind> [<host>...]",
   arity: [1, 100_001],
@@ -17,7 +25,8 @@ export const complete = defineVerb({
   details: [
     "For shell completion: hosts, and other ways to continue an expression; groups as",
     "far as they are known; scripts that the hosts have reported or run; the newest",
-    "runs; tags; pairing requests that wait; assets. No host is asked.",
+    "runs, of all or of those that can be paused, continued, resumed or cancelled;",
+    "tags; pairing requests that wait; assets. No host is asked.",
     "--word is what was typed of the word itself.",
   ].join("\n"),
   examples: ["ctrl-exec complete hosts", "ctrl-exec complete scripts web-01"],
@@ -46,15 +55,18 @@ async function words(
   const { word = "" } = options;
   const facts = () =>
     fleetWords(controller).catch(() => ({ tags: new Map(), versions: new Set<string>() }));
-  const expressions = () =>
-    completedHosts(word, { names: () => controller.store.registry.names(), groups, facts });
+  const runs = (purpose: RunPurpose) => runsAtHand(controller, purpose);
+  const names = () => controller.store.registry.names();
+  const expressions = () => completedHosts(word, { names, groups, facts, runs });
+  const purpose = PURPOSES.get(kind);
+  if (purpose !== undefined) return hosts.length === 0 ? await runs(purpose) : [];
   switch (kind) {
     case "hosts":
       return await expressions();
-    case "runs":
-      return hosts.length === 0 ? await newestRuns(controller) : [];
     case "run-hosts":
-      return hosts.length === 0 ? await newestRuns(controller) : await expressions();
+      return hosts.length === 0 ? await runs("any") : await expressions();
+    case "cancel-hosts":
+      return hosts.length === 0 ? await runs("cancel") : await expressions();
     case "tags":
       return hosts.length === 0 ? await expressions() : completedTag(word, await facts());
     case "tag-bounds":
@@ -70,12 +82,4 @@ async function words(
     default:
       throw new CtrlExecError("usage", `Cannot complete "${kind}": no such kind`);
   }
-}
-
-/** As many as a person may mean, and a screen shows. */
-const NEWEST = 50;
-
-async function newestRuns({ store }: Controller): Promise<readonly string[]> {
-  const { runs } = await store.runs.list({ limit: NEWEST });
-  return runs.map(({ reqid }) => reqid);
 }

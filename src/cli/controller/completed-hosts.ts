@@ -16,6 +16,8 @@ export interface Sources {
   /** As they are typed: `@@frontends`; none that needs quotes. */
   groups(): Promise<readonly string[]>;
   facts(): Promise<FleetWords>;
+  /** Their ids, the newest first. */
+  runs(which: "failed" | "missed"): Promise<readonly string[]>;
 }
 
 /**
@@ -57,7 +59,12 @@ async function keys(sources: Sources): Promise<string[]> {
     .map((key) => `${key}=`);
 }
 
-async function valuesOf(key: string, operator: string, sources: Sources): Promise<string[]> {
+async function valuesOf(
+  key: string,
+  operator: string,
+  sources: Sources,
+): Promise<readonly string[]> {
+  if ((key === "failed" || key === "missed") && operator === "=") return await sources.runs(key);
   const isVersion = key === "version" && operator !== "!=";
   if (!isVersion && (RESERVED_KEYS.includes(key) || !operator.endsWith("="))) return [];
   const { tags, versions } = await sources.facts();

@@ -107,7 +107,7 @@ export const controllerOptions = {
     valueHint: "hosts",
     description: "Only runs on these hosts: an expression",
   },
-  script: { type: "string", valueHint: "name", description: "Only runs of this script" },
+  script: { type: "string", valueHint: "script", description: "Only runs of this script" },
   user: { type: "string", valueHint: "name", description: "Only runs that this user submitted" },
   failed: { type: "boolean", description: "Only runs that failed, on --host if given" },
   since: {

@@ -149,7 +149,7 @@ function merged(runs: readonly PlacedRun[], others: readonly PlacedRun[]): reado
 }
 
 /** Negative if the first one comes first in the list. */
-function inListOrder(one: RunPlace, other: RunPlace): number {
+export function inListOrder(one: RunPlace, other: RunPlace): number {
   const byTime = other.began - one.began || other.touched - one.touched;
   return byTime || (one.reqid < other.reqid ? 1 : -1);
 }

@@ -1,6 +1,6 @@
 /** Completions, pressed for in the real shells. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { mkdirSync, readFileSync } from "node:fs";
+import { mkdirSync, readFileSync, utimesSync } from "node:fs";
 import { join } from "node:path";
 import { openFileStore } from "../../../src/controller/store/file-store.ts";
 import { parseControllerConfig } from "../../../src/core/config/controller-config.ts";
@@ -62,6 +62,17 @@ beforeAll(async () => {
   ran("a1b2c3d4e5f60718", "backup-mysql", "db-01", 0);
   ran("a1b2c3d4e5f60719", "deploy-app", "web-01", 3);
   ran("a1b2c3d4e5f60720", "no-such-script", "web-01", -1);
+  const open = (id: string, results: readonly object[]) => {
+    const run = { reqid: id, script: "roll", hosts: ["web-01"], submitter: "ann", results };
+    const record = { ...run, started: "2026-01-15T12:00:02Z", complete: false, completed: null };
+    const file = folder.write(`state/runs/${id}.json`, JSON.stringify(record));
+    // Its process lives, however long this test takes.
+    utimesSync(file, Date.now() / 1000 + 3600, Date.now() / 1000 + 3600);
+  };
+  const waits = { host: "web-01", script: "roll", exit: -1, stdout: "", stderr: "", rtt: "" };
+  open("a1b2c3d4e5f60721", [{ ...waits, state: "not-started", error: "x" }]);
+  open("a1b2c3d4e5f60722", [{ ...waits, state: "queued" }]);
+  open("a1b2c3d4e5f60723", []);
   const request = {
     id: "b1b2c3d4e5f60718",
     hostname: "new-01",
@@ -261,13 +272,25 @@ describe.each([
 
   test("completes requests, runs and keys of tags", async () => {
     await shell.press("ctrl-exec approve b", /b1b2c3d4e5f60718/);
-    const ids = await shell.press("ctrl-exec cancel ", /a1b2c3d4e5f60719/);
-    expect(ids).toContain("a1b2c3d4e5f60718");
+    const ids = await shell.press("ctrl-exec status ", /a1b2c3d4e5f60718/);
+    expect(ids).toMatch(/a1b2c3d4e5f60723\s+a1b2c3d4e5f60722\s+a1b2c3d4e5f60721/);
     expect(ids).not.toContain("b1b2c3d4e5f60718");
-    await shell.press("ctrl-exec pause a", /a1b2c3d4e5f60719/);
+    const open = await shell.press("ctrl-exec cancel ", /a1b2c3d4e5f60722/);
+    expect(open).toContain("a1b2c3d4e5f60723");
+    expect(open).not.toContain("a1b2c3d4e5f60719");
+    await shell.press("ctrl-exec pause ", /a1b2c3d4e5f60722/);
     await shell.press("ctrl-exec logs a1b2c3d4e5f60718 d", /db-01/);
-    await shell.press("ctrl-exec run --resume a1b2c3d4e5f60719", /--resume a1b2c3d4e5f60719/);
-    await shell.press("ctrl-exec run deploy-app --resume a", /a1b2c3d4e5f60719/);
+    const left = await shell.press("ctrl-exec run deploy-app --resume a", /a1b2c3d4e5f60721/);
+    expect(left).not.toContain("a1b2c3d4e5f60719");
+    await shell.press("ctrl-exec run x --resume=a1b2c3d4e5f60721", /--resume=a1b2c3d4e5f60721/);
+    await shell.press("ctrl-exec ping @failed=a1b2c3d4e5f60719", /@failed=a1b2c3d4e5f60719/);
+    const failed = await shell.press("ctrl-exec ping db-01,@failed=", /a1b2c3d4e5f60719/);
+    expect(failed).not.toContain("a1b2c3d4e5f60718");
+    await shell.press("ctrl-exec list-runs --host w", /--host web-01/);
+    await shell.press("ctrl-exec list-runs --script dep", /--script deploy-app/);
+    const help = await shell.press("ctrl-exec help r", /rotate-cert/);
+    expect(help).toMatch(/\brun\b/);
+    await shell.press("ctrl-exec help rot", /help rotate-cert/);
     await shell.press("ctrl-exec tag web-0", /tag web-01/);
     const tags = await shell.press("ctrl-exec tag web-01 ", /role=/);
     expect(tags).not.toContain("--token");
@@ -304,13 +327,23 @@ describe("fish", () => {
     expect(fish("ctrl-exec edit-agent web-01 --lookup-by ")).toEqual(["hostname", "ip"]);
     expect(fish("ctrl-exec asset ctrl-exec-api.s")).toEqual(["ctrl-exec-api.service"]);
     expect(fish("ctrl-exec approve ")).toEqual(["b1b2c3d4e5f60718"]);
-    const runs = ["a1b2c3d4e5f60718", "a1b2c3d4e5f60719", "a1b2c3d4e5f60720"];
-    for (const mode of ["status", "wait", "pause", "continue", "logs", "cancel"]) {
-      expect(fish(`ctrl-exec ${mode} `).toSorted()).toEqual(runs);
+    const runs = ["a1b2c3d4e5f60723", "a1b2c3d4e5f60722", "a1b2c3d4e5f60721"];
+    for (const mode of ["status", "wait", "logs"]) {
+      expect(fish(`ctrl-exec ${mode} `).slice(0, 3)).toEqual(runs);
+      expect(fish(`ctrl-exec ${mode} `)).toContain("a1b2c3d4e5f60718");
     }
+    // Of the last one nobody knows whether it has ended.
+    expect(fish("ctrl-exec cancel ")).toEqual([...runs.slice(0, 2), "a1b2c3d4e5f60720"]);
+    expect(fish("ctrl-exec pause ")).toEqual(runs.slice(1, 2));
+    expect(fish("ctrl-exec continue ")).toEqual([]);
     expect(fish("ctrl-exec status a1b2c3d4e5f60718 ")).toEqual([]);
     expect(fish("ctrl-exec logs a1b2c3d4e5f60718 ")).toEqual(["db-01", "web-01"]);
-    expect(fish("ctrl-exec run deploy-app --resume ").toSorted()).toEqual(runs);
+    expect(fish("ctrl-exec run deploy-app --resume ")).toEqual(runs.slice(1));
+    expect(fish("ctrl-exec ping @failed=a1b2c3d4e5f6071")).toEqual(["@failed=a1b2c3d4e5f60719"]);
+    expect(fish("ctrl-exec list-runs --host w")).toEqual(["web-01"]);
+    expect(fish("ctrl-exec list-runs --script dep")).toEqual(["deploy-app"]);
+    expect(fish("ctrl-exec help r")).toEqual(expect.arrayContaining(["run", "rotate-cert"]));
+    expect(fish("ctrl-exec help run r")).toEqual([]);
     expect(fish("ctrl-exec tag web")).toEqual(["web-01"]);
     expect(fish("ctrl-exec tag web-01 ")).toEqual(["env=", "evil=", "role="]);
     expect(fish("ctrl-exec tag web-01 env=")).toEqual(["env=production", "env=test"]);

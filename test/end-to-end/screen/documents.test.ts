@@ -36,7 +36,7 @@ const agents: TestAgent[] = [];
 
 beforeAll(async () => {
   host = await ControlHost.create();
-  host.folder.write(".ctrl-exec-token", "a token\n");
+  host.folder.write(".ctrl-exec-token", "a token\n", 0o600);
   host.folder.write("hosts.txt", "web-[01-02] # the first\n");
   for (const name of ["web-01", "web-02", "web-03", "db-01"]) {
     agents.push(await host.startAgent(name, { scripts, allowlist: [UPDATE_SERIAL] }));

@@ -49,6 +49,10 @@ const SOURCES: Sources = {
       versions: new Set(["1.1.0", "1.0.2", "1.2;reboot"]),
     };
   },
+  runs: async (which) => {
+    read.push("runs");
+    return which === "failed" ? ["b1b2c3d4e5f60718", "a1b2c3d4e5f60718"] : ["c1b2c3d4e5f60718"];
+  },
 };
 
 const STATES = ["@all", "@stale", "@expiring=", "@failed=", "@missed=", "@version<"];
@@ -68,8 +72,10 @@ test.each<[string, string[]]>([
   ["@@", ["@@backends", "@@frontends"]],
   ["db-01,@@f", ["db-01,@@frontends"]],
   ["web-01,@st", ["web-01,@stale"]],
-  ["@failed=", []],
-  ["@failed=0", []],
+  ["@failed=", ["@failed=b1b2c3d4e5f60718", "@failed=a1b2c3d4e5f60718"]],
+  ["@failed=a", ["@failed=a1b2c3d4e5f60718"]],
+  ["web-01,@missed=", ["web-01,@missed=c1b2c3d4e5f60718"]],
+  ["@failed<", []],
   ["web-[01,0", []],
   ["web-[01,02],d", ["web-[01,02],db-01"]],
 ])("%j goes on with %j", async (typed, words) => {
@@ -120,7 +126,8 @@ test("nothing is read that is not needed", async () => {
     ["web", "names"],
     ["web-01,@@f", "groups"],
     ["@env=", "facts"],
-    ["@failed=", ""],
+    ["@failed=", "runs"],
+    ["@failed<", ""],
     ["env=", ""],
   ] as const) {
     read.length = 0;

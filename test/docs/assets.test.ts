@@ -236,8 +236,10 @@ describe("the auth hook example", () => {
     expect(decide({ script: "x", via: "api" })).toBe(2);
     expect(decide({ via: "api", username: "alice", token: "t1" })).toBe(2);
     // Who does not say so is not the command line: an agent, a release that knows no faces.
-    expect(decideText('{"source_ip":"127.0.0.1"}')).toBe(2);
-    expect(decideText('{"args":["\\",\\"via\\":\\"cli"],"source_ip":"127.0.0.1"}')).toBe(2);
+    expect(decideText('{"action":"run","source_ip":"127.0.0.1"}')).toBe(2);
+    expect(
+      decideText('{"action":"run","args":["\\",\\"via\\":\\"cli"],"source_ip":"127.0.0.1"}'),
+    ).toBe(2);
   });
 
   const tokens = `# who\n${hash("t1")} alice deploy-app,backup\n${hash("t2")} bob *\n`;
@@ -291,10 +293,49 @@ describe("the auth hook example", () => {
     for (const action of ["ping", "api", "read"] as const) {
       expect(decide({ action, token: "t1" }, tokens)).toBe(0);
     }
-    const later = '{"action":"later","script":"","username":"","token":';
     expect(decide({ action: "run", token: "t1" }, tokens)).toBe(3);
-    expect(decideText(`${later}"t1"}`, tokens)).toBe(3);
-    expect(decideText(`${later}"t2"}`, tokens)).toBe(0);
+  });
+
+  test.each(["later", "", "run:", "*"])("T25 the unknown word '%s' is refused", (action) => {
+    const ask = (script: string, token: string, list?: string) => {
+      const asked = { action, script, username: "", token, via: "cli" };
+      return decideText(JSON.stringify(asked), list);
+    };
+    for (const script of ["", "deploy-app"]) {
+      expect([ask(script, "t1", tokens), ask(script, "t2", tokens), ask(script, "")]).toEqual([
+        3, 3, 3,
+      ]);
+    }
+  });
+
+  test("every word of this version is known, if the control host's hook is asked about it", () => {
+    const passes = (action: HookAction) =>
+      [decide({ action }), decide({ action, token: "t2" }, tokens)] as const;
+    const both = [0, 0] as const;
+    const answers: Record<HookAction, readonly [number, number]> = {
+      run: both,
+      ping: both,
+      api: both,
+      read: both,
+      cancel: both,
+      pause: both,
+      continue: both,
+      "token-create": both,
+      "token-list": both,
+      "token-revoke": both,
+      // An agent's hook is.
+      discovery: [3, 3],
+      upgrade: [3, 3],
+    };
+    for (const action of Object.keys(answers) as HookAction[]) {
+      expect([action, ...passes(action)]).toEqual([action, ...answers[action]]);
+    }
+  });
+
+  test("T25 a word that is for runs and tokens passes with no script that a token may run", () => {
+    for (const action of ["cancel", "pause", "continue", "token-create"] as const) {
+      expect(decide({ action, script: "deploy-app", token: "t1" }, tokens)).toBe(3);
+    }
   });
 
   test.each(["cli", "api"] as const)("%s: a token without a user is its user's", (via) => {
@@ -344,7 +385,7 @@ describe("the auth hook example", () => {
   });
 
   test("T67 refuses a request that was cut off", () => {
-    const whole = '{"via":"cli"}';
+    const whole = '{"action":"ping","via":"cli"}';
     expect(decideText(whole)).toBe(0);
     for (let length = 0; length < whole.length; length++) {
       expect(decideText(whole.slice(0, length))).not.toBe(0);
@@ -368,7 +409,7 @@ describe("the auth hook example", () => {
     const missing = folder.join("none/auth-tokens");
     const hook = folder.script("hook", text.replace("/etc/ctrl-exec/auth-tokens", missing));
     const asked = {
-      stdin: Buffer.from('{"via":"cli"}'),
+      stdin: Buffer.from('{"action":"ping","via":"cli"}'),
       env: { PATH: "/usr/bin:/bin" },
     };
     expect(Bun.spawnSync([hook], asked).exitCode).toBe(1);
@@ -395,7 +436,8 @@ describe("the auth hook example", () => {
     const tokens = folder.write("auth-tokens", "\n");
     const hook = folder.script("hook", text.replace("/etc/ctrl-exec/auth-tokens", tokens));
     const env = { PATH: `${folder.join("bin")}:/usr/bin:/bin` };
-    const asked = { stdin: Buffer.from('{"script":"","username":"","token":"t1"}'), env };
+    const request = '{"action":"ping","script":"","username":"","token":"t1"}';
+    const asked = { stdin: Buffer.from(request), env };
     expect(Bun.spawnSync([hook], asked).exitCode).toBe(1);
   });
 });

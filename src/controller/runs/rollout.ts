@@ -126,14 +126,18 @@ export class Rollout implements RunUnderWay {
     const { batches, confirm, pause: seconds, authorize, owned, record } = this.#parts;
     const { signal } = this.#halt;
     if (news.batch > 1) await pause(seconds * 1000, signal);
-    this.#halt.hear(await owned.wishes());
     await this.#whilePaused(news);
     if (news.batch > 1 && confirm !== undefined && this.#halt.why === undefined) {
       if ((await this.#halt.orStopped(confirm(news, signal))) !== true)
         this.#halt.stop("it was not confirmed");
+      // Another person may have paused it while the question was open.
+      await this.#whilePaused(news);
     }
-    if (this.#halt.why !== undefined) return;
-    await authorize(batch);
+    do {
+      if (this.#halt.why !== undefined) return;
+      await authorize(batch);
+      // Or while the hook was deciding: what it agreed to may no longer hold after the pause.
+    } while (await this.#whilePaused(news));
     if (this.#halt.why !== undefined) return;
     const waiting = batches.slice(news.batch).flatMap((each) => each.map(({ label }) => label));
     const { reqid: _, ...begins } = news;
@@ -146,11 +150,14 @@ export class Rollout implements RunUnderWay {
     this.#halt.hear(await owned.wishes());
   }
 
-  async #whilePaused({ batch, of }: BatchNews): Promise<void> {
+  /** @returns whether it was paused and may go on */
+  async #whilePaused({ batch, of }: BatchNews): Promise<boolean> {
+    this.#halt.hear(await this.#parts.owned.wishes());
     const isOver = await this.#halt.whilePaused(({ by }) => {
       this.#tell({ event: "paused", batch, of, by });
     });
     if (isOver) this.#tell({ event: "continued", batch, of });
+    return isOver;
   }
 
   /**

@@ -276,7 +276,8 @@ describe("paused", () => {
     };
     const reqid = newRequestId();
     const confirm = async ({ batch }: { readonly batch: number }) => {
-      if (batch === 2) await pauseRollout(fleet.controller, BOB, reqid);
+      // While the question is open: whoever pauses it is promised that no batch begins.
+      if (batch === 3) await pauseRollout(fleet.controller, BOB, reqid);
       return true;
     };
     const rollout = await start({ confirm, onNews }, { ...CALLER, requestId: reqid });
@@ -303,6 +304,34 @@ describe("paused", () => {
       { REQID: reqid, USER: "tester" },
     ]);
     expect((await show(reqid)).paused).toBeUndefined();
+  });
+
+  test("while the hook decides on a batch: that does not begin, and the hook is asked again after", async () => {
+    const reqid = newRequestId();
+    const asked = fleet.folder.join("asked");
+    const pause = fleet.folder.join(`control/state/rollouts/${reqid}.pause`);
+    const wish = JSON.stringify({ by: "bob", since: "2026-01-02T03:04:05Z" });
+    const hook = fleet.folder.script(
+      "hook",
+      `echo "$ENVEXEC_HOSTS" >>${asked}
+      [ $(grep -cx web-02 ${asked}) != 1 ] || echo '${wish}' >${pause}`,
+    );
+    Object.assign(fleet.controller.config, { auth_hook: hook });
+    const paused = Promise.withResolvers<void>();
+    const onNews = (each: RolloutNews) => {
+      news.push(each);
+      if (each.event === "paused") paused.resolve();
+    };
+    const hosts = HOSTS.slice(0, 2);
+    const rollout = await start({ hosts, onNews }, { ...CALLER, requestId: reqid });
+    await paused.promise;
+    expect(deployed()).toEqual(["web-01"]);
+    await fleet.controller.store.rollouts.takeBack(reqid, "pause");
+    await rollout.finished;
+    expect(deployed()).toEqual(hosts);
+    const lines = readFileSync(asked, "utf8").trimEnd().split("\n");
+    expect(lines).toEqual(["web-01,web-02", "web-01", "web-02", "web-02"]);
+    rmSync(asked);
   });
 
   test("it can be cancelled", async () => {

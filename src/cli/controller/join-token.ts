@@ -12,6 +12,7 @@ import { CtrlExecError } from "../../core/errors.ts";
 import { MAX_TOKEN_USES } from "../../core/join-token.ts";
 import { readTagChanges, tagText } from "../../core/tags.ts";
 import { screenLine } from "../../core/text.ts";
+import { isoMinutes } from "../../core/time.ts";
 import { defineVerb, type VerbInput } from "../command/command.ts";
 import type { Io } from "../command/io.ts";
 import { numberOption } from "../command/numbers.ts";
@@ -138,7 +139,7 @@ function row({ token, used, state }: ListedToken): string[] {
     ...Object.entries(tags).map(([key, value]) => `${key}=${tagText(value)}`),
     ...(replace === true ? ["replace"] : []),
   ];
-  return [id, state, `${used}/${uses}`, expires, bounds.join(" ")];
+  return [id, state, `${used}/${uses}`, isoMinutes(new Date(expires)), bounds.join(" ")];
 }
 
 async function revoke({ options: given, io }: TokenInput, id: string): Promise<number> {

@@ -81,7 +81,7 @@ export const controllerOptions = {
     valueHint: "path",
     description: "Write output to a new folder, a file per host and stream",
   },
-  wide: { type: "boolean", description: "Show more columns than fit in 80 characters" },
+  wide: { type: "boolean", description: "Show more than fits in 80 columns: for a pipe" },
   port: {
     type: "string",
     valueHint: "n",

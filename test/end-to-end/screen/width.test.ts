@@ -57,6 +57,45 @@ test("a terminal of 40 columns breaks no word of a table", async () => {
   }
 });
 
+test("tag, run --dry-run and list-groups", async () => {
+  await control.mustRun("tag", [HOST, "environment=production", "role=database"]);
+  control.folder.write(
+    "control/groups.d/databases.toml",
+    `[databases]\nhosts = ["${HOST}"]\n`,
+    0o640,
+  );
+  expectNarrow((await control.mustRun("tag", [HOST])).out, 4);
+  const dryRun = ["--dry-run", HOST, "web-01", "backup-mysql"];
+  expectNarrow((await control.mustRun("run", dryRun)).out, 4);
+  expectNarrow((await control.mustRun("list-groups")).out, 3);
+});
+
+test("token list, whose last column has several lines on a terminal alone", async () => {
+  const bounds = [
+    "--from=10.0.0.0/8,192.168.0.0/16",
+    "--tag=env=production",
+    "--tag=role=database",
+  ];
+  await control.mustRun("token", ["create", "--name=db-west-*", "--uses=20", ...bounds]);
+  const args = control.withSetting(["token", "list"]);
+  const session = new TerminalSession("ctrl-exec", args, {}, COLUMNS);
+  await session.ended();
+  expectNarrow(session.screen, 4);
+  expect(session.screen).toContain("EXPIRES            FOR\r\n");
+  expect((await control.mustRun("token", ["list"])).out.trimEnd().split("\n")).toHaveLength(3);
+});
+
+test("a table of --wide is for a pipe: a line for each host, however wide", async () => {
+  const { out } = await control.mustRun("list-agents", ["--wide"]);
+  const lines = out.trimEnd().split("\n");
+  expect(lines).toHaveLength(4);
+  expect(Math.max(...lines.map(({ length }) => length))).toBeGreaterThan(COLUMNS);
+  for (const mode of ["list-agents", "list-groups", "discovery"]) {
+    const help = (await control.mustRun(mode, ["--help"])).out;
+    expect(help).toMatch(/--wide +Show more than fits in 80 columns: for a pipe/);
+  }
+});
+
 test("list-locks and list-runs", async () => {
   const args = [HOST, "backup-mysql", "--username", "alice"];
   const run = new Running("ctrl-exec", control.withSetting(["run", ...args]));

@@ -38,6 +38,26 @@ test("one that fits, a terminal of 80 columns and a pipe get the table", () => {
   expect(tableFor(on(20), HEADER, [])).toBe(renderTable(HEADER, []));
 });
 
+test("a list in the last column has several lines on a terminal that would break it", () => {
+  const header = ["ID", "FOR"];
+  const rows = [
+    ["a1b2c3d4e5f60718", "web-* from 10.0.0.0/8,192.168.0.0/16 role=web"],
+    ["0123456789abcdef", "db-01"],
+  ];
+  const folded = [
+    "ID                FOR",
+    "----------------  ------------------------",
+    "a1b2c3d4e5f60718  web-* from 10.0.0.0/8,",
+    "                  192.168.0.0/16 role=web",
+    "0123456789abcdef  db-01",
+    "",
+  ].join("\n");
+  expect(tableFor(on(43), header, rows).replaceAll("-", "")).toBe(folded.replaceAll("-", ""));
+  expect(tableFor(on(90), header, rows)).toBe(renderTable(header, rows));
+  expect(tableFor(on(43, false), header, rows)).toBe(renderTable(header, rows));
+  expect(tableFor(on(30), header, rows)).toStartWith("ID   a1b2c3d4e5f60718\nFOR  web-* from 10");
+});
+
 test("T29 no cell draws a line of its own", () => {
   const text = tableFor(on(20), ["A", "B"], [["x".repeat(30), "1\nA  2\u001b[2J"]]);
   expect(text.split("\n")).toEqual([`A  ${"x".repeat(30)}`, "B  1 A  2^[[2J", ""]);

@@ -18,16 +18,16 @@ export interface JsonAnswer {
 
 export interface StreamAnswer {
   readonly status: number;
-  /** All but those that every answer has. */
+  /** All except those that every answer has. */
   readonly headers: Readonly<Record<string, string>>;
   /**
    * Writes the body; not called for HEAD. When it resolves, the body is complete; when it rejects, the connection is
-   * cut, so that nobody takes what has come for all of it.
+   * cut, so that nobody mistakes what has arrived for the whole.
    */
   readonly send: (reader: StreamReader) => Promise<void>;
 }
 
-/** Who reads a stream. */
+/** The reader of a stream. */
 export interface StreamReader {
   /** Resolves when there is room for more, or nobody reads any longer. */
   write(bytes: string | Uint8Array): Promise<void>;

@@ -1,4 +1,4 @@
-/** What is under way in the API, and the end of it all at SIGTERM. */
+/** What is under way in the API, and how it all ends at SIGTERM. */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { RunUnderWay } from "../controller/runs/run.ts";
 import { newRequestId } from "../core/request-id.ts";
@@ -16,7 +16,7 @@ export interface Due {
   readonly closed: Promise<void>;
   /** Aborted then, or when the API stops: a stream ends. */
   readonly over: AbortSignal;
-  /** An answer has been given; no other may be. */
+  /** An answer has been given; there can be no other. */
   answered: boolean;
   /** That answer is a stream. */
   streaming: boolean;
@@ -81,7 +81,7 @@ export class InFlight {
     ending?.close();
   }
 
-  /** @param onFailure called if it could not be brought to its end */
+  /** @param onFailure called if it could not be completed */
   track(run: RunUnderWay, onFailure: (thrown: unknown) => void): void {
     this.#runs.add(run);
     if (this.#noMore !== undefined) run.beginNoMore?.(this.#noMore);
@@ -91,7 +91,7 @@ export class InFlight {
     });
   }
 
-  /** No rollout begins another batch, those included that are accepted only now. */
+  /** No rollout begins another batch, including those that are accepted only now. */
   beginNoMore(why: string): void {
     this.#noMore = why;
     for (const run of this.#runs) run.beginNoMore?.(why);
@@ -106,7 +106,7 @@ export class InFlight {
     for (const [due] of streams) due.response.destroy();
   }
 
-  /** Gives up what runs still wait for. */
+  /** Gives up whatever runs are still waiting for. */
   async abandonRuns(why: string): Promise<void> {
     await Promise.all([...this.#runs].map((run) => run.abandon(why)));
   }

@@ -1,4 +1,4 @@
-/** What ctrl-exec-api is doing just now, as numbers. */
+/** What ctrl-exec-api is doing at the moment, as numbers. */
 import type { Controller } from "../controller/control-host.ts";
 import { CONTROL_GAUGES as M } from "../core/metrics/control-gauges.ts";
 import { type Series, series } from "../core/metrics/metric.ts";

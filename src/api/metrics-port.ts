@@ -1,4 +1,4 @@
-/** `metrics_bind`: the metrics on an address of their own. */
+/** `metrics_bind`: the metrics on a separate address. */
 import type { Controller } from "../controller/control-host.ts";
 import { CtrlExecError, messageOf } from "../core/errors.ts";
 import { isLoopback } from "../core/net/foreign-host.ts";
@@ -7,7 +7,7 @@ import type { HttpServer } from "../system/net/http-server.ts";
 import { startMetricsServer } from "../system/net/metrics-server.ts";
 import type { Answering } from "./answering.ts";
 
-/** A token that can be guessed is none. */
+/** A token that can be guessed is useless. */
 const SHORTEST_TOKEN = 16;
 
 export interface MetricsPort {

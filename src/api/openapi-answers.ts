@@ -61,7 +61,7 @@ export function responses(route: Route): JsonObject {
 function contentOf({ type, schema, example }: RouteAnswer): JsonObject {
   const name = schema === undefined ? undefined : NAMES.get(schema);
   if (type === undefined) return name === undefined ? {} : { content: json(name, example) };
-  // Of an event stream, 3.1 can describe only what each event has as data.
+  // For an event stream, 3.1 can describe only the data of each event.
   const content =
     name === undefined ? {} : { contentMediaType: type, contentSchema: reference(name) };
   return { content: { [type]: { schema: { ...text, ...content }, example } } };

@@ -9,13 +9,13 @@ import { badRequest, Refused, refusal } from "./answer.ts";
 import { queryNames, queryOf } from "./request.ts";
 import type { Route } from "./route.ts";
 
-/** No route has this many, or so many in each other; more are a mistake or an attack. */
+/** No route has this many members, or lists and objects nested this deeply; more are a mistake or an attack. */
 const MAX_MEMBERS = 64;
 const MAX_DEPTH = 16;
 
 /**
- * The body as the route's schema parses it; empty for a route without one. Nothing in a request is ignored:
- * whoever sends something that the route does not know means something by it.
+ * The body as the route's schema parses it; empty for a route without one. Nothing in a request is ignored: a client
+ * that sends something the route does not know means something by it.
  *
  * @throws Refused 400 or 415
  */
@@ -32,14 +32,14 @@ export function parseBody(
   const body = jsonOf(route, request, bytes);
   const parsed = route.request.safeParse(shortened(body, maxHosts));
   if (!parsed.success) throw badRequest(problemsIn(parsed.error));
-  // More than the object has, and those within it, were given twice.
+  // Members beyond those of the object, and of the objects in it, were given twice.
   if (hasMoreMembers(bytes, membersIn(body))) {
     throw badRequest("the body has a member twice");
   }
   return parsed.data;
 }
 
-/** How many members it has, all together. Its schema has accepted it, so it is not deep. */
+/** How many members it has in total. Its schema has accepted it, so it is not deep. */
 function membersIn(value: unknown): number {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return 0;
   return Object.values(value).reduce((sum: number, each) => sum + 1 + membersIn(each), 0);
@@ -91,7 +91,7 @@ function shortened(body: unknown, maxHosts: number): unknown {
   return Object.fromEntries(entries);
 }
 
-/** Of a member that has members itself: no schema takes such long lists there. */
+/** For a member that has members itself: no schema accepts such long lists there. */
 function withShortLists(value: unknown): unknown {
   if (typeof value !== "object" || value === null) return value;
   const entries = Object.entries(value).map(([name, list]): [string, unknown] => [

@@ -1,13 +1,12 @@
 /**
- * Request bodies, which are read before the hook is asked: what strangers can make us hold is limited (T21,
- * T64).
+ * Request bodies, which are read before the hook is asked: how much strangers can make us hold is limited (T21, T64).
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { type Origin, originOf, whoHoldsMost } from "../core/fair-share.ts";
 import { MAX_REQUEST_BYTES } from "../core/wire/limits.ts";
 import { RETRY_AFTER, Refused, refusal } from "./answer.ts";
 
-/** Most bytes of bodies being read, of all connections together. */
+/** The most bytes of bodies being read, for all connections together. */
 const MAX_BODIES_BYTES = 64 * MAX_REQUEST_BYTES;
 
 export interface BodySource {
@@ -26,7 +25,7 @@ export class Bodies {
   readonly #maxBytes: number;
   #held = 0;
 
-  /** @param maxBytes of all bodies being read, together */
+  /** @param maxBytes for all bodies being read, together */
   constructor(maxBytes = MAX_BODIES_BYTES) {
     this.#maxBytes = maxBytes;
   }

@@ -16,7 +16,7 @@ export class RequestSlots {
   readonly #refuse: (taken: number, own: number) => JsonAnswer;
   #taken = 0;
 
-  /** @param refuse for a caller that has so many of those that are taken */
+  /** @param refuse for a caller that has this many of those that are taken */
   constructor(refuse: (taken: number, own: number) => JsonAnswer = tooManyRequests) {
     this.#refuse = refuse;
   }
@@ -45,7 +45,7 @@ export class RequestSlots {
   }
 }
 
-/** 429 for whoever holds most of the slots, 503 for the others. */
+/** 429 for the caller that holds most of the slots, 503 for the others. */
 function tooManyRequests(taken: number, own: number): JsonAnswer {
   const inFlight = `${taken} requests are in flight`;
   if (own * 2 > taken) {

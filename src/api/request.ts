@@ -3,7 +3,7 @@ import type { IncomingMessage } from "node:http";
 import { decodeText } from "../core/text.ts";
 import { badRequest } from "./answer.ts";
 
-/** The path without its query, which may hold anything; RFC 9112 section 3.2.2 allows a full URL. */
+/** The path without its query, which may contain anything; RFC 9112 section 3.2.2 allows a full URL. */
 export function pathOf(url: string): string {
   const [path = ""] = url.replace(/^https?:\/\/[^/?#]*/i, "").split(/[?#]/, 1);
   return path === "" ? "/" : path;

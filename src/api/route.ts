@@ -23,7 +23,7 @@ export interface Route<Request extends z.ZodObject = z.ZodObject> {
   readonly requestExample?: unknown;
   /** The headers that it reads besides those that every route does. */
   readonly headers?: readonly RequestHeader[];
-  /** Its answer goes on for as long as the client reads: it takes a place among the streams. */
+  /** Its answer goes on for as long as the client reads: it takes a slot among the streams. */
   readonly streams?: boolean;
   /** Its answers besides the refusals that every route has. */
   readonly answers: Readonly<Record<number, RouteAnswer>>;
@@ -74,11 +74,11 @@ export interface Call<Body = Record<string, unknown>> {
   readonly header: (name: string) => string | undefined;
   /** Only the head of the answer is sent. */
   readonly head: boolean;
-  /** Aborted when there is nobody to answer any more. */
+  /** Aborted when nobody is waiting for the answer any more. */
   readonly over: AbortSignal;
 }
 
-/** What stands in the path for `{reqid}`, `{host}` and `{id}`, as received; empty if the path has no such part. */
+/** The values in the path for `{reqid}`, `{host}` and `{id}`, as received; empty if the path has no such part. */
 export interface PathParameters {
   readonly reqid: string;
   readonly host: string;
@@ -93,12 +93,12 @@ export interface Api {
   /**
    * Keeps the run known until it has ended, whether or not its client still listens.
    *
-   * @param mayPause then it keeps no slot of a request: it might for a long time
+   * @param mayPause then it holds no request slot, because it might do so for a long time
    */
   track(run: RunUnderWay, mayPause: boolean): void;
   /** The rollouts that nobody waits for. */
   readonly detached: DetachedRollouts;
-  /** Resolves when the answer is out, or its client has gone: what it was made of is needed no more. */
+  /** Resolves when the answer is sent, or its client has gone: what it was made from is no longer needed. */
   readonly answered: Promise<void>;
   /** The text of all metrics. */
   metrics(format: Format): Promise<string>;

@@ -70,7 +70,7 @@ const rollout = {
     .describe("A script without arguments that must succeed on each batch before the next begins."),
 };
 
-/** As long as timers go. */
+/** The longest time that timers support. */
 const MAX_SECONDS = 2_000_000;
 const MAX_GRACE = 3600;
 
@@ -149,7 +149,7 @@ export const discoveryRequest = requestSchema({
 
 const ok = z.literal(true);
 
-/** With what its members mean. */
+/** With the meaning of its members. */
 export const runResult = z.object(described(coreResult.shape, RUN_RESULT_WORDS));
 
 const { reqid } = runResult.shape;
@@ -200,7 +200,7 @@ export const runAnswer = z.object({
 
 export const dryRunAnswer = z.object({ ok, ...dryRun.shape });
 
-/** Of a run that was made, or only looked at: the second has dry_run. */
+/** For a run that was made, or only shown: the second has dry_run. */
 export const runOrDryRunAnswer = z.union([runAnswer, dryRunAnswer]);
 
 export const acceptedAnswer = z.object({ ok, reqid, complete: z.literal(false) });

@@ -71,7 +71,7 @@ export async function startApi(first: Controller, drainMs?: number): Promise<Api
   };
 }
 
-/** Loaded where it is wanted: it signs. */
+/** Loaded only if it is needed: it signs. */
 async function openDoor(controller: Controller): Promise<KeptPort> {
   const { keepPairingPort } = await import("../controller/pairing/kept-port.ts");
   return await keepPairingPort(controller, pairingShare(controller));

@@ -14,7 +14,7 @@ export interface StreamLimits extends SlotLimits {
 const MAX_STREAMS = 64;
 const MAX_HOSTS = 256;
 
-/** With fewer for each, fewer streams are better. */
+/** If each had fewer, fewer streams would be better. */
 const WANTED_HOSTS = 8;
 
 /** At most a quarter of the connections, and half of what there is for calling agents. */
@@ -26,7 +26,7 @@ export function streamLimits({ connections, work }: ApiShares): StreamLimits {
   return { requests: all - reserve, reserve, hosts };
 }
 
-/** The places of streams: whoever finds none is told to come again. */
+/** The slots of streams: a client that gets none is told to come again. */
 export function streamPlaces(): RequestSlots {
   return new RequestSlots((open) => {
     const detail = `${open} event streams and downloads are open, which is the limit`;

@@ -1,4 +1,4 @@
-/** What event streams and downloads take, and what a message of a stream says (core/wire/run-messages.ts). */
+/** What event streams and downloads accept, and the messages of a stream (core/wire/run-messages.ts). */
 import { z } from "zod";
 import { OUTPUT_STREAMS } from "../core/run-event.ts";
 import { rolloutAnswer } from "./rollout-schemas.ts";

@@ -1,4 +1,4 @@
-/** Join tokens: what a request for one has, and what the API tells of them. */
+/** Join tokens: the members of a request for one, and what the API shows of them. */
 import { z } from "zod";
 import { MAX_TOKEN_SECONDS, MAX_TOKEN_USES } from "../core/join-token.ts";
 import { duration } from "./duration-schema.ts";

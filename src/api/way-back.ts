@@ -19,10 +19,10 @@ export function wayBack(
   return lines.length === 0 ? undefined : lines.join(" ");
 }
 
-/** Of many runs, more would tell nobody anything. */
+/** If there are many runs, naming more of them would not help. */
 const MOST_NAMED = 3;
 
-/** @param runs their ids; none if nobody has written down which they are */
+/** @param runs their ids; none if they were not written down */
 export function runsInTheWay(runs: readonly string[]): string {
   const named = runs.slice(0, MOST_NAMED).map(inTheWay);
   const more = runs.length > MOST_NAMED ? [`So are ${runs.length - MOST_NAMED} more.`] : [];

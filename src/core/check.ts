@@ -2,7 +2,7 @@
 import { CtrlExecError, messageOf } from "./errors.ts";
 
 export interface Check {
-  /** What was looked at. */
+  /** What was checked. */
   readonly name: string;
   readonly ok: boolean;
   /** What was found. */
@@ -19,7 +19,7 @@ export function failed(name: string, thrown: unknown, remedy?: string): Check {
   return known === undefined ? base : { ...base, remedy: known };
 }
 
-/** What a check finds, or why it could not look. */
+/** What a check finds, or why it could not be made. */
 export function attempt(name: string, check: () => Check): Check {
   try {
     return check();

@@ -72,7 +72,7 @@ const MAX_JOINS = 256;
 /** How many of those are kept from the queue where there are few. */
 const MAX_SPARE = 32;
 
-/** Of the pairing port, whichever program holds it. */
+/** For the pairing port, whichever program holds it. */
 export interface PairingPortShares {
   /** From others. */
   readonly connections: number;
@@ -93,7 +93,7 @@ export function pairingShares(limit: number, maxQueue: number): PairingShares {
   return { ...port, work: atLeastOne(usable - port.connections) };
 }
 
-/** Of ctrl-exec-api, where it holds the pairing port too; the rest is for apiShares(). */
+/** For ctrl-exec-api, if it holds the pairing port too; the rest is for apiShares(). */
 export function apiPairingShares(limit: number, maxQueue: number): PairingPortShares {
   return portShares(usableDescriptors(limit) / 8, maxQueue);
 }

@@ -2,7 +2,7 @@
 
 const SECONDS = { s: 1, m: 60, h: 3600, d: 86_400 } as const;
 
-/** Within a sentence that says what is expected. */
+/** Used in a sentence that says what is expected. */
 export const DURATION_FORMS = "90s, 15m, 2h or 7d";
 
 /** `90s`, `15m`, `2h` or `30d` in seconds; undefined for anything else. */

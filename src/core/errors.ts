@@ -36,7 +36,9 @@ interface ErrorFacts {
 export const ERROR_FACTS = {
   usage: { exit: 2, http: 400 },
   config: { exit: 78, http: 500 },
-  /** What the operator has set up for such a request has a fault: whoever asked is told, unlike of other faults here. */
+  /**
+   * What the operator has set up for such a request has a fault: unlike with other faults here, the caller is told.
+   */
   unusable: { exit: 78, http: 400 },
   "bad-request": { exit: 2, http: 400 },
   denied: { exit: 1, http: 403 },
@@ -61,7 +63,7 @@ interface ErrorExtras {
   readonly hint?: string;
   /** The same for a caller who has no shell on this host, if the hint names a command. */
   readonly remoteHint?: string;
-  /** What that caller is told instead of the message, if it names a file of this host. */
+  /** What that caller is told instead of the message, if the message names a file of this host. */
   readonly remoteMessage?: string;
   /** The underlying failure: logged, never shown to a remote caller. */
   readonly cause?: unknown;

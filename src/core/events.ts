@@ -2,7 +2,7 @@
  * The catalogue of every event that the programs write (docs/PROTOCOL.md, section 7; docs/LOGGING.md shows it).
  * Names, fields and levels are defined there and nowhere else.
  *
- * An event goes to a sink. The log is one (system/log); others would take the same events.
+ * An event goes to a sink. The log is one (system/log); others take the same events.
  */
 import { AGENT_EVENTS } from "./events/agent.ts";
 import { API_EVENTS } from "./events/api.ts";

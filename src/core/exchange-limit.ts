@@ -1,7 +1,7 @@
 /**
- * Limits how often somebody may try to get a certain confirmation code: each exchange gives him a random one,
- * and he can abandon those that do not match (T07). Beyond these limits a request gets a code that covers the
- * request alone. docs/SECURITY.md says what chance remains.
+ * Limits how often somebody may try to get a certain confirmation code: each exchange gives them a random one, and
+ * they can abandon those that do not match (T07). Beyond these limits a request gets a code that covers the request
+ * alone. docs/SECURITY.md says what chance remains.
  */
 import { callerNetwork } from "./net/caller-network.ts";
 
@@ -12,7 +12,8 @@ const WINDOW_MS = 600_000;
 const MAX_PER_HOST = 10;
 
 /**
- * Abandoned exchanges: by one caller, and by all. Those under way have a limit of their own, since a fleet may pair at once.
+ * Abandoned exchanges: by one caller, and by all. Those under way have a separate limit, because a whole fleet may
+ * pair at once.
  */
 const MAX_PER_CALLER = 25;
 const MAX_GIVEN_UP = 100;
@@ -28,7 +29,7 @@ export class ExchangeLimit {
   readonly #exchanges = new Map<string, Exchange>();
   readonly #maxUnderWay: number;
 
-  /** @param maxUnderWay at once, by all callers together: each is another try */
+  /** @param maxUnderWay how many at once, by all callers together: each is another attempt */
   constructor(maxUnderWay: number) {
     this.#maxUnderWay = maxUnderWay;
   }

@@ -24,7 +24,7 @@ export const FAULTS = [
   "late",
   /** Its answer cannot be read, or is too long. */
   "answer",
-  /** This host itself cannot call it: it lacks something, or its configuration says so. */
+  /** This host itself cannot call it: it lacks something, or its configuration forbids it. */
   "local",
 ] as const;
 

@@ -1,6 +1,6 @@
 /**
- * The auth hook's contract (docs/PROTOCOL.md, section 3): what it is told, and what its exit code means.
- * Anything but a clean exit 0 is a refusal.
+ * The auth hook's contract (docs/PROTOCOL.md, section 3): what it is told, and what its exit code means. Anything
+ * except a clean exit 0 is a refusal.
  */
 import type { CommonEvent, CommonLog } from "./events.ts";
 import type { Shortage } from "./shortage.ts";
@@ -35,7 +35,7 @@ export interface HookRequest {
   readonly via?: "cli" | "api";
   /** The API's route as in its document: `GET /status/{reqid}`. */
   readonly route?: string | undefined;
-  /** The run that is asked about, and who submitted it. */
+  /** The run that the request is about, and who submitted it. */
   readonly reqid?: string | undefined;
   readonly submitter?: string | undefined;
 }
@@ -77,7 +77,7 @@ export function hookEnvironment(request: HookRequest): Record<string, string> {
   };
 }
 
-/** The longest `NAME=value` that Linux takes, including its final NUL (MAX_ARG_STRLEN, execve(2)). */
+/** The longest `NAME=value` that Linux accepts, including its final NUL (MAX_ARG_STRLEN, execve(2)). */
 const MAX_VARIABLE_BYTES = 131_072;
 
 /** Names of the variables that are too long for any program. */
@@ -130,7 +130,7 @@ export interface HookFault {
   readonly remedy: string;
 }
 
-/** The reason where nothing decides: no hook, and `api_auth_default = deny`. */
+/** The reason if nothing decides: there is no hook, and `api_auth_default = deny`. */
 export const NO_HOOK_DENY = "no-hook-deny";
 
 /** Who asked for what. */

@@ -1,29 +1,29 @@
-/** Which processes belong to a job, from one look at the processes of its host. Linux. */
+/** Which processes belong to a job, from one look at the processes of its host. For Linux. */
 
 export interface ProcessFacts {
   readonly pid: number;
   readonly parent: number;
   readonly session: number;
-  /** Clock ticks between the boot and its start. */
+  /** Clock ticks between boot and its start. */
   readonly start: number;
 }
 
-/** One process has a number and a start that no other has had in this boot. */
+/** No other process has had the same number and start in this boot. */
 export type ProcessKey = Pick<ProcessFacts, "pid" | "start">;
 
 export interface JobClues {
-  /** Those that are known to belong to it, if they still run. The first of a job is its script. */
+  /** Those that are known to belong to it, if they are still running. The first process of a job is its script. */
   readonly known: readonly ProcessKey[];
-  /** Never belong to it, and nothing does for being below them: the agent, its shim. */
+  /** Processes that never belong to it, and that make nothing below them belong to it: the agent, its shim. */
   readonly spared: readonly ProcessKey[];
-  /** By what else it is known that a process belongs to this job (true) or to another one (false). */
+  /** Whether it is known in another way that a process belongs to this job (true) or to another one (false). */
   isMarked(process: ProcessFacts): boolean | undefined;
 }
 
 /** A process and why it belongs to the job; undefined if it is known or marked. */
 export interface Member {
   readonly process: ProcessFacts;
-  /** A member that it is a child of, or shares the session with. */
+  /** A member whose child it is, or whose session it shares. */
   readonly through: ProcessFacts | undefined;
 }
 
@@ -50,7 +50,7 @@ export function membersOf(processes: readonly ProcessFacts[], clues: JobClues): 
       else linked.push(process);
     }
   }
-  // Those that are added meanwhile are visited too.
+  // Those that are added in the process are visited too.
   for (const through of members.keys()) {
     for (const link of [`below ${through.pid}`, `in ${through.session}`]) {
       for (const process of links.get(link) ?? []) {
@@ -64,8 +64,8 @@ export function membersOf(processes: readonly ProcessFacts[], clues: JobClues): 
 }
 
 /**
- * Whether a link is true, although /proc is read process by process and a number may be used again meanwhile:
- * first the process, then the one that it is linked to, are looked at again, and both are as they were (T75).
+ * Whether a link is real, although /proc is read process by process and a number may be reused in the meantime: first
+ * the process, then the one that it is linked to, are read again, and both must be as they were (T75).
  *
  * @param again reads a process once more
  */

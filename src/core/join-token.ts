@@ -1,7 +1,7 @@
 /**
- * A join token: one line that lets a host join without an operator (docs/PROTOCOL.md, section 1). It has the CA by which
- * the agent knows the control host before it tells it anything, the token's id, and the seed of the key with which the
- * agent signs. The control host keeps only the public half of that key.
+ * A join token: one line that lets a host join without an operator (docs/PROTOCOL.md, section 1). It contains the CA
+ * by which the agent recognises the control host before it sends it anything, the token's id, and the seed of the key
+ * with which the agent signs. The control host keeps only the public half of that key.
  */
 import { laidOut } from "./wire/laid-out.ts";
 
@@ -14,7 +14,7 @@ export interface JoinToken {
   readonly seed: Uint8Array;
 }
 
-/** Bounds of a token, whoever makes it. */
+/** Limits of a token, whoever makes it. */
 export const MAX_TOKEN_SECONDS = 366 * 86_400;
 export const MAX_TOKEN_USES = 10_000;
 
@@ -45,7 +45,7 @@ export function readJoinToken(text: string): JoinToken | string {
     return `${how}: it has ${coded.length} characters after the _ instead of ${length}`;
   }
   const body = bytes.subarray(0, BODY);
-  // The last character has bits that mean nothing: as they are written, or it was altered.
+  // The last character has bits without meaning: they must be as written, or the token was altered.
   if (bytes.toString("base64url") !== coded || !checksum(body).equals(bytes.subarray(BODY))) {
     return "it was altered: its checksum does not match";
   }
@@ -60,7 +60,9 @@ export function isJoinTokenId(text: string): boolean {
   return /^[0-9a-f]{16}$/.test(text);
 }
 
-/** Against slips, not against anybody: a token that was cut or altered is refused before anything is dialled (T31). */
+/**
+ * Against slips, not against attackers: a token that was cut or altered is refused before anything is dialled (T31).
+ */
 function checksum(body: Uint8Array): Buffer {
   return new Bun.CryptoHasher("sha256")
     .update(laidOut([`ctrl-exec pairing token ${VERSION}`, body]))

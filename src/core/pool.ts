@@ -52,7 +52,7 @@ export class Pool {
     return count <= this.free;
   }
 
-  /** Takes this many, or none. Returns whether it did. */
+  /** Takes this many, or none. Returns whether it took them. */
   take(count: number): boolean {
     if (!this.hasFree(count)) return false;
     this.#taken += count;

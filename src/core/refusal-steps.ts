@@ -42,7 +42,7 @@ export function runsAs(reqid: string): string {
   return LOCKED + reqid;
 }
 
-/** The run of that error: what to do about it takes more than a sentence. */
+/** The run named in that error: what to do about it takes more than a sentence. */
 export function runsAlreadyAs(error: string): string | undefined {
   const reqid = error.startsWith(LOCKED) ? error.slice(LOCKED.length) : "";
   return isRequestId(reqid) ? reqid : undefined;

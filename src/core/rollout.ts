@@ -9,7 +9,7 @@ const size = z.union([z.object({ hosts: count }), z.object({ percent: count })])
 export const rolloutSetting = z.object({
   /** How many hosts each batch has, one after the other; the last is repeated. */
   batch: z.array(size).check(z.minLength(1)),
-  /** It stops when more hosts than these have failed. */
+  /** The rollout stops when more hosts than this have failed. */
   max_failures: size,
   /** Seconds between two batches. */
   pause: count,
@@ -20,7 +20,7 @@ export const rolloutSetting = z.object({
 });
 export type RolloutSetting = Frozen<z.output<typeof rolloutSetting>>;
 
-/** How far a rollout came. */
+/** How far a rollout got. */
 export interface RolloutReport {
   readonly batches: number;
   readonly begun: number;
@@ -46,7 +46,7 @@ export const PLAIN_ROLLOUT: RolloutSetting = {
   check: "",
 };
 
-/** Of batches. */
+/** The number of batch sizes. */
 export const MOST_SIZES = 100;
 
 /** `1,10%,25%,100%`; undefined if it is not that. */
@@ -56,7 +56,7 @@ export function parseBatch(text: string): readonly SampleSize[] | undefined {
   return read.length === sizes.length && read.length <= MOST_SIZES ? read : undefined;
 }
 
-/** Why a text is no list of sizes, as the end of a sentence. */
+/** Why a text is not a list of sizes, as the end of a sentence. */
 export function batchProblem(text: string): string {
   const words = text.split(",").map((word) => word.trim());
   const wrong = words.find((word) => parseSampleSize(word) === undefined);

@@ -1,6 +1,6 @@
 /**
- * What can be heard of one run on one host while it is under way (docs/PROTOCOL.md, section 9). The agent
- * makes these events, frames carry them (wire/frames.ts), and the control host records and shows them.
+ * What can be learned about one run on one host while it is under way (docs/PROTOCOL.md, section 9). The agent makes
+ * these events, frames carry them (wire/frames.ts), and the control host records and shows them.
  */
 
 export const OUTPUT_STREAMS = ["stdout", "stderr"] as const;
@@ -23,7 +23,7 @@ export type RunEvent =
       readonly script: string;
       readonly started: string;
     }
-  /** Bytes as the script wrote them; `offset` counts all bytes of the stream, also those that were dropped. */
+  /** Bytes as the script wrote them; `offset` counts all bytes of the stream, including those that were dropped. */
   | {
       readonly kind: "output";
       readonly stream: OutputStream;
@@ -37,28 +37,31 @@ export type RunEvent =
       readonly offset: number;
       readonly bytes: number;
     }
-  /** The script is silent, and its agent is not. */
+  /** The script is silent, but its agent is not. */
   | { readonly kind: "alive" }
   /** Comes last. */
   | { readonly kind: "end"; readonly end: RunEnding };
 
 /** How a run ended, as its agent knows it. */
 export interface RunEnding {
-  /** `lost`: the host went down under it, or what watched it was killed: it ran, and its end is not known. */
+  /**
+   * `lost`: the host went down while it ran, or the process that watched it was killed: it ran, and its end is not
+   * known.
+   */
   readonly state: "ended" | "never-ran" | "lost";
   /** The script's own; 126 if a signal ended it or it could not be executed; -1 if there is none. */
   readonly exit: number;
   readonly signal?: string;
   readonly timed_out?: boolean;
   readonly cancelled?: boolean;
-  /** Who asked for that, as the control host named him. */
+  /** Who asked for that, by the name that the control host gave. */
   readonly cancelled_by?: string;
   /** Always there unless `state` is `ended`. */
   readonly error?: string;
   /** ISO 8601. Empty if it never started. */
   readonly started: string;
   readonly ended: string;
-  /** What the script wrote, also what was dropped of it. */
+  /** How many bytes the script wrote, including those that were dropped. */
   readonly stdout_bytes: number;
   readonly stderr_bytes: number;
 }

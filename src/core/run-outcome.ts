@@ -1,8 +1,8 @@
-/** How a run went on a host, in a word. */
+/** How a run went on a host, in one word. */
 import { type RunResult, runFailed } from "./run-result.ts";
 import type { RunState } from "./run-state.ts";
 
-/** What needs somebody most comes first. */
+/** What needs attention most comes first. */
 export const RUN_OUTCOMES = [
   "running",
   "queued",

@@ -7,7 +7,7 @@ import { isoSeconds, parseIso } from "./time.ts";
 
 const text = z.string();
 
-/** Somebody who has changed how a rollout goes on. */
+/** A person who has changed how a rollout goes on. */
 export const rolloutHand = z.object({ by: text, since: text });
 
 export const runReport = z.object({
@@ -53,7 +53,7 @@ export type RunReportSoFar = Frozen<Omit<z.output<typeof runReport>, "results">>
   readonly results: readonly RunResult[];
 };
 
-/** The hosts whose end is not among the results, in their order: none of a run that is complete. */
+/** The hosts whose end is not among the results, in their order; none if the run is complete. */
 export function pendingHosts(
   hosts: readonly string[],
   results: readonly RunResult[],
@@ -62,7 +62,7 @@ export function pendingHosts(
   return hosts.filter((host) => !done.has(host));
 }
 
-/** When a run ended whose process did not see that: when its last host did. @param otherwise where no host says so */
+/** When a run ended whose process did not see the end: when its last host did. @param otherwise if no host says so */
 export function completedAt(results: readonly RunResult[], otherwise: string): string {
   const ends = results.flatMap(({ ended = "" }) => parseIso(ended)?.getTime() ?? []);
   return ends.length === 0 ? otherwise : isoSeconds(new Date(Math.max(...ends)));

@@ -68,7 +68,7 @@ export function runFailed({ exit, error }: Pick<RunResult, "exit" | "error">): b
   return exit !== 0 || error !== undefined;
 }
 
-/** Of what the script has printed, bytes that are missing; undefined if none are. */
+/** How many bytes of what the script printed are missing; undefined if none are. */
 export function droppedBytes({
   stdout_dropped = 0,
   stderr_dropped = 0,

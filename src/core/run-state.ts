@@ -26,7 +26,7 @@ export const RUN_STATES = [
 ] as const;
 export type RunState = (typeof RUN_STATES)[number];
 
-/** Whether more may be heard of it from its agent. */
+/** Whether more may be learned about it from its agent. */
 export function goesOn(state: RunState): state is "queued" | "running" {
   return state === "queued" || state === "running";
 }
@@ -69,19 +69,19 @@ export function readRunEnd(told: ToldEnd, noExit: "never-ran" | "unknown"): RunE
   return runEnd(known, error ?? whyNoSuccess(told, known));
 }
 
-/** The same when nothing more will be told: an end that is not one says nothing. */
+/** The same if nothing more will be reported: an end that is not one says nothing. */
 export function readLastEnd(told: ToldEnd, noExit: "never-ran" | "unknown"): RunEnd {
   const { state, error } = readRunEnd(told, noExit);
   return runEnd(goesOn(state) ? "unknown" : state, error);
 }
 
-/** The last word of an agent, which cannot speak for a rollout. */
+/** The last state that an agent reports; it cannot speak for a rollout. */
 export function readAgentEnd(told: ToldEnd): RunEnd {
   const { state, error } = readLastEnd(told, "never-ran");
   return runEnd(state === "not-started" ? "unknown" : state, error);
 }
 
-/** So that only a script that has ended with 0 is taken for a success. */
+/** So that only a script that has ended with 0 counts as a success. */
 function whyNoSuccess(told: ToldEnd, state: RunState): string | undefined {
   if (state === "ended") return contradiction(told);
   return goesOn(state) ? "the agent says that the script has not ended" : undefined;

@@ -1,17 +1,17 @@
 /**
- * Hides a secret in what a script prints (T27), by a mark of the same length: every other byte stays where it is, so
- * that a reader who goes on from an offset finds what it expects.
+ * Hides a secret in what a script prints (T27) by a mark of the same length: every other byte stays where it is, so
+ * that a reader who continues from an offset finds what it expects.
  */
 
 const MARK = "[token]";
 
-/** The secret as it is, and as it is in JSON. */
+/** The secret as it is, and as it is written in JSON. */
 function spellings(secret: string): readonly string[] {
   const asJson = JSON.stringify(secret).slice(1, -1);
   return secret === "" ? [] : [...new Set([asJson, secret])];
 }
 
-/** Where the secret stands in a stream, in bytes. */
+/** Where the secret is in a stream, in bytes. */
 export interface SecretSpot {
   readonly at: number;
   readonly length: number;
@@ -22,16 +22,16 @@ const NOTHING = Buffer.alloc(0);
 /** Finds a secret in one stream, in pieces of any size. */
 export class SecretFinder {
   readonly #spellings: readonly Buffer[];
-  /** What may be the beginning of the secret: a copy. */
+  /** What may be the beginning of the secret, as a copy. */
   #held = NOTHING;
-  /** Bytes passed on. */
+  /** How many bytes have been passed on. */
   #passed = 0;
 
   constructor(secret: string) {
     this.#spellings = spellings(secret).map((text) => Buffer.from(text, "utf8"));
   }
 
-  /** What can be passed on by now, and where in the stream the secret is in that. */
+  /** What can now be passed on, and where the secret is in it, by the offsets of the stream. */
   take(piece: Uint8Array): { readonly bytes: Uint8Array; readonly spots: readonly SecretSpot[] } {
     if (this.#spellings.length === 0) return { bytes: piece, spots: [] };
     const all = this.#held.length === 0 ? asBuffer(piece) : Buffer.concat([this.#held, piece]);
@@ -88,7 +88,7 @@ export class SecretMask {
     this.#finder = new SecretFinder(secret);
   }
 
-  /** What can be passed on by now; the piece itself is not changed. */
+  /** What can now be passed on; the piece itself is not changed. */
   take(piece: Uint8Array): Uint8Array {
     const { bytes, spots } = this.#finder.take(piece);
     const hidden = spots.length === 0 ? bytes : new Uint8Array(bytes);
@@ -100,7 +100,7 @@ export class SecretMask {
   /**
    * What was held back, when no more comes.
    *
-   * @param isCut more was printed: the beginning of the secret is hidden too, where it may have been cut
+   * @param isCut more was printed: the beginning of the secret is hidden too, because it may have been cut
    */
   end(isCut: boolean): Uint8Array {
     const rest = this.#finder.end();

@@ -55,7 +55,7 @@ export interface Revocations {
   readonly serials: ReadonlySet<Serial>;
   /** How many serials the lines name: digits alone have two readings, but count once. */
   readonly named: number;
-  /** Numbers of the lines that are not a serial. Whom they were to shut out is not known. */
+  /** Numbers of the lines that are not a serial. It is not known whom they were meant to shut out. */
   readonly badLines: readonly number[];
 }
 

@@ -1,4 +1,4 @@
-/** Tags: keys and values by which hosts are told apart. The control host has its own, and agents claim others. */
+/** Tags: keys and values that distinguish hosts. The control host has its own, and agents claim others. */
 import { CtrlExecError } from "./errors.ts";
 import { jsonForScreen } from "./text.ts";
 
@@ -10,10 +10,10 @@ const WHOLE_KEY = new RegExp(`^${TAG_KEY.source}$`, "u");
 
 const MAX_KEY = 63;
 const MAX_VALUE = 255;
-/** Of one host, by the control host itself. */
+/** For one host, by the control host itself. */
 export const MAX_OWN_TAGS = 64;
 
-/** Nothing that a terminal obeys, and no line break. */
+/** No character that a terminal obeys, and no line break. */
 const PRINTABLE = /^[^\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]*$/u;
 
 /** What is set, and what is removed; no key is in both. */
@@ -64,7 +64,7 @@ export function changedTags(before: Tags, { set, remove }: TagChanges): Tags | u
   return isSame ? undefined : after;
 }
 
-/** Whatever the key is: `constructor` is no tag unless somebody made it one. */
+/** Whatever the key is: `constructor` is a tag only if somebody made it one. */
 export function tagIn(tags: Tags, key: string): string | undefined {
   return Object.hasOwn(tags, key) ? tags[key] : undefined;
 }
@@ -76,7 +76,7 @@ export function isPlainTag(text: string): boolean {
   return PLAIN.test(text);
 }
 
-/** Whether `tag` takes it as a key. Such a key cannot look like an option either, whoever chose it. */
+/** Whether `tag` accepts it as a key. Such a key cannot look like an option either, whoever chose it. */
 export function isTagKey(text: string): boolean {
   return text.length <= MAX_KEY && WHOLE_KEY.test(text);
 }

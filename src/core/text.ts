@@ -17,7 +17,7 @@ export const TERMINAL_CONTROLS = [
 const CONTROL = `[${TERMINAL_CONTROLS.map((range) => range.map(unicodeEscape).join("-")).join("")}]`;
 const CONTROLS = new RegExp(CONTROL, "g");
 
-/** SGR (ECMA-48, 8.3.117): colours and weights of letters, as many as anybody uses at once. */
+/** SGR (ECMA-48, 8.3.117): colours and weights of letters, as many at once as anyone uses. */
 const COLOUR = String.raw`\u001b\[[\d;:]{0,64}m`;
 
 const COLOURS_AND_CONTROLS = new RegExp(`${COLOUR}|${CONTROL}`, "g");
@@ -46,12 +46,12 @@ function visible(control: string, next: string | undefined): string {
 
 /** The same for text in one line, such as a table's cell: no newline or tab can forge another (T29). */
 export function forOneLine(text: string): string {
-  // Most of the cells of ten thousand rows.
+  // True for most of the cells of ten thousand rows.
   if (isPrintableAscii(text)) return text;
   return forTerminal(text).replace(/[\n\t]+/g, " ");
 }
 
-/** Whether it has nothing but characters that each take one place on a screen, whoever shows them. */
+/** Whether all of its characters take exactly one column on any screen. */
 export function isPrintableAscii(text: string): boolean {
   return /^[ -~]*$/.test(text);
 }
@@ -103,7 +103,7 @@ export function cutCharacter(bytes: Uint8Array): number {
   return 0;
 }
 
-/** Of a character that begins with the byte; 0 if none does. */
+/** The length of a character that begins with the byte; 0 if none does. */
 function lengthOf(byte: number): number {
   if (byte > 0xf4) return 0;
   if (byte < 0xe0) return 2;

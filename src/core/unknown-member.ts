@@ -2,7 +2,7 @@
 import { lowerAscii } from "./net/host-name.ts";
 import { nearestMatch } from "./text.ts";
 
-/** Nobody types longer ones, and one could be as long as the request. */
+/** Nobody types longer names, and one could be as long as the request. */
 const MAX_SHOWN = 64;
 
 /** `unknown member "arguments"; did you mean args?`, or which members there are. */

@@ -6,7 +6,7 @@ const NOTHING = new Uint8Array();
 
 export class Utf8Check {
   #valid = true;
-  /** The beginning of a character, a copy. */
+  /** The beginning of a character, as a copy. */
   #held: Uint8Array = NOTHING;
 
   take(piece: Uint8Array): void {
@@ -17,7 +17,7 @@ export class Utf8Check {
     this.#held = new Uint8Array(all.subarray(whole));
   }
 
-  /** When no more comes. */
+  /** Called when no more comes. */
   get isUtf8(): boolean {
     return this.#valid && this.#held.length === 0;
   }

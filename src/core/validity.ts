@@ -7,8 +7,8 @@ export interface Validity {
 }
 
 /**
- * Of one that another host has just made (T68): what is wrong, as the rest of a sentence that begins with the certificate; undefined if it is valid. It says
- * which clock to check.
+ * For a certificate that another host has just made (T68): what is wrong, as the rest of a sentence that begins with
+ * the certificate; undefined if it is valid. It says which clock to check.
  */
 export function validityProblem({ notBefore, notAfter }: Validity, now: Date): string | undefined {
   const here = `this host's clock says ${opensslTime(now)}`;
@@ -27,7 +27,7 @@ export function validityProblem({ notBefore, notAfter }: Validity, now: Date): s
   return undefined;
 }
 
-/** Of one that is in use: why it is not valid now, in a few words; undefined if it is. */
+/** For a certificate that is in use: why it is not valid now, in a few words; undefined if it is. */
 export function lifeProblem({ notBefore, notAfter }: Validity, now: Date): string | undefined {
   if (now > notAfter) return `expired ${opensslTime(notAfter)}`;
   if (now < notBefore) return `not valid before ${opensslTime(notBefore)}`;

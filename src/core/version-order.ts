@@ -1,6 +1,6 @@
 /** The order of program versions: `0.8`, `1.0.3`, `1.1.0-rc.1`. */
 
-/** At most four numbers, and after `-` what comes before the release. What follows `+` says nothing about the order. */
+/** At most four numbers, and after `-` a pre-release. What follows `+` does not affect the order. */
 const VERSION =
   /^v?(\d{1,9}(?:\.\d{1,9}){0,3})(?:-([0-9A-Za-z]{1,32}(?:[.-][0-9A-Za-z]{1,32}){0,3}))?(?:\+[0-9A-Za-z.-]{1,64})?$/;
 
@@ -36,7 +36,7 @@ export function compareVersions(a: Version, b: Version): number {
   return a.before.length - b.before.length;
 }
 
-/** As semantic versions have it: a number is before a word, and rc.2 before rc.10. */
+/** As in semantic versioning: a number comes before a word, and rc.2 before rc.10. */
 function compareParts(a: string, b: string): number {
   const [left, right] = [a, b].map((part) => (/^\d+$/.test(part) ? Number(part) : undefined));
   if (left !== undefined && right !== undefined) return left - right;

@@ -71,7 +71,7 @@ function notFound(detail: string): Refused {
   return new Refused(refusal(404, "not found", detail));
 }
 
-/** The path has it as a URL does: nothing in a host's name but its zone needs that (`%25`). */
+/** Percent-encoded as in a URL: in a host's name, only the zone needs that (`%25`). */
 function hostOf(written: string, hosts: readonly string[]): string | undefined {
   try {
     const host = decodeURIComponent(written);
@@ -87,13 +87,13 @@ async function answerWith(
   host: string,
   alive: boolean,
 ): Promise<Answer> {
-  // RFC 9110: a range is for GET, and not for a client that has a part of something older: there is no validator.
+  // RFC 9110: a range is only for GET, and not for a client that has part of something older: there is no validator.
   const wanted = head || header("If-Range") !== undefined ? undefined : header("Range");
   const range = readRange(wanted);
   const near = range !== undefined && "first" in range ? range.first : 0;
   const found = await output.extent(near, over);
   const nothingYet = { length: 0, complete: false, dropped: 0 };
-  // Its agent has not got the run yet, or is older than 1.1 and gives the output with the result.
+  // Its agent has not received the run yet, or is older than 1.1 and sends the output with the result.
   const extent = "why" in found && found.answered && alive ? nothingYet : found;
   if ("why" in extent) {
     if (extent.answered) throw notFound(`the output of ${host} is not kept: ${extent.why}`);
@@ -112,7 +112,7 @@ async function answerWith(
     return refusal(416, "range not satisfiable", `the output has ${bytes} so far`, unmet);
   }
   const { first, end } = part;
-  // A range of nothing cannot be said.
+  // A range of nothing cannot be expressed.
   const partial = range !== undefined && end > first;
   const place = `bytes ${first}-${end - 1}/${complete ? length : "*"}`;
   return {

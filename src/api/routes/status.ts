@@ -61,7 +61,7 @@ export const status = defineRoute({
   handle: (call) => show(call, "api"),
 });
 
-/** @param action the word with which the hook is asked; hooks of 0.8 do not know `read` */
+/** @param action the action with which the hook is asked; hooks of 0.8 do not know `read` */
 async function show(
   { api, caller, parameters: { reqid } }: Call,
   action: "read" | "api",

@@ -23,7 +23,7 @@ const ADMIN = [
   "Closed unless api_admin is set in ctrl-exec.conf and there is an auth hook. The hook is asked with the action",
 ];
 
-// Loaded when asked for: what makes and keeps tokens is of no use to any other route.
+// Loaded on demand: no other route needs the code that makes and keeps tokens.
 const tokens = async () => await import("../../controller/pairing/join-tokens.ts");
 
 export const createToken = defineRoute({

@@ -60,7 +60,7 @@ const shape = z.object({
   rate_limit_volume: withDefault(rateLimit, limit("10/60/300")),
   rate_limit_probe: withDefault(rateLimit, limit("3/600/3600")),
   rate_limit_disable: withDefault(flag, false),
-  // The file's reader has made it text; z.record would drop a tag named __proto__.
+  // The file's reader has turned it into text; z.record would drop a tag named __proto__.
   tags: withDefault(z.custom<Readonly<Record<string, string>>>(), {}),
 });
 

@@ -33,7 +33,7 @@ export async function readSettings(file: string, text: string): Promise<RawSetti
   return file.endsWith(".toml") ? await readToml(file, text) : readConf(file, text);
 }
 
-/** As UTF-8, a mark of UTF-16 at the beginning is no text, and every other byte of plain text is zero. */
+/** Read as UTF-8, a UTF-16 byte order mark is not text, and every other byte of plain text is zero. */
 export function isUtf16(text: string): boolean {
   return text.startsWith("\ufffd\ufffd") || text.slice(0, 2).includes("\0");
 }
@@ -44,8 +44,8 @@ export function confLines(text: string): string[] {
 }
 
 /**
- * What must not stand in a line. Editors show some of it as the end of a line: after `# comment`, a setting
- * would look as if it were in force (T28).
+ * Characters that a line must not contain. Editors show some of them as the end of a line: after `# comment`, a
+ * setting would look as if it were in force (T28).
  *
  * @returns undefined, or what is wrong with the line
  */

@@ -86,7 +86,7 @@ export const pathList = listField(
   (items) => items.length > 0 && items.every((item) => ABSOLUTE.test(item)),
 );
 
-/** `a, b` in the .conf form, a list in TOML. Whoever uses the list checks its items. */
+/** `a, b` in the .conf form, a list in TOML. The code that uses the list checks its items. */
 export const commaList = listField(",", "expected a comma-separated list", () => true);
 
 /** Names as in a Host header, without ports; in lower case. */
@@ -121,13 +121,13 @@ export const bindAddress = textField(
   "expected an IP address such as 127.0.0.1, 0.0.0.0 or ::",
 );
 
-/** One that only this host itself reaches. */
+/** An address that only this host itself can reach. */
 export const loopbackAddress = textField(
   (text) => (isIp(text) && isLoopback(text) ? text : undefined),
   "expected an address of this host alone, 127.0.0.1 or ::1",
 );
 
-/** The public key that has signed releases: its 32 bytes. */
+/** The public key with which releases are signed: its 32 bytes. */
 export const releaseKey = textField(
   parseReleaseKey,
   "expected a public key of ssh-keygen: ssh-ed25519 AAAA...",

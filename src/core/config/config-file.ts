@@ -105,8 +105,8 @@ function settable(schema: ConfigSchema<z.ZodMiniObject>): string[] {
 }
 
 /**
- * A section in place of a setting, and a setting in a section that nobody knows, are problems: ignored, they would
- * leave `allowed_ips` open.
+ * A section in place of a setting, or a setting in an unknown section, is a problem: if it were ignored,
+ * `allowed_ips` would stay open.
  */
 function judgeSections(
   settings: RawSettings,
@@ -150,7 +150,7 @@ function unknownMessage(kind: string, line: number): string {
   return `unknown ${kind} on line ${line}, ignored`;
 }
 
-/** Any key at all, `__proto__` included: fromEntries makes each a property like any other. */
+/** Any key at all, including `__proto__`: fromEntries makes each a property like any other. */
 function textRecord(section: ReadonlyMap<string, RawEntry>): Record<string, string> {
   return Object.fromEntries([...section].map(([key, { value }]) => [key, String(value)]));
 }

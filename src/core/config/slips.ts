@@ -1,4 +1,4 @@
-/** Names in a configuration file that were meant to be others. Pure. */
+/** Names in a configuration file that were most likely meant to be others. Pure. */
 import { lowerAscii } from "../net/host-name.ts";
 import { nearestMatch } from "../text.ts";
 
@@ -14,11 +14,11 @@ const DECIDING = [
 ];
 
 /**
- * The known name that an unknown one was most likely meant to be. A setting that was mistyped must not be passed
- * over: without its hook or its `allowed_ips`, a program would allow what it was told to refuse (T28).
+ * The known name that an unknown one was most likely meant to be. A mistyped setting must not be ignored: without its
+ * hook or its `allowed_ips`, a program would allow what it was told to refuse (T28).
  *
- * Closer than the guess in a hint has to be: files of other versions have keys that are unknown here. Those that
- * decide about power may be further off, or in the middle of other words: `export auth_hook`.
+ * It must be closer than the guess in a hint has to be: files of other versions have keys that are unknown here.
+ * Names that decide about power may differ more, or be in the middle of other words: `export auth_hook`.
  */
 export function slipOf(typed: string, known: readonly string[]): string | undefined {
   const usual = lowerAscii(typed).replaceAll("-", "_");

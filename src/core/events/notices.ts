@@ -1,4 +1,4 @@
-/** Events of handing notices to their receivers (notify.d). */
+/** Events about sending notices to their receivers (notify.d). */
 import type { Entries } from "./entry.ts";
 
 export const NOTICE_EVENTS = {

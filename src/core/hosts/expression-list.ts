@@ -7,9 +7,9 @@ export interface ListedExpression {
 }
 
 /**
- * Words with white space between them, as in ClusterShell's and Ansible's files of hosts: a word is an expression.
- * Space beside an operator, a parenthesis or a bracket, and in quotes, separates nothing. `#` begins a comment, and a
- * line's end ends an expression.
+ * Words separated by white space, as in ClusterShell's and Ansible's files of hosts: each word is an expression.
+ * Space beside an operator, a parenthesis or a bracket, and in quotes, separates nothing. `#` begins a comment, and
+ * the end of a line ends an expression.
  */
 export function listedExpressions(text: string): ListedExpression[] {
   return text
@@ -17,7 +17,7 @@ export function listedExpressions(text: string): ListedExpression[] {
     .flatMap((line, index) => wordsOf(line).map((word) => ({ text: word, line: index + 1 })));
 }
 
-/** A quoted part; space that ends a word; anything else. What begins a quote that is not closed is a letter. */
+/** A quoted part; space that ends a word; anything else. A quote that is not closed begins a plain letter. */
 const PIECE = /"[^"]*"|'[^']*'|\s+|[^\s"']+|["']/g;
 
 const JOINS_NEXT = ",&!([";

@@ -1,12 +1,12 @@
-/** What it costs to find out which hosts an expression stands for, and its bound (T67, T76). Pure. */
+/** What it costs to find out which hosts an expression stands for, and the limit (T67, T76). Pure. */
 import { CtrlExecError } from "../errors.ts";
 import type { HostExpression, HostTerm } from "./expression.ts";
 import { MAX_NODES } from "./node-set.ts";
 
-/** Terms for each of which every registered host is looked at. */
+/** Terms each of which looks at every registered host. */
 const MAX_SCANS = 64;
 
-/** How many hosts a term may stand for that looks at the registered ones. */
+/** How many hosts a term that looks at the registered ones may stand for. */
 const FLEET = 10_000;
 /** Hosts that are looked at again for each `&` and `!` that follows them. */
 const MAX_COMPARED = 1_000_000;
@@ -24,7 +24,7 @@ export function workOf(...terms: readonly HostTerm[]): Work {
   return sum(terms, new Map());
 }
 
-/** @param counted groups that were counted: one that many others have in them is looked into once */
+/** @param counted groups that were counted: a group that is contained in many others is counted once */
 function sum(terms: readonly HostTerm[], counted: Map<string, Work>): Work {
   return terms.map((term) => termWork(term, counted)).reduce(both, NONE);
 }
@@ -37,7 +37,7 @@ function both(one: Work, other: Work): Work {
   };
 }
 
-/** Each `&` and `!` looks at all that stands before it. */
+/** Each `&` and `!` looks at everything before it. */
 function expressionWork({ first, steps }: HostExpression, counted: Map<string, Work>): Work {
   let work = termWork(first, counted);
   for (const { operator, term } of steps) {

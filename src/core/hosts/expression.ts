@@ -15,7 +15,7 @@ export interface Step {
   readonly term: HostTerm;
 }
 
-/** What ClusterShell writes as well. */
+/** As ClusterShell also writes them. */
 export const HOST_OPERATORS = { ",": "union", "&": "intersection", "!": "without" } as const;
 export type HostOperator = (typeof HOST_OPERATORS)[keyof typeof HOST_OPERATORS];
 
@@ -36,16 +36,16 @@ export type HostTerm =
   | { readonly kind: "stale" }
   /** `@expiring=30d`: those whose certificate ends within this many seconds. */
   | { readonly kind: "expiring"; readonly seconds: number }
-  /** `@failed=<reqid>`: those where that run failed. `@missed=<reqid>`: those that it has no result of. */
+  /** `@failed=<reqid>`: those where that run failed. `@missed=<reqid>`: those from which it has no result. */
   | { readonly kind: "failed" | "missed"; readonly reqid: string }
   | GroupTerm
-  /** `@role=db,env!=test`, `@version<1.1`: those of which it is known. */
+  /** `@role=db,env!=test`, `@version<1.1`: those of which this is known to be true. */
   | FactTerm
   | HostExpression;
 
 const NOBODY: HostTerm = { kind: "glob", patterns: [], port: undefined };
 
-/** All that any of the terms stands for; nobody if there are none. */
+/** All hosts that match any of the terms; none if there are no terms. */
 export function unionOf([first = NOBODY, ...others]: readonly HostTerm[]): HostExpression {
   const steps = others.map((term) => ({ operator: "union", term }) as const);
   return { kind: "expression", first, steps };
@@ -60,7 +60,7 @@ export function hasRun(term: HostTerm): term is HostTerm & { readonly reqid: str
 export interface GroupTerm {
   readonly kind: "group";
   readonly name: string;
-  /** All that any of these stands for; undefined before it is looked up, and if there is no such group. */
+  /** All hosts that match any of these; undefined before the group is looked up, and if there is no such group. */
   readonly members?: readonly HostTerm[];
   /** Where it was found. */
   readonly from?: GroupOrigin;
@@ -69,7 +69,7 @@ export interface GroupTerm {
 /** A file in groups.d, or the answer of group_command. */
 export type GroupOrigin = "file" | "command";
 
-/** Every term of the expression, also of those in parentheses and in groups that were looked up, in order. */
+/** Every term of the expression, including those in parentheses and in groups that were looked up, in order. */
 export function* termsOf(term: HostTerm): Generator<Exclude<HostTerm, HostExpression>> {
   if (term.kind === "group" && term.members !== undefined) {
     for (const member of term.members) yield* termsOf(member);

@@ -1,27 +1,27 @@
 /**
- * Folds host names into node sets: web-01, web-02, web-03 and db are `db,web-[01-03]`. What it writes,
- * expandNodeSet() reads back to the same names.
+ * Folds host names into node sets: web-01, web-02, web-03 and db become `db,web-[01-03]`. expandNodeSet() turns what
+ * it writes back into the same names.
  */
 import { lowerAscii } from "../net/host-name.ts";
 
-/** More digits are no number that counts hosts, and would not fit in one. */
+/** A number with more digits does not count hosts, and would not fit in a number. */
 const MAX_DIGITS = 9;
 
-/** A name in parts: text and digits in turn, text first and last. */
+/** A name in parts: text and digits alternately, with text first and last. */
 type Parts = readonly string[];
 
 /**
- * The names as one text, in order: by their texts, then by their numbers. Names that occur twice occur once.
+ * The names as one text, in order: by their texts, then by their numbers. Names that occur twice are written once.
  * IPv6 addresses stay as they are, and so does a port at the end of a name.
  */
 export function foldHosts(names: readonly string[]): string {
   return foldedHosts(names).join(",");
 }
 
-/** More in one sentence are folded. */
+/** If there are more in one sentence, they are folded. */
 const MAX_NAMED = 5;
 
-/** Hosts within a sentence: `web-01, db-01`, or of many `db-01, web-[01-20]`; not yet safe for a screen. */
+/** Hosts within a sentence: `web-01, db-01`, or if there are many `db-01, web-[01-20]`; not yet safe for a screen. */
 export function namedHosts(hosts: readonly string[]): string {
   return (hosts.length > MAX_NAMED ? foldedHosts(hosts) : hosts).join(", ");
 }
@@ -61,8 +61,8 @@ function compareParts(left: Parts, right: Parts): number {
 }
 
 /**
- * Names with the same texts. Those that differ in their last number alone become one; then those that differ
- * in the number before it alone, whatever the last has become; and so on.
+ * Names with the same texts. Those that differ only in their last number become one; then those that differ only in
+ * the number before it, whatever the last has become; and so on.
  */
 function foldAlike(names: readonly Parts[]): string[] {
   let folded = names;
@@ -89,8 +89,8 @@ function bracketed(numbers: readonly string[]): string {
 }
 
 /**
- * The numbers of a range have as many digits each if any of them begins with a zero. So 10 follows 09 if that
- * is there, or else 9.
+ * All numbers of a range have the same number of digits if any of them begins with a zero. So 10 follows 09 if that
+ * exists, or otherwise 9.
  */
 function rangesOf(numbers: readonly string[]): string[] {
   const waiting = new Set(numbers);
@@ -113,7 +113,7 @@ function isPadded(number: string): boolean {
   return number.length > 1 && number.startsWith("0");
 }
 
-/** Undefined if no number with as many digits follows. */
+/** Undefined if no number with the same number of digits follows. */
 function after(number: string, padded: boolean): string | undefined {
   const next = String(Number(number) + 1);
   if (!padded) return next;
@@ -129,7 +129,7 @@ function partsOf(name: string): Parts {
   return joinLongNumbers(parts.with(-1, `${parts.at(-1) ?? ""}${tail}`));
 }
 
-/** Numbers that are too long are text. */
+/** Numbers that are too long count as text. */
 function joinLongNumbers(parts: Parts): Parts {
   const long = parts.findIndex((part, index) => index % 2 === 1 && part.length > MAX_DIGITS);
   if (long < 0) return parts;
@@ -144,7 +144,7 @@ function byText(a: string, b: string): number {
   return left < right ? -1 : 1;
 }
 
-/** Digits, or brackets, which come where their first number would. */
+/** Digits, or brackets, which come where the first number in them would. */
 function byNumber(a: string, b: string): number {
   const left = a.startsWith("[") ? firstIn(a) : a;
   const right = b.startsWith("[") ? firstIn(b) : b;

@@ -1,6 +1,6 @@
-/** Names of groups, which an expression has after `@@`. */
+/** Names of groups, which follow `@@` in an expression. */
 
-/** Others are in quotes. */
+/** Other names must be in quotes. */
 const PLAIN = /[\p{L}\p{N}_.-]+/uy;
 const QUOTED = /"[^"]*"|'[^']*'/y;
 

@@ -1,6 +1,6 @@
 /**
- * Node sets, as ClusterShell and pdsh have them: `web-[01-20,25]` is web-01 to web-20 and web-25,
- * `rack[1-2]-n[01-16]` is each of 16 in each of 2, and `[1-9/2]` is every second one. Digits keep their padding.
+ * Node sets, as in ClusterShell and pdsh: `web-[01-20,25]` is web-01 to web-20 and web-25, `rack[1-2]-n[01-16]` is
+ * each of 16 in each of 2, and `[1-9/2]` is every second one. Digits keep their padding.
  */
 import { CtrlExecError } from "../errors.ts";
 
@@ -17,25 +17,25 @@ interface Range {
   readonly first: number;
   readonly last: number;
   readonly step: number;
-  /** Digits of each number, filled with zeros. */
+  /** The number of digits of each number, filled with zeros. */
   readonly width: number;
 }
 
 export interface NodeSet {
-  /** How many names it stands for; one that it has twice counts twice. */
+  /** How many names it stands for; a name that occurs twice counts twice. */
   readonly count: number;
   /** One of its longest names. */
   readonly longest: string;
   /**
-   * None twice, in order: the last brackets count fastest.
+   * None twice, in order: the last brackets vary fastest.
    *
-   * @param most the first this many at most; duplicates among them make them fewer
+   * @param most at most the first this many; duplicates among them make them fewer
    */
   names(most?: number): string[];
 }
 
 /**
- * Makes no name before it is asked for them. A text without brackets is its own only name.
+ * Generates no name before it is asked for names. A text without brackets is its own only name.
  *
  * @throws CtrlExecError `bad-request` for brackets that cannot be read, or more than MAX_NODES names
  */
@@ -67,7 +67,7 @@ function namesOf(parts: readonly Part[], most = MAX_NODES): string[] {
   return mayRepeat(parts) ? [...new Set(names)] : names;
 }
 
-/** One range has no number twice; two beside each other may: `[1-2][1-12]` is 112 twice. */
+/** A single range has no number twice; two side by side may: `[1-2][1-12]` is 112 twice. */
 function mayRepeat(parts: readonly Part[]): boolean {
   return parts.flatMap((part) => (typeof part === "string" ? [] : part)).length > 1;
 }

@@ -1,4 +1,7 @@
-/** Reads host expressions (docs/OPERATIONS.md, "Saying which hosts"). Looks nothing up, so a refusal tells nothing that was not typed (T76). */
+/**
+ * Reads host expressions (docs/OPERATIONS.md, "Saying which hosts"). Looks nothing up, so a refusal reveals nothing
+ * that was not typed (T76).
+ */
 import { durationSeconds } from "../duration.ts";
 import { CtrlExecError } from "../errors.ts";
 import { parseTarget } from "../net/host-name.ts";
@@ -19,7 +22,7 @@ import { readFactTerm } from "./tag-term.ts";
 export const MAX_EXPRESSION = 65_536;
 /** Patterns with brackets: every name is compared with each (T76). */
 const MAX_PATTERNS = 64;
-/** Parentheses in parentheses. */
+/** Levels of nested parentheses. */
 const MAX_DEPTH = 32;
 
 const GRAMMAR_HINT =
@@ -46,7 +49,7 @@ export function parseHostExpression(text: string): HostExpression {
 class ExpressionReader {
   readonly #text: string;
   #at = 0;
-  /** Where a name or value without quotes has ended last, and what it would be with them. */
+  /** Where a name or value without quotes last ended, and what it would be with quotes. */
   #unquoted: { readonly end: number; readonly example: string } | undefined;
 
   constructor(text: string) {
@@ -132,7 +135,7 @@ class ExpressionReader {
     return term;
   }
 
-  /** A host, a node set or a glob. Brackets may hold commas. */
+  /** A host, a node set or a glob. Brackets may contain commas. */
   #names(): HostTerm {
     const begin = this.#at;
     let depth = 0;
@@ -156,7 +159,7 @@ class ExpressionReader {
     while (/\s/.test(this.#text[this.#at] ?? "")) this.#at += 1;
   }
 
-  /** @param why about what begins where it reads */
+  /** @param why about what begins at the current position */
   #problem(why: string): CtrlExecError {
     const where = this.#at === 0 ? "" : ` (character ${this.#at + 1})`;
     const shown = this.#text.length > 200 ? `${this.#text.slice(0, 200)}...` : this.#text;
@@ -166,7 +169,7 @@ class ExpressionReader {
   }
 }
 
-/** A shell takes away the quotes that it sees. */
+/** A shell removes the quotes that it sees. */
 function quotesFor(example: string): string {
   return `; quotes go around spaces, and in a shell around the whole as well: '${example}'`;
 }
@@ -186,7 +189,7 @@ function isOperator(character: string): character is keyof typeof HOST_OPERATORS
   return Object.hasOwn(HOST_OPERATORS, character);
 }
 
-/** Undefined if there is no such word, or the value does not go with it. */
+/** Undefined if there is no such word, or it does not take such a value. */
 function stateOf(word: string, value: string): HostTerm | undefined {
   if (word === "all" || word === "stale") return value === "" ? { kind: word } : undefined;
   if (!value.startsWith("=")) return undefined;
@@ -224,7 +227,7 @@ function namesOf(text: string): HostTerm {
   const port = digits === undefined ? undefined : Number(digits);
   if (BROKEN_IPV6.test(text)) throw notAHost(text);
   const nodes = readNodeSet(set);
-  // What a * stands for is checked in the place of one letter.
+  // For the check, one letter stands for whatever a * stands for.
   const sample = nodes.longest.replaceAll(/[*?]+/g, "x");
   if (parseTarget(sample) === undefined || port === 0 || (port ?? 0) > 65_535) throw notAHost(text);
   if (!set.includes("*") && !set.includes("?")) return { kind: "nodes", set: nodes, port };
@@ -244,7 +247,7 @@ const BROKEN_IPV6 = /^\[[^\]]*:/;
 export const ZONE_HINT =
   "Only a link-local address may have % and the name of an interface: fe80::1%eth0.";
 
-/** What is said of a word of which nothing else is known. */
+/** The hint for a word about which nothing else is known. */
 export const HOST_HINT =
   "A host is a name or an address, with a port if needed: web-01:7450, [::1]:7450.";
 

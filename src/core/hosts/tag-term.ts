@@ -1,11 +1,11 @@
 /**
  * Reads the terms about what a host is: `@role=db,env!=test` by its tags, `@version<1.1` by the program that it runs.
- * Like the rest of the grammar, it looks nothing up (T76).
+ * Like the rest of the grammar, this looks nothing up (T76).
  */
 import { TAG_KEY } from "../tags.ts";
 import { parseVersion, type Version } from "../version-order.ts";
 
-/** One of the conditions of a tag term, all of which hold. */
+/** One of the conditions of a tag term; all of them must hold. */
 export interface TagCondition {
   readonly key: string;
   readonly value: string;
@@ -25,7 +25,7 @@ export const RESERVED_KEYS: readonly string[] = [
   ...["all", "stale", "expiring", "failed", "missed", "version"],
 ];
 
-/** A value without quotes: nothing by which an operator, a pattern or a comparison could be meant. */
+/** A value without quotes: nothing that could be meant as an operator, a pattern or a comparison. */
 const PLAIN = String.raw`[^\s,&!()'"*?[\]<>=|;]+`;
 const QUOTED = `"[^"]*"|'[^']*'`;
 const KEY = `${TAG_KEY.source}|${QUOTED}`;
@@ -45,13 +45,13 @@ export interface ReadTerm {
 
 /**
  * @param at the position after the @
- * @returns undefined if no such term begins there; a text says what is wrong with the one that does
+ * @returns undefined if no such term begins there; a string says what is wrong with the one that does
  */
 export function readFactTerm(text: string, at: number): ReadTerm | string | undefined {
   const version = matchAt(VERSION_TERM, text, at);
   if (version !== undefined) return versionTerm(version, at);
   const [begin, word = ""] = matchAt(BEGIN, text, at) ?? [];
-  // @failed=<reqid> is no tag, and what is wrong with @all=1 is said elsewhere.
+  // @failed=<reqid> is not a tag, and what is wrong with @all=1 is reported elsewhere.
   if (begin === undefined || (RESERVED_KEYS.includes(word) && begin === `${word}=`))
     return undefined;
   const conditions: TagCondition[] = [];

@@ -1,4 +1,4 @@
-/** What each event of an agent counts as. */
+/** How each event of an agent is counted. */
 import type { AgentEvent } from "../events.ts";
 import { AGENT_METRICS as M } from "./agent-metrics.ts";
 import { type Counting, countEvent } from "./counting.ts";
@@ -39,7 +39,7 @@ const COUNTING: Counting<AgentEvent> = {
   "renew-complete-fail": (_, tally) => tally.add(M.renewals, { result: "failed" }),
 };
 
-/** A line that stands for several of its kind says how many. */
+/** A line that stands for several of its kind says for how many. */
 function refused(reason: (typeof M.refused.labels.reason)[number]) {
   return (event: { readonly event: string; readonly count?: number | undefined }, tally: Tally) =>
     tally.add(M.refused, { reason }, event.count ?? 1);

@@ -1,4 +1,4 @@
-/** What an agent counts, and what is read of it when somebody asks (docs/METRICS.md shows it). */
+/** What an agent counts, and what is read from it on request (docs/METRICS.md shows it). */
 import { DURATIONS, HOOK_RESULTS } from "./control-metrics.ts";
 import { type Metric, metricMaker } from "./metric.ts";
 

@@ -1,10 +1,10 @@
-/** What each event of the control host and its API counts as. */
+/** How each event of the control host and its API is counted. */
 import type { ControlEvent } from "../events.ts";
 import { CONTROL_METRICS as M } from "./control-metrics.ts";
 import { type Counting, countEvent } from "./counting.ts";
 import { Tally, type TallyOptions } from "./tally.ts";
 
-/** Of all metrics of the control host that events count. */
+/** For all metrics of the control host that count events. */
 export function controlTally(options: Omit<TallyOptions, "metrics">): Tally {
   return new Tally({ ...options, metrics: Object.values(M) });
 }

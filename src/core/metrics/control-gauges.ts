@@ -1,8 +1,8 @@
-/** What is read of the control host when somebody asks for its metrics (docs/METRICS.md shows it). */
+/** What is read from the control host when its metrics are requested (docs/METRICS.md shows it). */
 import { SERIAL_STATUSES } from "../rotation.ts";
 import { type Metric, metricMaker } from "./metric.ts";
 
-/** How long ago a host last answered anything: up to so long, and not within the word before. */
+/** How long ago a host last answered anything: at most this long, and longer than the previous value. */
 export const CONTACT_AGES = ["1h", "1d", "7d", "30d", "older", "never"] as const;
 
 export const AGENT_SERIALS = [...SERIAL_STATUSES, "unreadable"] as const;

@@ -2,7 +2,7 @@
 import { FAULTS } from "../fault.ts";
 import { type Metric, metricMaker } from "./metric.ts";
 
-/** Seconds: scripts take a blink or hours. */
+/** Seconds: scripts take a moment, or hours. */
 export const DURATIONS = [0.1, 0.5, 1, 5, 15, 60, 300, 1800, 7200];
 
 export const RUN_OUTCOMES = [

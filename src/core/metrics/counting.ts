@@ -1,4 +1,4 @@
-/** Which event counts as what: the counts come from the events alone, so that log and metrics cannot disagree. */
+/** Which event counts as what: the counts come only from the events, so log and metrics cannot disagree. */
 import type { Tally } from "./tally.ts";
 
 /** By the event's name: what it adds. An event that is missing adds nothing. */

@@ -1,6 +1,6 @@
 /**
  * Metrics as text: OpenMetrics 1.0, or the classic text format of Prometheus, 0.0.4. They differ in the names of the
- * counters' families, in what there is of types, and in the last line.
+ * counters' families, in the available types, and in the last line.
  */
 import { labelsOf, type Metric, type Series } from "./metric.ts";
 
@@ -11,7 +11,7 @@ export const CONTENT_TYPES: Readonly<Record<Format, string>> = {
   classic: "text/plain; version=0.0.4; charset=utf-8",
 };
 
-/** OpenMetrics for whoever names it in Accept, as Prometheus does; a person with curl gets the classic format. */
+/** OpenMetrics for clients that name it in Accept, as Prometheus does; a person with curl gets the classic format. */
 export function formatFor(accept: string | undefined): Format {
   const named = (accept ?? "").split(",").some((part) => {
     const [type = "", ...parameters] = part.split(";").map((each) => each.trim().toLowerCase());
@@ -21,7 +21,7 @@ export function formatFor(accept: string | undefined): Format {
   return named ? "openmetrics" : "classic";
 }
 
-/** @param all the series of one metric stand together */
+/** @param all all series of one metric must be adjacent */
 export function exposition(all: readonly Series[], format: Format): string {
   const lines: string[] = [];
   let metric: Metric | undefined;
@@ -65,7 +65,7 @@ function samples({ metric, labels, values }: Series): string[] {
   return [...cumulated, line("_count", count), line("_sum", values.at(-1) ?? 0)];
 }
 
-/** OpenMetrics wants a point in it, and the classic format takes one: the series are the same in both. */
+/** OpenMetrics requires a point in it, and the classic format accepts one: the series are the same in both. */
 function boundText(bound: number): string {
   return Number.isInteger(bound) ? bound.toFixed(1) : String(bound);
 }

@@ -1,6 +1,6 @@
 /**
  * What a metric is. Each is defined once (control-metrics.ts, agent-metrics.ts), with every value that its labels may
- * have: whatever else comes counts as `other`. So no token, argument, output or host name can become a label (T34).
+ * have: any other value counts as `other`. So no token, argument, output or host name can become a label (T34).
  */
 
 export interface Metric<Label extends string = string> {
@@ -10,19 +10,21 @@ export interface Metric<Label extends string = string> {
   /** A sentence. */
   readonly help: string;
   readonly labels: Readonly<Record<Label, LabelValues>>;
-  /** Of a histogram: the upper bounds, growing; infinity is not among them. */
+  /** For a histogram: the upper bounds, in ascending order, without infinity. */
   readonly buckets?: readonly number[];
 }
 
 export type MetricType = "counter" | "gauge" | "histogram" | "info";
 
-/** `script` is the name of a script that has run; `text` is one that the program itself chooses: its version. */
+/**
+ * `script` is the name of a script that has run; `text` is one that the program itself chooses, such as its version.
+ */
 export type LabelValues = readonly string[] | "script" | "text";
 
-/** In place of every value that a label may not have. */
+/** Replaces every value that a label may not have. */
 export const OTHER = "other";
 
-/** Makes metrics of one kind whose names begin alike. */
+/** Makes metrics of one kind whose names have the same beginning. */
 export function metricMaker(prefix: string, type: MetricType) {
   return <const Labels extends Metric["labels"]>(
     name: string,
@@ -38,7 +40,9 @@ export interface Series {
   readonly metric: Metric;
   /** In the order of the metric's labels. */
   readonly labels: readonly string[];
-  /** The value; of a histogram how many fell into each bucket, the last without a bound, and then their sum. */
+  /**
+   * The value; for a histogram, how many values fell into each bucket, the last without a bound, and then their sum.
+   */
   readonly values: readonly number[];
 }
 
@@ -51,7 +55,7 @@ export function series<Label extends string>(
   return { metric, labels: labelValues(metric, labels), values: [value] };
 }
 
-/** In the order of the metric's labels; the names of scripts are judged by whoever keeps them. */
+/** In the order of the metric's labels; the names of scripts are judged by the code that keeps them. */
 export function labelValues<Label extends string>(
   metric: Metric<Label>,
   labels: Readonly<Record<Label, string>>,
@@ -62,7 +66,7 @@ export function labelValues<Label extends string>(
   });
 }
 
-/** Whether the label's value may stand there; `script` is judged by whoever keeps them. */
+/** Whether the label may have the value; `script` is judged by the code that keeps scripts. */
 export function isValue(values: LabelValues, value: string): boolean {
   return typeof values === "string" || value === OTHER || values.includes(value);
 }

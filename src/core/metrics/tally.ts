@@ -11,19 +11,19 @@ import {
   width,
 } from "./metric.ts";
 
-/** By `<metric> <label value>...`: no value of a label has a space. */
+/** By `<metric> <label value>...`: no value of a label contains a space. */
 export type Counts = ReadonlyMap<string, readonly number[]>;
 
 /** Scripts that have a label of their own; those beyond count as `other`. */
 export const MAX_SCRIPTS = 100;
 
 export interface TallyOptions {
-  /** What is counted; whatever else is merged is left out. */
+  /** What is counted; anything else that is merged is left out. */
   readonly metrics: readonly Metric[];
   readonly maxScripts?: number;
   /**
-   * Only a script that was timed gets a label of its own, since it has run: a caller whose hook allows any name cannot use
-   * up the labels with names of scripts that are nowhere.
+   * Only a script that was timed gets its own label, because it has run: a caller whose hook allows any name cannot
+   * use up the labels with names of scripts that do not exist.
    */
   readonly onlyTimed?: boolean;
 }
@@ -49,7 +49,7 @@ export class Tally {
     return this.#counts;
   }
 
-  /** One more of the counter, or so many. */
+  /** Adds one to the counter, or this many. */
   add<Label extends string>(
     metric: Metric<Label>,
     labels: Readonly<Record<Label, string>>,
@@ -58,7 +58,7 @@ export class Tally {
     this.#add(metric, labelValues(metric, labels), [amount]);
   }
 
-  /** One more value of the histogram. */
+  /** Adds a value to the histogram. */
   observe<Label extends string>(
     metric: Metric<Label>,
     labels: Readonly<Record<Label, string>>,
@@ -72,7 +72,7 @@ export class Tally {
     this.#add(metric, labelValues(metric, labels), amounts);
   }
 
-  /** Adds what was counted elsewhere: what is not of these metrics, or damaged, is left out. */
+  /** Adds what was counted elsewhere: anything that does not belong to these metrics, or is damaged, is left out. */
   merge(counts: Counts): void {
     const known = [...counts].flatMap(([key, amounts]) => {
       const [name = "", ...labels] = key.split(" ");
@@ -98,8 +98,8 @@ export class Tally {
   }
 
   /**
-   * In the order of the metrics. A counter that nothing was counted in is there with 0: whoever watches its growth would
-   * otherwise miss the first one.
+   * In the order of the metrics. A counter that has counted nothing is present with 0: otherwise somebody who watches
+   * its growth would miss the first one.
    */
   get series(): readonly Series[] {
     return [...this.#metrics.values()].flatMap((metric) => {

@@ -36,7 +36,7 @@ export class AddressList {
   }
 
   static async of(prefixes: readonly AddressPrefix[]): Promise<AddressList> {
-    // Loaded only when needed: it loads the streams, which an agent does without.
+    // Loaded only when needed: it loads the streams, which an agent can do without.
     const { BlockList } = await import("node:net");
     const lists = { ipv4: new BlockList(), ipv6: new BlockList() };
     for (const { family, address, bits } of prefixes) {

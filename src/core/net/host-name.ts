@@ -30,9 +30,9 @@ export const CONTROLLER_NAME = "ctrl-exec";
 const MAX_PAIRED_NAME = 250;
 
 /**
- * Why no host can be paired under the name; undefined if one can. Resolvers and URLs take a name that ends in a
- * number for an IPv4 address, or reject it: the last label of a host name is not all digits (RFC 1123 section
- * 2.1; "ends in a number" of the URL standard).
+ * Why no host can be paired under the name; undefined if one can. Resolvers and URLs treat a name that ends in a
+ * number as an IPv4 address, or reject it: the last label of a host name is not all digits (RFC 1123 section 2.1;
+ * "ends in a number" of the URL standard).
  */
 export function pairedNameProblem(name: string): string | undefined {
   if (!isHostName(name)) return "not a host name";

@@ -1,9 +1,9 @@
-/** Output that arrives in pieces, as the text that it is: it is held as bytes alone (T69). */
+/** Output that arrives in pieces, as the text that it is: it is held only as bytes (T69). */
 import { base64Length, base64Of } from "./base64.ts";
 import { BytePieces } from "./byte-pieces.ts";
 import type { LongText } from "./json-pieces.ts";
 
-/** What is longer is held in blocks of this size, and is a long text. */
+/** Anything longer is held in blocks of this size, and is a long text. */
 const BLOCK = 65_536;
 
 export class BytesText {
@@ -17,7 +17,7 @@ export class BytesText {
     return this.#length;
   }
 
-  /** @param piece is copied: it may be a view of something longer */
+  /** @param piece is copied, because it may be a view of something longer */
   add(piece: Uint8Array): void {
     this.#check(piece, true);
     this.#open.add(Buffer.from(piece));

@@ -1,10 +1,10 @@
 /**
- * Chunked transfer coding (RFC 9112 section 7.1), for streams alone: without extensions and trailers, which no
- * peer of ours sends. Anything else is refused at its first wrong byte (T61).
+ * Chunked transfer coding (RFC 9112 section 7.1), only for streams: without extensions and trailers, which no peer of
+ * ours sends. Anything else is refused at its first wrong byte (T61).
  */
 import { CtrlExecError } from "../errors.ts";
 
-/** Most digits of a chunk's size, leading zeros among them. */
+/** Most digits of a chunk's size, including leading zeros. */
 const MAX_SIZE_DIGITS = 8;
 
 const CR = 0x0d;
@@ -100,12 +100,12 @@ const LINE_END = Buffer.from("\r\n", "latin1");
 /** The last chunk: after it the body is complete. */
 export const LAST_CHUNK = Buffer.from("0\r\n\r\n", "latin1");
 
-/** Bytes that a chunk has besides its content, at most. */
+/** The most bytes that a chunk has in addition to its content. */
 const CHUNK_FRAMING = MAX_SIZE_DIGITS + 2 * LINE_END.length;
 
 /**
- * Makes chunks, one after the other, in one buffer: each must be on its way before the next is made. A new buffer
- * for each took twice the memory.
+ * Makes chunks, one after the other, in one buffer: each must be on its way before the next is made. A new buffer for
+ * each took twice the memory.
  */
 export class ChunkWriter {
   #room = Buffer.alloc(0);

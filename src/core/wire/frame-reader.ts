@@ -1,4 +1,6 @@
-/** Reads a run's stream of frames, from pieces of any size. Anything but a sound stream is refused (T61, T69). */
+/**
+ * Reads a run's stream of frames, from pieces of any size. Anything that is not a valid stream is refused (T61, T69).
+ */
 import type * as z from "zod/mini";
 import { CtrlExecError } from "../errors.ts";
 import { readJsonAs } from "../json.ts";
@@ -13,7 +15,7 @@ interface Head {
   readonly length: number;
 }
 
-/** Where a whole frame of output can still be counted. */
+/** Up to here, a whole frame of output can still be counted. */
 const MAX_OFFSET = Number.MAX_SAFE_INTEGER - MAX_FRAME_PAYLOAD;
 
 export class FrameReader {
@@ -26,12 +28,12 @@ export class FrameReader {
   #begun = false;
   #ended = false;
 
-  /** @param from where the stream goes on, as it was asked to */
+  /** @param from where the stream continues, as requested */
   constructor(from = NO_OFFSETS) {
     this.#next = { ...from };
   }
 
-  /** Where another stream can go on if this one breaks now. */
+  /** Where another stream can continue if this one breaks now. */
   get offsets(): StreamOffsets {
     return { ...this.#next };
   }

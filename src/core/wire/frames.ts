@@ -25,7 +25,7 @@ const OUTPUT_TYPES = { stdout: "O", stderr: "E" } as const satisfies Record<
 >;
 
 /**
- * The event as frames: heads and payloads in turn. The output's bytes are not copied.
+ * The event as frames: heads and payloads alternately. The output's bytes are not copied.
  *
  * @throws RangeError if a JSON payload is too long; an `error` of MAX_ERROR_TEXT characters fits
  */

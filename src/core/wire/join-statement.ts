@@ -2,9 +2,12 @@
 import { laidOut } from "./laid-out.ts";
 
 export interface JoinFacts {
-  /** Of the control host's CA. */
+  /** The fingerprint of the control host's CA. */
   readonly caFingerprint: string;
-  /** The control host's certificate as shown in the handshake, DER: what was signed for one connection fits no other. */
+  /**
+   * The control host's certificate as shown in the handshake, DER: what was signed for one connection is not valid
+   * for any other.
+   */
   readonly certificate: Uint8Array;
   readonly token: string;
   /** The control host's random value, new for each connection: a message cannot be replayed (T31). */
@@ -15,7 +18,7 @@ export interface JoinFacts {
   readonly csr: string;
 }
 
-/** Signed with the token's key; `same-host` is signed with the key of the certificate that the host has already. */
+/** Signed with the token's key; `same-host` is signed with the key of the certificate that the host already has. */
 export function joinStatement(facts: JoinFacts, purpose: "join" | "same-host"): Buffer {
   const { caFingerprint, certificate, token, value, hostname, nonce, port, csr } = facts;
   return laidOut([

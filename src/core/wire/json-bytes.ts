@@ -1,18 +1,18 @@
 /**
- * Bytes as JSON, without a string of them: the strings that pieces of a long output are made into, and the JSON of
- * those, took more memory than all else that passes it on.
+ * Bytes as JSON, without making a string of them: the strings for the pieces of a long output, and the JSON of those,
+ * took more memory than everything else that passes it on.
  */
 import { jsonForScreen, TERMINAL_CONTROLS } from "../text.ts";
 import { base64Length, writeBase64 } from "./base64.ts";
 
-/** What a byte becomes at most: `\u0000`. */
+/** The most that a byte becomes: `\u0000`. */
 const MAX_ESCAPE = 6;
 
-/** In which each is made, and copied from. */
+/** The buffer in which each is made, and from which it is copied. */
 let room = Buffer.alloc(0);
 
 /**
- * The string between two other pieces of JSON, which are safe on a terminal as the result is (T74).
+ * The string between two other pieces of JSON, which must be safe on a terminal, as the result is (T74).
  *
  * @param text is UTF-8
  */
@@ -20,7 +20,7 @@ export function jsonText(before: string, text: Uint8Array, behind: string): Buff
   return between(`${before}"`, text.length * MAX_ESCAPE, (at) => writeText(text, at), `"${behind}`);
 }
 
-/** The same, of the bytes in base64. */
+/** The same for the bytes in base64. */
 export function jsonBase64(before: string, bytes: Uint8Array, behind: string): Buffer {
   const write = (at: number) => writeBase64(bytes, room, at);
   return between(`${before}"`, base64Length(bytes.length), write, `"${behind}`);
@@ -49,7 +49,7 @@ function writeText(text: Uint8Array, start: number): number {
     const length = lengths[byte] ?? 0;
     const escaped = length === 0 ? undefined : texts[codeAt(text, index, length)];
     if (escaped === undefined) {
-      // Also of a longer character: what is left of it stands for itself.
+      // The beginning of a longer character, too: what is left of it stands for itself.
       into[at++] = byte;
       continue;
     }
@@ -69,7 +69,9 @@ function codeAt(text: Uint8Array, index: number, length: number): number {
 }
 
 interface Escapes {
-  /** By a character's first byte: its length, if some that begin so are escaped, or else 0. */
+  /**
+   * By the first byte of a character: its length, if some characters that begin with it are escaped, or otherwise 0.
+   */
   readonly lengths: Uint8Array;
   /** By a character's code: what is written for it, if it does not stand for itself. */
   readonly texts: readonly (Uint8Array | undefined)[];
@@ -81,7 +83,7 @@ let escapes: Escapes | undefined;
 function makeEscapes(): Escapes {
   const lengths = new Uint8Array(256);
   const texts: Uint8Array[] = [];
-  // JSON itself escapes in ASCII alone.
+  // JSON itself escapes only in ASCII.
   for (const [first, last] of [[0, 0x7f], ...TERMINAL_CONTROLS]) {
     for (let code = first; code <= last; code++) {
       const character = String.fromCharCode(code);

@@ -29,8 +29,8 @@ export function hasMoreMembers(bytes: Uint8Array, most: number): boolean {
 }
 
 /**
- * Whether lists and objects of a JSON text are in more than `most` others: a parser takes a second for a MiB of `[` (T61).
- * If the text is not JSON, false means that it costs no more than JSON.
+ * Whether lists and objects of a JSON text are nested more than `most` levels deep: a parser takes a second for a MiB
+ * of `[` (T61). If the text is not JSON, false means that it costs no more than JSON.
  *
  * @param bytes UTF-8
  */

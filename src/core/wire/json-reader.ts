@@ -19,7 +19,7 @@ interface Text {
   /** The part, still as JSON, that has not been decoded yet. */
   raw: string;
   readonly decoded: PiecedText;
-  /** Its content is not needed, and not held. */
+  /** Its content is not needed, and not kept. */
   readonly skipped: boolean;
 }
 

@@ -24,7 +24,7 @@ export const MAX_CSR = 32_768;
 /** Characters of an error or a refusal, which is shown in one line and logged. */
 export const MAX_ERROR_TEXT = 8192;
 
-/** Bytes of a release's build, compressed. Those of today have a third of it. */
+/** Bytes of a release's build, compressed. Today's builds have a third of it. */
 export const MAX_BUILD_BYTES = 128 * 2 ** 20;
 
 /** Bytes of a build in one request: base64 makes them a third longer. */

@@ -6,7 +6,7 @@ import type { RunMessage } from "./run-messages.ts";
 /**
  * The message as JSON between two other texts, in one buffer. The JSON is safe on a terminal (T74).
  *
- * @param message may name its run where a message does not of itself
+ * @param message may name its run even if such a message does not otherwise
  */
 export function messageBytes(
   message: RunMessage & { readonly reqid?: string },

@@ -104,7 +104,7 @@ const NETWORK: Readonly<Record<string, Explain>> = {
   }),
 };
 
-/** ip takes no names, and a zone as an interface. */
+/** ip accepts no names, and takes a zone as an interface. */
 function routeTo(host: string): string {
   return `ip route get ${isIp(host) ? host.replace("%", " oif ") : "<its address>"}`;
 }

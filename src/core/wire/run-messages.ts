@@ -1,6 +1,6 @@
 /**
- * A run as programs hear of it, one JSON object for each event (docs/PROTOCOL.md, section 5): the lines of
- * `run --json-stream`, and what the API's event streams say.
+ * A run as programs see it, one JSON object for each event (docs/PROTOCOL.md, section 5): the lines of `run
+ * --json-stream`, and the data of the API's event streams.
  */
 import { isUtf8 } from "node:buffer";
 import type { RolloutReport } from "../rollout.ts";
@@ -20,7 +20,7 @@ export type RunMessage =
   | SummaryMessage
   | RolloutMessage;
 
-/** What is told of a rollout beside its hosts. Batches count from 1 on. */
+/** The messages of a rollout besides those of its hosts. Batches are counted from 1. */
 export type RolloutMessage =
   | {
       readonly event: "batch";
@@ -28,7 +28,7 @@ export type RolloutMessage =
       readonly of: number;
       readonly hosts: readonly string[];
     }
-  /** Every host of it has its result. */
+  /** Every host of the batch has its result. */
   | {
       readonly event: "batch-end";
       readonly batch: number;
@@ -36,7 +36,7 @@ export type RolloutMessage =
       /** How many of its hosts have failed. */
       readonly failed: number;
     }
-  /** The check of that batch is over. */
+  /** The check of the batch has ended. */
   | {
       readonly event: "check";
       readonly batch: number;
@@ -46,7 +46,7 @@ export type RolloutMessage =
       /** The hosts on which it failed. */
       readonly failed: readonly string[];
     }
-  /** That batch waits until somebody continues the rollout. */
+  /** The batch waits until somebody continues the rollout. */
   | { readonly event: "paused"; readonly batch: number; readonly of: number; readonly by: string }
   | { readonly event: "continued"; readonly batch: number; readonly of: number }
   /** Before its end. */
@@ -64,9 +64,9 @@ export interface OutputMessage {
   readonly event: OutputStream;
   readonly host: string;
   readonly stream: OutputStream;
-  /** Of its first byte. */
+  /** The offset of its first byte. */
   readonly offset: number;
-  /** Good until the next event, as they are the event's. */
+  /** Valid until the next event, like the bytes of the event. */
   readonly bytes: Uint8Array;
   /** They are UTF-8. */
   readonly isText: boolean;
@@ -82,13 +82,13 @@ export interface SummaryMessage {
   readonly took: string;
   readonly recorded?: boolean;
   readonly rollout?: RolloutReport;
-  /** How to come back to the run, if it may go on. */
+  /** How to come back to the run, if it may still be under way. */
   readonly hint?: string;
 }
 
 /** The messages of one run, host by host. */
 export class RunMessages {
-  /** The hosts of which something was heard before their result. */
+  /** The hosts about which something was known before their result. */
   readonly #hosts = new Map<string, Readonly<Record<OutputStream, Characters>>>();
 
   *hear(host: string, event: RunEvent): Generator<StartMessage | OutputMessage> {
@@ -105,7 +105,7 @@ export class RunMessages {
   *end(result: RunResult): Generator<OutputMessage | EndMessage> {
     const { stdout, stderr, stdout_b64, stderr_b64, ...rest } = result;
     const { host } = rest;
-    // Nothing was heard of it, so that its output comes with its result.
+    // Nothing was known about it before, so its output comes with its result.
     if (!this.#hosts.has(host)) {
       yield* this.#replay(host, "stdout", stdout, stdout_b64);
       yield* this.#replay(host, "stderr", stderr, stderr_b64);
@@ -140,7 +140,7 @@ export class RunMessages {
 }
 
 /**
- * @param hosts how it went on each
+ * @param hosts how it went on each host
  * @param ms how long the run took
  */
 export function summaryOf(reqid: string, hosts: readonly RunOutcome[], ms: number): SummaryMessage {
@@ -149,7 +149,7 @@ export function summaryOf(reqid: string, hosts: readonly RunOutcome[], ms: numbe
   return { event: "summary", reqid, hosts: hosts.length, outcomes, took };
 }
 
-/** Most bytes in one message that are no text. */
+/** Most binary bytes in one message. */
 const MAX_BASE64 = 49_152;
 
 function* outputs(
@@ -182,15 +182,18 @@ interface Piece {
 
 const NOTHING = new Uint8Array();
 
-/** Bytes of a stream in pieces that tear no character: a cut one is no reason for base64. Some of them are empty. */
+/**
+ * Bytes of a stream in pieces that do not split a character: a split one is not a reason for base64. Some pieces are
+ * empty.
+ */
 class Characters {
-  /** The beginning of a character, a copy. */
+  /** The beginning of a character, as a copy. */
   #held: Uint8Array = NOTHING;
   /** Where in the stream it begins. */
   #offset = 0;
 
   *take(offset: number, bytes: Uint8Array): Generator<Piece> {
-    // Behind a gap nothing goes on.
+    // After a gap nothing continues.
     if (offset !== this.#offset + this.#held.length) yield* this.end();
     const start = offset - this.#held.length;
     const all = this.#held.length === 0 ? bytes : Buffer.concat([this.#held, bytes]);
@@ -200,7 +203,7 @@ class Characters {
     yield { offset: start, bytes: all.subarray(0, whole) };
   }
 
-  /** What is left is no character. */
+  /** What is left is not a character. */
   *end(): Generator<Piece> {
     const left = this.#held;
     this.#held = NOTHING;

@@ -6,7 +6,7 @@ const offset = z.int().check(z.nonnegative());
 
 export const followRequest = z.object({
   reqid: z.string().check(z.refine(isRequestId)),
-  /** The offset of the next byte that is wanted of each stream. */
+  /** The offset of the next byte that is wanted from each stream. */
   stdout: offset,
   stderr: offset,
   /** The control host began the run, and hides the token itself. */

@@ -6,7 +6,7 @@ import { line, text } from "./texts.ts";
 
 const tokenId = text.check(z.regex(/^[0-9a-f]{16}$/));
 
-/** Says that the agent has a token, and nothing else: the proof comes when the control host has sent its value. */
+/** Says only that the agent has a token: the proof follows when the control host has sent its value. */
 export const joinRequest = z.object({});
 
 export const joinChallenge = z.discriminatedUnion("status", [
@@ -14,7 +14,7 @@ export const joinChallenge = z.discriminatedUnion("status", [
   z.object({ status: z.literal("error"), reason: line }),
 ]);
 
-/** Hex: Ed25519's has 64 bytes, RSA's as many as its key. */
+/** Hex: an Ed25519 signature has 64 bytes, an RSA signature as many as its key. */
 const signature = text.check(z.regex(/^(?:[0-9a-f]{2}){8,1024}$/));
 
 export const joinProof = z.object({
@@ -24,7 +24,7 @@ export const joinProof = z.object({
   nonce: pairingRequest.shape.nonce,
   port: pairingRequest.shape.port,
   signature,
-  /** From a host that has a certificate of this CA: that one, and a signature by its key. */
+  /** From a host that already has a certificate of this CA: that certificate, and a signature with its key. */
   certificate: z.optional(text.check(z.maxLength(MAX_PAIRING_BYTES))),
   own_signature: z.optional(signature),
 });
@@ -36,7 +36,7 @@ export const joinAnswer = z.discriminatedUnion("status", [
     status: z.literal("denied"),
     reason: line,
     nonce: z.optional(text),
-    /** The same may be asked again later. */
+    /** The agent may ask for the same again later. */
     again: z.optional(z.boolean()),
   }),
   z.object({ status: z.literal("error"), reason: line }),

@@ -1,9 +1,9 @@
 /**
- * What the messages between the two sides are made of (docs/PROTOCOL.md, sections 1 and 2). 0.8 does not know
- * fields marked "new"; they are optional in what we receive.
+ * The parts of the messages between the two sides (docs/PROTOCOL.md, sections 1 and 2). 0.8 does not know fields
+ * marked "new"; they are optional in what we receive.
  *
- * Each message has a file, so that a command loads only those that it sends or reads: making the schemas of all
- * is a tenth of the time that `ping` needs to start.
+ * Each message has a file, so that a command loads only those that it sends or reads: building the schemas of all
+ * messages takes a tenth of the time that `ping` needs to start.
  */
 import * as z from "zod/mini";
 import { MAX_CSR, MAX_ERROR_TEXT } from "../limits.ts";

@@ -162,7 +162,10 @@ export class Answering {
     return await this.#metrics.text(controller, load, format);
   }
 
-  /** A stream has a place of its own, so that it takes no slot while it lasts. @returns the refusal, if there is none */
+  /**
+   * A stream has a slot of its own, so it takes no request slot while it lasts. @returns the refusal, if there is no
+   * slot
+   */
   #takePlace({ peer, closed }: Due): Answer | undefined {
     const full = this.#places.enter(peer, this.#streamLimits, false);
     if (full === undefined) void closed.then(() => this.#places.leave(peer));
@@ -205,7 +208,7 @@ export class Answering {
   #failure({ requestId }: Due, thrown: unknown): Answer {
     if (thrown instanceof Refused) return thrown.answer;
     const error = asCtrlExecError(thrown);
-    // What only the operator can correct is for the log, too.
+    // What only the operator can correct also goes to the log.
     if (ERROR_FACTS[error.code].http >= 500 || error.code === "unusable") {
       const cause = error.cause === undefined ? "" : `: ${messageOf(error.cause)}`;
       const told = error.message + cause;
@@ -217,7 +220,7 @@ export class Answering {
   #send(due: Due, given: Answer): void {
     if (due.answered) return;
     due.answered = true;
-    // A stream would only begin to end.
+    // A stream would end as soon as it began.
     const answer = this.#stopping && "send" in given ? stopping() : given;
     const { request, response, requestId, peer, bytes } = due;
     this.#controller.log({

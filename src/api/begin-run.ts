@@ -12,7 +12,7 @@ export interface Beginning {
   readonly order: RunOrder;
   /** Set if it is done a few hosts at a time. */
   readonly rollout?: Partial<RolloutSetting> | undefined;
-  /** The rollout to go on with. */
+  /** The rollout to resume. */
   readonly resume?: string;
   readonly wait: boolean;
 }
@@ -20,7 +20,7 @@ export interface Beginning {
 export async function beginRun(call: Call, beginning: Beginning): Promise<JsonAnswer> {
   const { api, caller } = call;
   const { order, rollout, resume, wait } = beginning;
-  // Nobody waits for it: it outlives this process, and takes no slot of a request.
+  // Nobody waits for it: it outlives this process, and takes no request slot.
   if (rollout !== undefined && !wait) {
     return accepted((await api.detached.begin(caller, { ...order, rollout, resume })).reqid);
   }

@@ -1,9 +1,9 @@
 /** The header `Range` with one range of bytes (RFC 9110, section 14). */
 
-/** Positions of bytes, both of them included. */
+/** Positions of bytes, both inclusive. */
 export type ByteRange =
   | { readonly first: number; readonly last: number }
-  /** So many, up to the end. */
+  /** This many bytes, up to the end. */
   | { readonly suffix: number };
 
 /** The part of an output that is sent. */
@@ -14,8 +14,8 @@ export interface Part {
 }
 
 /**
- * Undefined if the whole is to be sent: there is no such header, it has a unit of its own, several ranges, or is not
- * what it must be.
+ * Undefined if the whole is to be sent: there is no such header, or it has another unit or several ranges, or is
+ * invalid.
  */
 export function readRange(header: string | undefined): ByteRange | undefined {
   const match = /^bytes=[ \t]*(\d*)-(\d*)[ \t]*$/i.exec(header ?? "");
@@ -26,7 +26,7 @@ export function readRange(header: string | undefined): ByteRange | undefined {
   return range.last < range.first ? undefined : range;
 }
 
-/** Undefined if there is no byte of the range. @param length of the whole */
+/** Undefined if no byte of the range exists. @param length of the whole */
 export function partOf(range: ByteRange | undefined, length: number): Part | undefined {
   if (range === undefined) return { first: 0, end: length };
   if ("suffix" in range) {

@@ -14,7 +14,7 @@ export interface Asking {
 }
 
 /**
- * A header wins over the body: a proxy that knows the user sets it, whatever the user claims.
+ * A header takes precedence over the body: a proxy that knows the user sets it, whatever the user claims.
  *
  * @throws Refused 400
  */

@@ -26,7 +26,7 @@ export function shareDescriptors(controller: Controller): ApiShares {
   return shares;
 }
 
-/** What the pairing port gets, where the API holds it. */
+/** The share of the pairing port, if the API holds it. */
 export function pairingShare({ config: { pairing_max_queue } }: Controller): PairingPortShares {
   return apiPairingShares(descriptorLimit(), pairing_max_queue);
 }

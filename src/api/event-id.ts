@@ -1,13 +1,12 @@
 /**
- * The id of a message in an event stream: how far the stream has come, host by host, so that another one can go on
+ * The id of a message in an event stream: how far the stream has come, host by host, so that another one can continue
  * exactly there. A client gives it back in `Last-Event-ID`, and may give anything.
  *
- * Of each run, one after the other with `_` between them, it has `B` and how many messages about batches were said, if any
- * were, and a word for each host in the run's order: `R` and the
- * offsets of the next bytes of stdout and stderr, in base 36, of one that has begun; `O`, `F`, `C`, `N`, `L` for one
- * that has ended: ok, failed, cancelled, never-ran, lost; `W` for one of which nothing was said. A number behind a word
- * says how many hosts in a row it is for, and the last `W` are left out, unless nothing is left then. `S` is a run of
- * which all has been said.
+ * For each run, separated by `_`, it has `B` and the number of messages about batches sent so far, if there were any,
+ * and a word for each host in the run's order: `R` and the offsets of the next bytes of stdout and stderr, in base
+ * 36, for a host that has begun; `O`, `F`, `C`, `N`, `L` for one that has ended: ok, failed, cancelled, never-ran,
+ * lost; `W` for one about which nothing was sent. A number after a word says for how many hosts in a row it stands,
+ * and the last `W` are omitted, unless nothing would be left. `S` is a run about which everything has been sent.
  */
 import type { StreamOffsets } from "../core/run-event.ts";
 
@@ -19,9 +18,9 @@ export type HostPosition =
 export interface RunPosition {
   /** In the order of the run's hosts. */
   readonly hosts: HostPosition[];
-  /** How many messages about its batches have been said. */
+  /** How many messages about its batches have been sent. */
   told: number;
-  /** Its summary has been said, too. */
+  /** Its summary has been sent, too. */
   over: boolean;
 }
 
@@ -34,17 +33,17 @@ const OVER = "S";
 const BATCHES = "B";
 const BETWEEN_RUNS = "_";
 
-/** Where the next byte can still be counted. */
+/** Up to here, the next byte can still be counted. */
 const MAX_OFFSET = 2 ** 52;
 
-/** Of a header. Longer ones are not ours. */
+/** Characters of the header. Longer ones are not ours. */
 const MAX_LENGTH = 8192;
 
 export function isEndOutcome(word: string): word is EndOutcome {
   return Object.hasOwn(LETTERS, word);
 }
 
-/** Nothing has been said of the run. */
+/** Nothing has been sent about the run. */
 export function startOf(hosts: number): RunPosition {
   return { hosts: Array.from({ length: hosts }, () => WAITING), told: 0, over: false };
 }
@@ -84,7 +83,7 @@ const TOLD = /^B([1-9]\d{0,5})/;
 const WORD = /([WOFCNL])([1-9]\d{0,5})?|R([\da-z]{1,11})-([\da-z]{1,11})/y;
 
 /**
- * Undefined for what eventId has not made of such runs.
+ * Undefined for anything that eventId() has not made for such runs.
  *
  * @param hosts how many hosts each of the runs has
  */

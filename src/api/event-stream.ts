@@ -1,6 +1,6 @@
 /**
  * Runs as Server-Sent Events (HTML standard, section 9.2): what their hosts print as it comes, how each ends, and a
- * summary of each run. Every message has an id from which another stream goes on exactly.
+ * summary of each run. Every message has an id at which another stream can continue exactly.
  */
 import { endedResult } from "../controller/runs/ended-result.ts";
 import type { Gap, RunLog } from "../controller/runs/run-log.ts";
@@ -31,7 +31,7 @@ const LEARNT_AT_ONCE = 4;
 /** How late the message of a batch may be, and the end of a host after that of its batch. */
 const LATE_MS = 2000;
 
-/** After so much silence a comment says that the connection lives. */
+/** After this much silence, a comment shows that the connection is alive. */
 const SILENCE_MS = 10_000;
 
 export interface Following {
@@ -76,7 +76,7 @@ class EventStream {
       .filter(({ position }) => !position.over)
       .map((run) => new ToldRun(run, lateMs, (...message) => this.#tell(run, ...message)));
     const ofBatches = Promise.all(told.map((run) => run.tellBatches(this.#reader.signal)));
-    // It fails where it is waited for.
+    // Its failure shows when it is waited for.
     ofBatches.catch(() => undefined);
     const left = told.flatMap((run) => run.left.map((host) => ({ run, host })));
     await inParallel(left, parallel, async ({ run, host }) => {
@@ -134,34 +134,34 @@ function advance(position: RunPosition, message: RunMessage, at: MessagePlace): 
   }
 }
 
-/** Where a message stands in its run. */
+/** Where a message belongs in its run. */
 interface MessagePlace {
-  /** The host's place in the run, of a message about one. */
+  /** The position of the host in the run, for a message about a host. */
   readonly host?: number;
-  /** How many messages about batches were said with this one. */
+  /** How many messages about batches were sent, including this one. */
   readonly told?: number;
-  /** Nothing more is to come. */
+  /** Nothing more will come. */
   readonly isLast?: boolean;
 }
 
-/** One run, while it is told. */
+/** One run, while it is reported. */
 class ToldRun {
   readonly #run: FollowedRun;
   readonly #lateMs: number;
   readonly #tell: (message: RunMessage, at: MessagePlace) => Promise<void>;
   readonly #messages = new RunMessages();
-  /** Of each host, once it is known. */
+  /** For each host, once it is known. */
   readonly #outcomes: (RunOutcome | undefined)[];
-  /** The end of some host may be learnt by another stream. */
+  /** Another stream may learn the end of some host. */
   #mayGoOn = false;
-  /** Its summary has been said. */
+  /** Its summary has been sent. */
   #isTold = false;
   #batchesAreTold = false;
-  /** Hosts whose batch was said. */
+  /** Hosts whose batch was reported. */
   readonly #begunHosts = new Set<string>();
   #batchTold = Promise.withResolvers<void>();
   #hostTold = Promise.withResolvers<void>();
-  /** When the last host ended of those that this stream has told. */
+  /** When the last of the hosts that this stream has reported ended. */
   #lastEnd: Date | undefined;
 
   constructor(
@@ -178,7 +178,7 @@ class ToldRun {
     );
   }
 
-  /** What is told of a rollout beside its hosts, until it is over. */
+  /** The messages of a rollout besides those of its hosts, until it has ended. */
   async tellBatches(signal: AbortSignal): Promise<void> {
     const { log, position } = this.#run;
     try {
@@ -196,7 +196,7 @@ class ToldRun {
     }
   }
 
-  /** A batch is said before its hosts, unless its record is late. */
+  /** A batch is reported before its hosts, unless its record is late. */
   async #whenBegun(host: string): Promise<void> {
     const begun = async () => {
       while (!this.#begunHosts.has(host) && !this.#batchesAreTold) await this.#batchTold.promise;
@@ -204,7 +204,7 @@ class ToldRun {
     await within(this.#lateMs, begun(), () => this.#begunHosts.add(host));
   }
 
-  /** The ends of a batch's hosts are said before its own, unless an agent is late. */
+  /** The ends of a batch's hosts are reported before the end of the batch, unless an agent is late. */
   async #whenEnded(signal: AbortSignal): Promise<void> {
     const { hosts } = this.#run.log.report;
     const isOpen = (host: string, place: number) =>
@@ -215,7 +215,7 @@ class ToldRun {
     await within(this.#lateMs, ended(), () => undefined);
   }
 
-  /** The places of the hosts of which more is to be told. */
+  /** The positions of the hosts about which more will be reported. */
   get left(): number[] {
     return this.#outcomes.flatMap((outcome, place) => (outcome === undefined ? [place] : []));
   }
@@ -230,7 +230,7 @@ class ToldRun {
     const hear = async (_: string, event: RunEvent) => {
       if (event.kind === "dropped") dropped[event.stream] += event.bytes;
       if (event.kind === "end") end = event.end;
-      // An earlier stream has said it.
+      // An earlier stream has reported it.
       if (event.kind === "begin" && from !== undefined) return;
       if (log.rollout.isRollout && !this.#begunHosts.has(host)) await this.#whenBegun(host);
       for (const message of this.#messages.hear(host, event)) {
@@ -252,19 +252,19 @@ class ToldRun {
     if (ended !== undefined && ended > (this.#lastEnd ?? 0)) this.#lastEnd = ended;
   }
 
-  /** For a host whose end could not be learnt. */
+  /** For a host whose end could not be learned. */
   #unended(place: number, gap: Gap | undefined): RunResult {
     const { report } = this.#run.log;
     const host = report.hosts[place] ?? "";
     const begun = this.#run.position.hosts[place]?.kind === "begun";
     const recorded = report.results.find((result) => result.host === host);
-    // It has waited for its batch; by now it may have been asked.
+    // It has waited for its batch; it may have been asked by now.
     const known = recorded?.state === "queued" ? "unknown" : recorded?.state;
     const state = begun ? "running" : (known ?? "unknown");
     return withoutResult(report, host, "", runEnd(state, gap?.why ?? recorded?.error));
   }
 
-  /** Says the summary if all hosts were told. */
+  /** Sends the summary if all hosts were reported. */
   async closeIfTold(now: Date): Promise<void> {
     const outcomes = this.#outcomes.flatMap((outcome) => outcome ?? []);
     const isOver = outcomes.length === this.#outcomes.length && this.#batchesAreTold;
@@ -278,7 +278,7 @@ class ToldRun {
     await this.#tell(summary, { isLast: !this.#mayGoOn });
   }
 
-  /** Records what was heard of its end. */
+  /** Records what was learned about its end. */
   async learn(): Promise<void> {
     await this.#run.log.learn();
   }

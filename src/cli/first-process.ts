@@ -4,7 +4,7 @@
  */
 import { STOP_SIGNALS, type StopSignal } from "./command/stop-signals.ts";
 
-/** Does what the kernel does for any other process: a signal that nobody handles ends it. */
+/** Does what the kernel does for any other process: a signal that nothing handles ends it. */
 export function endOnSignals(end: (signal: StopSignal) => void): void {
   for (const signal of STOP_SIGNALS) {
     process.on(signal, () => {

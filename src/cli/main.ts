@@ -24,7 +24,7 @@ export async function main(name: ProgramName | ShimName, args: readonly string[]
   try {
     const ending = await runProgram(await loadProgram(name), args, io);
     if (typeof ending === "number") await written(io);
-    // A terminal that is gone takes no output.
+    // A terminal that is gone accepts no output.
     else await written(io).catch(() => undefined);
     return ending;
   } catch (thrown) {
@@ -88,7 +88,7 @@ async function runProgram(program: Program, args: readonly string[], io: Io): Pr
   const entry = Object.hasOwn(program.verbs, line.mode) ? program.verbs[line.mode] : undefined;
   if (entry === undefined) throw unknownMode(program, line.mode);
   if (entry.runsLong && !line.help) {
-    // Before its verb is loaded: that would be done twice.
+    // Before its verb is loaded: otherwise that would be done twice.
     const { requireDescriptors } = await import("../system/process/descriptors.ts");
     const { doWithoutHelperThreads } = await import("../system/process/helper-threads.ts");
     requireDescriptors();

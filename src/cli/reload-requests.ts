@@ -1,4 +1,4 @@
-/** Reloads a service, one request after the other, and tells each whether it worked. */
+/** Reloads a service, one request after the other, and tells each caller whether it worked. */
 import { join } from "node:path";
 import * as z from "zod/mini";
 import { asCtrlExecError, CtrlExecError, messageOf, systemCode } from "../core/errors.ts";
@@ -20,7 +20,7 @@ const outcome = z.object({
   ok: z.boolean(),
   error: z.optional(z.string()),
   hint: z.optional(z.string()),
-  /** What was passed over in the files that were taken; an earlier service says nothing of it. */
+  /** What was skipped in the files that were accepted; an earlier version of the service does not report it. */
   notes: z.optional(z.array(z.string())),
 });
 
@@ -37,7 +37,7 @@ function runtimeFolder({ RUNTIME_DIRECTORY }: Environment): string | undefined {
   return RUNTIME_DIRECTORY === "" ? undefined : RUNTIME_DIRECTORY?.split(":")[0];
 }
 
-/** @returns what was passed over, a line each; it throws if it refuses, and then leaves everything as it was */
+/** @returns what was skipped, one line each; it throws if it refuses, and then leaves everything as it was */
 export type Reload = () => Promise<readonly string[]>;
 
 export class Reloads {
@@ -152,7 +152,10 @@ function notAsked(name: string, path: string, thrown: unknown): CtrlExecError {
   return fileError("unreachable", "connect to", path, thrown);
 }
 
-/** Of what was changed and is taken at the start alone: an address, a port, or whether there is one. */
+/**
+ * Of the settings that were changed, those that are read only at the start: an address, a port, or whether there is
+ * one.
+ */
 export function stillAt(value: string | number | boolean | undefined): string {
   if (typeof value === "boolean") return stillAt(value ? "on" : "off");
   return value === undefined ? "not used until a restart" : `still ${value} until a restart`;

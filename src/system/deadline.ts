@@ -78,7 +78,7 @@ export async function within<Result, Late>(
   return await Promise.race([work, tooLate.then(late)]);
 }
 
-/** How long to wait after another attempt in vain: twice as long as before, up to a bound. In milliseconds. */
+/** How long to wait after another failed attempt: twice as long as before, up to a limit. In milliseconds. */
 export function longerPause(ms: number, longestMs: number): number {
   return Math.min(2 * ms, longestMs);
 }

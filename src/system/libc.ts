@@ -1,9 +1,9 @@
 /**
  * The few calls that neither Bun nor Node offers: flock(2), pipe(2), poll(2), execve(2), sigprocmask(2),
  * setrlimit(2), waitid(2), prctl(2), pidfds by syscall(2), datagram sockets of the local family for /dev/log and
- * systemd, a connect(2) whose error is not lost, the zones of link-local addresses, and a statx(2) that makes nothing
- * but numbers. Loaded on first use. localtime_r(3) is here because a Date's local fields load the time zones of the
- * whole planet: 5 ms of a command that takes 30.
+ * systemd, a connect(2) whose error is not lost, the zones of link-local addresses, and a statx(2) that creates
+ * nothing except numbers. Loaded on first use. localtime_r(3) is here because a Date's local fields load the time
+ * zones of the whole planet: 5 ms of a command that takes 30.
  */
 import { dlopen, type FFIFunction, type Pointer } from "bun:ffi";
 import { readdirSync } from "node:fs";

@@ -30,7 +30,7 @@ export class Collector {
 }
 
 /**
- * The same pieces, with a collection now and then.
+ * The same pieces, with a collection from time to time.
  *
  * @param last the source of the pieces is no longer needed
  */
@@ -46,21 +46,23 @@ export function* collecting<Piece extends { readonly length: number }>(
   if (last) collector.finished();
 }
 
-/** After so many bytes of streams, collect everything: collecting only the young kept more than it freed. */
+/**
+ * After this many bytes of streams, collect everything: collecting only the young generation kept more than it freed.
+ */
 const STREAM_STEP = 16 * 2 ** 20;
 
-/** Of a large heap that takes long, and others wait meanwhile: at most this part of the time. */
+/** With a large heap that takes long, and others have to wait: at most this part of the time. */
 const MAX_SHARE = 0.1;
 
-/** Of all streams in this process. */
+/** For all streams in this process. */
 let streamed = 0;
 let mayCollectAt = 0;
 
 /**
- * Collects, now and then, what streams have left behind: 1 GiB in pieces of 64 KiB held 32 MiB of them at most
- * without this, and holds 20.
+ * Collects, from time to time, what streams have left behind: without this, 1 GiB in pieces of 64 KiB held up to 32
+ * MiB of them; with it, 20.
  *
- * @param bytes taken of any stream
+ * @param bytes taken from any stream
  */
 export function passedThrough(bytes: number): void {
   streamed += bytes;
@@ -69,7 +71,7 @@ export function passedThrough(bytes: number): void {
   const before = process.cpuUsage();
   Bun.gc(true);
   streamed = 0;
-  // By the clock, a busy machine would seem to collect slowly, and would do it too rarely.
+  // By the clock, a busy host would seem to collect slowly, and would do it too rarely.
   const { user, system } = process.cpuUsage(before);
   mayCollectAt = performance.now() + (user + system) / 1000 / MAX_SHARE;
 }

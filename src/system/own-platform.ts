@@ -1,4 +1,4 @@
-/** Which of a release's builds runs on this host, as install.sh finds it out. */
+/** Which of a release's builds runs on this host, found out as install.sh does. */
 import { readFileSync } from "node:fs";
 import type { HostPlatform } from "../core/release/platform.ts";
 
@@ -12,7 +12,7 @@ export function ownPlatform(): HostPlatform {
   };
 }
 
-/** @param cpuinfo empty if there is none, as on macOS, where there is one build for each processor */
+/** @param cpuinfo empty if there is none, as on macOS, where there is one build per processor */
 export function hasAvx2(cpuinfo: string): boolean {
   return cpuinfo === "" || /\bavx2\b/.test(cpuinfo);
 }

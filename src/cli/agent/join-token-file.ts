@@ -1,4 +1,4 @@
-/** Where `join` has its token from: a file or standard input, never the command line, which ps shows (T27). */
+/** Where `join` gets its token from: a file or standard input, never the command line, which ps shows (T27). */
 import { lstatSync, type Stats } from "node:fs";
 import { CtrlExecError } from "../../core/errors.ts";
 import { type JoinToken, readJoinToken } from "../../core/join-token.ts";
@@ -23,11 +23,11 @@ const TOKEN_FILE: TypedFile = {
 
 export interface TypedJoinToken {
   readonly token: JoinToken;
-  /** Removes the token's file, for `--consume`. Returns false if another file has taken its place, which stays. */
+  /** Removes the token's file, for `--consume`. Returns false if another file is now in its place; that one stays. */
   consume(): boolean;
 }
 
-/** @throws CtrlExecError `usage`, also for what is not a whole token; never shows the file's content (T32) */
+/** @throws CtrlExecError `usage`, also if it does not hold a whole token; never shows the file's content (T32) */
 export async function joinTokenFrom(
   file: string | undefined,
   consume: boolean,
@@ -50,7 +50,7 @@ export async function joinTokenFrom(
   }
   if (file !== "-") {
     const caller = callers().id;
-    // The caller could put a link in the place of the folder, and root would remove a file of its own (T62).
+    // The caller could replace the folder with a link, and root would remove one of its own files (T62).
     if (consume && caller !== undefined) {
       throw new CtrlExecError("usage", "--consume does not work under sudo and the like", {
         hint: "Remove the file yourself once this host has joined. In a root shell that sudo opened: env -u SUDO_UID",
@@ -75,7 +75,7 @@ function lookAt(file: string): Stats | undefined {
   return lstatSync(file, { throwIfNoEntry: false });
 }
 
-/** Joining may take long: what stands there by then may be somebody else's. */
+/** Joining may take long: what is there by then may belong to somebody else. */
 function removeUnchanged(file: string, before: Stats | undefined): boolean {
   const now = lookAt(file);
   if (now === undefined) return true;

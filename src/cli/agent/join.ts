@@ -149,7 +149,7 @@ async function joinAndStore(
   return 0;
 }
 
-/** Only for the CA of the token: another one's certificate is nobody's business there. */
+/** Only for the CA of the token: the certificate of another CA is of no concern there. */
 function ownIdentity(config: AgentConfig, { caFingerprint }: JoinToken) {
   try {
     const { certificate, ca, keyPem } = readIdentity(config);

@@ -49,7 +49,7 @@ export const serve = defineVerb({
     removeMark();
     const stopped = untilStopped();
     const started = Promise.withResolvers<Serving>();
-    // Before anything else: a SIGHUP while the agent starts must not end it.
+    // Before anything else: a SIGHUP while the agent is starting must not end it.
     const ready = started.promise.then(() => undefined);
     const reloads = new Reloads(ready, async () => reload(input, await started.promise));
     process.on("SIGHUP", () => void reloads.ask());
@@ -87,7 +87,7 @@ async function start(input: Input): Promise<Serving> {
   return { server, config, log };
 }
 
-/** The file that this process runs, whatever has taken its path since; with it, when run from the sources, main. */
+/** The file that this process runs, whatever is now at its path; with it, when run from the sources, main. */
 function shimProgram(): ShimProgram {
   const file = process.platform === "linux" ? "/proc/self/exe" : process.execPath;
   const main = Bun.main.startsWith("/$bunfs/") ? [] : [Bun.main];
@@ -100,7 +100,7 @@ function warningsFor({ config, configWarnings, allowlistPath }: AgentSetting): C
 
 /**
  * All or nothing: if any file cannot be used, everything stays as it was.
- * @returns what was passed over in the files, which is also logged
+ * @returns what was skipped in the files, which is also logged
  * @throws the failure, which is also logged
  */
 async function reload(input: Input, { server, config, log }: Serving): Promise<string[]> {

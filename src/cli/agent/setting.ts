@@ -27,8 +27,8 @@ interface SettingOptions {
 }
 
 /**
- * @param absent what a missing /etc/ctrl-exec-agent/agent.conf means: pairing may come before there is one. A
- * file that was named must exist.
+ * @param absent what a missing /etc/ctrl-exec-agent/agent.conf means: pairing may come before the file exists. A file
+ * that was named must exist.
  * @throws CtrlExecError `config`
  */
 export async function openAgentSetting(

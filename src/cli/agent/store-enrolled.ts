@@ -10,7 +10,7 @@ import type { AgentSetting } from "./setting.ts";
 const STORE_SECONDS = 600;
 const STORE_AGAIN_MS = 2_000;
 
-/** @param reqid of the request; empty for a join */
+/** @param reqid id of the request; empty for a join */
 export async function storeEnrolled(
   io: Io,
   { config, log }: Pick<AgentSetting, "config" | "log">,

@@ -21,7 +21,7 @@ import { openController } from "../controller/setting.ts";
 import { type Reload, Reloads, stillAt } from "../reload-requests.ts";
 import { sayUp } from "../render/up.ts";
 
-/** What holds until a restart. */
+/** What stays as it is until a restart. */
 const FIXED = [
   "api_bind",
   "api_port",
@@ -54,7 +54,7 @@ export const serve = defineVerb({
   examples: ["ctrl-exec-api", "ctrl-exec-api --config /etc/ctrl-exec/ctrl-exec.conf --log stderr"],
   async run({ options, io }) {
     reapOrphans();
-    // Before anything else: a SIGHUP while the API starts must not end it.
+    // Before anything else: a SIGHUP while the API is starting must not end it.
     const started = Promise.withResolvers<Reload>();
     const ready = started.promise.then(() => undefined);
     const reloads = new Reloads(ready, async () => (await started.promise)());

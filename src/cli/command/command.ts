@@ -22,7 +22,7 @@ export interface OptionDef {
 
 export type OptionDefs = Readonly<Record<string, OptionDef>>;
 
-/** What a verb is given. */
+/** The input of a verb. */
 export interface VerbInput<Options extends OptionDefs> {
   readonly options: ParsedOptions<Options>;
   readonly positionals: readonly string[];

@@ -1,4 +1,4 @@
-/** What a configuration file says that has no effect: the person at the command line is told. */
+/** Settings in a configuration file that have no effect: the person at the command line is told about them. */
 import type { ConfigWarning } from "../../core/config/config-file.ts";
 import { forOneLine } from "../../core/text.ts";
 import { writeStderr } from "../../system/log/stderr.ts";
@@ -13,7 +13,7 @@ export function tellWarnings(
   for (const warning of warnings) writeStderr(`${warningLine(file, warning)}\n`);
 }
 
-/** Of a screen. */
+/** Characters that fit a screen. */
 export function warningLine(file: string, { key, message }: ConfigWarning): string {
   return forOneLine(`Note: ${file}: ${key}: ${message}`);
 }

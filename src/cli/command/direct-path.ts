@@ -1,10 +1,10 @@
-/** Paths that a caller with lent rights names, to files of his own (T62). */
+/** Paths that a caller with lent rights names, to their own files (T62). */
 import { realpathSync } from "node:fs";
 import { resolve } from "node:path";
 
 /**
- * The path without `..`, or undefined if a link is on it: by either, a path to the caller's own file through one
- * of root's folders would reveal whether that exists.
+ * The path without `..`, or undefined if there is a link on it: with either, a path to the caller's own file through
+ * one of root's folders would reveal whether that folder exists.
  *
  * @throws the system's error if there is nothing at the path
  */

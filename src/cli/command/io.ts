@@ -20,7 +20,7 @@ export interface Io {
    * Never blocks either.
    */
   err(text: string): void;
-  /** The same for notes without end: left out while much is still unread. */
+  /** The same for notes without end: omitted while much is still unread. */
   note(text: string): void;
   /** A line on stderr's terminal that is drawn over the previous one; left out while much is still unread. */
   draw(line: string): void;
@@ -33,7 +33,7 @@ export interface Io {
   room(): Promise<void>;
   /** Waits until everything is written. @throws OutputClosed, or OutputLost on a full disk */
   flush(): Promise<void>;
-  /** From now on, a lost output has this hint: what has happened all the same, and where to see it. */
+  /** From now on, the error for a lost output has this hint: what has happened nevertheless, and where to see it. */
   hintWhenLost(hint: string): void;
   readonly inIsTerminal: boolean;
   readonly outIsTerminal: boolean;

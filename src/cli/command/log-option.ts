@@ -7,7 +7,7 @@ import { callers } from "./callers.ts";
 import { rightsAreLent } from "./lent-rights.ts";
 
 /**
- * Under sudo and the like, each line names the caller in BY: USER and the owner of the process are root then.
+ * Under sudo and the like, each line names the caller in BY: USER and the owner of the process are then root.
  *
  * @throws CtrlExecError `usage`
  */

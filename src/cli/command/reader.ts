@@ -1,4 +1,4 @@
-/** Who reads our output while it has no end: a slow one holds us back, and one that has gone ends us. */
+/** The reader of our output while it has no end: a slow one holds us back, and one that has gone ends us. */
 import { type Io, OutputClosed, OutputLost } from "./io.ts";
 
 export class Reader {
@@ -20,8 +20,8 @@ export class Reader {
   }
 
   /**
-   * The same function, but its promise is kept until there is room for what it wrote. On a full disk it goes on,
-   * since the work does too: main() says at the end what was lost.
+   * The same function, but its promise waits until there is room for what it wrote. On a full disk it goes on,
+   * because the work does too: main() says at the end what was lost.
    */
   heldBack<Args extends readonly unknown[]>(
     write: ((...args: Args) => void) | undefined,

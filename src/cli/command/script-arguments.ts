@@ -5,8 +5,8 @@ import { CtrlExecError } from "../../core/errors.ts";
 const REPLACEMENT = "\ufffd";
 
 /**
- * JSON carries text. An argument that is not UTF-8 reaches us with replacement characters in it; the kernel's
- * copy of the command line tells it from one that really has such a character.
+ * JSON carries text. An argument that is not UTF-8 reaches us with replacement characters in it; the kernel's copy of
+ * the command line distinguishes it from one that really has such a character.
  *
  * @throws CtrlExecError `usage` that names the argument
  */

@@ -6,8 +6,8 @@ export const STOP_SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 export type StopSignal = (typeof STOP_SIGNALS)[number];
 
 /**
- * How a program ends: with an exit status, or by the signal that stopped it. The difference matters: a shell
- * goes on with its loop after a status of 130, and leaves it after a SIGINT.
+ * How a program ends: with an exit status, or by the signal that stopped it. The difference matters: a shell goes on
+ * with its loop after a status of 130, and leaves it after a SIGINT.
  */
 export type Ending = number | StopSignal;
 
@@ -19,11 +19,11 @@ export async function untilStopped(): Promise<void> {
 }
 
 /**
- * Resolves with the first of the signals that arrives, or with undefined if the work ends first. None of them
- * ends the process meanwhile; afterwards each does again. A signal that was ignored when the program was
- * started stays ignored.
+ * Resolves with the first of the signals that arrives, or with undefined if the work ends first. None of them ends
+ * the process in the meantime; afterwards each does again. A signal that was ignored when the program was started
+ * stays ignored.
  *
- * @param work undefined waits for a signal only; its failure is not reported here
+ * @param work undefined waits only for a signal; its failure is not reported here
  */
 export async function firstSignal<Name extends StopSignal>(
   names: readonly Name[],

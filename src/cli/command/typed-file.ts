@@ -1,4 +1,4 @@
-/** A file that an option names, or standard input: for the caller alone (T62). */
+/** A file that an option names, or standard input: only the caller's own (T62). */
 import { lstatSync, type Stats } from "node:fs";
 import { CtrlExecError } from "../../core/errors.ts";
 import { shellWord } from "../../core/shell-word.ts";
@@ -7,7 +7,7 @@ import { fileProblem } from "../../system/files/files.ts";
 import { type PlainFile, readPlainFile } from "../../system/files/plain-file.ts";
 import { directPath } from "./direct-path.ts";
 
-/** What such an option takes. */
+/** What such an option accepts. */
 export interface TypedFile {
   /** `--token-file` */
   readonly option: string;

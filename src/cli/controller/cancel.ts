@@ -14,7 +14,7 @@ import { cliCaller, openRecords } from "./setting.ts";
 const USUAL_GRACE = 10;
 const MAX_GRACE = 3600;
 
-/** An agent may be stopped, or wait until the grace is over: somebody who waits for it is told of that. */
+/** An agent may be stopped, or wait until the grace is over: somebody who waits for it is told so. */
 const LATE_MS = 1000;
 
 export const cancel = defineVerb({

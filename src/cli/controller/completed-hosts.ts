@@ -1,17 +1,17 @@
 /**
- * How a host expression may go on, for the shells' completions. Nothing is offered that would need a shell's quotes,
- * whoever has named it: keys and values of tags are what agents claim (T78).
+ * How a host expression may continue, for the shells' completions. Nothing is offered that would need a shell's
+ * quotes, whoever has named it: keys and values of tags are what agents claim (T78).
  */
 import type { FleetWords } from "../../controller/inventory/fleet-words.ts";
 import { RESERVED_KEYS } from "../../core/hosts/tag-term.ts";
 import { isPlainTag } from "../../core/tags.ts";
 
-/** What may stand for hosts besides their names; what ends in "=" or "<" takes a value. */
+/** What may stand for hosts besides their names; anything that ends in "=" or "<" takes a value. */
 const STATES = ["@all", "@stale", "@expiring=", "@failed=", "@missed=", "@version<"] as const;
 
-/** What the words are taken from: each is read only if a word that was typed can go on with it. */
+/** The sources of the words: each is read only if a word that was typed can continue with it. */
 export interface Sources {
-  /** Of the registered hosts. */
+  /** The names of the registered hosts. */
   names(): Promise<readonly string[]>;
   /** As they are typed: `@@frontends`; none that needs quotes. */
   groups(): Promise<readonly string[]>;
@@ -21,9 +21,9 @@ export interface Sources {
 }
 
 /**
- * Each is a whole expression: what was typed before its last term, and a term that begins as the last one does.
+ * Each is a whole expression: what was typed before its last term, and a term that begins like the last one.
  *
- * @param typed as it stands on the command line, with the quote that it may begin with
+ * @param typed as it is on the command line, with the quote that it may begin with
  */
 export async function completedHosts(typed: string, sources: Sources): Promise<string[]> {
   const text = unquoted(typed);
@@ -42,7 +42,7 @@ async function wordsLike(term: string, inTag: boolean, sources: Sources): Promis
     if (at === "" && !inTag) return [];
     return (await valuesOf(key, operator, sources)).map((value) => at + key + operator + value);
   }
-  // Nobody is shown words who has typed nothing: names are what is mostly meant.
+  // If nothing was typed, no words are shown: mostly names are meant.
   if (!term.startsWith("@")) {
     const names = await sources.names();
     return inTag ? [...names, ...(await keys(sources))] : [...names];
@@ -79,17 +79,17 @@ export function unquoted(typed: string): string {
   return quoted.endsWith(quote) ? quoted.slice(0, -1) : quoted;
 }
 
-/** The `!` of `!=` is no operator between two hosts. */
+/** The `!` of `!=` is not an operator between two hosts. */
 const LAST_TERM = /(?:[,&(\s]|!(?!=))((?:[^,&!()\s]|!=)*)$/;
 
-/** Where it begins; undefined in brackets, where there are numbers alone. */
+/** Where it begins; undefined inside brackets, where there are only numbers. */
 function lastTerm(text: string): number | undefined {
   if (text.lastIndexOf("[") > text.lastIndexOf("]")) return undefined;
   const [, term] = LAST_TERM.exec(text) ?? [];
   return term === undefined ? 0 : text.length - term.length;
 }
 
-/** Whether a comma after a tag term ends the text: `@role=db,` may go on with a host, or with `env=test`. */
+/** Whether the text ends with a comma after a tag term: `@role=db,` may continue with a host, or with `env=test`. */
 function followsTag(text: string): boolean {
   let before = text;
   while (before.endsWith(",")) {

@@ -1,9 +1,12 @@
-/** Tags that hosts have, for the shells' completions. Agents claim them: nothing is offered that a shell would obey (T78). */
+/**
+ * Tags that hosts have, for the shells' completions. Agents claim them: nothing is offered that a shell would obey
+ * (T78).
+ */
 import type { FleetWords } from "../../controller/inventory/fleet-words.ts";
 import { isPlainTag, isTagKey } from "../../core/tags.ts";
 import { unquoted } from "./completed-hosts.ts";
 
-/** As `tag` takes it: `env=`, and then `env=production`. */
+/** As for `tag`: `env=`, and then `env=production`. */
 export function completedTag(typed: string, { tags }: FleetWords): string[] {
   const [, key] = /^([^=]*)=/.exec(unquoted(typed)) ?? [];
   if (key === undefined) return keysOf(tags);
@@ -13,7 +16,7 @@ export function completedTag(typed: string, { tags }: FleetWords): string[] {
     .map((value) => `${key}=${value}`);
 }
 
-/** As `--per-tag` takes it: `rack=`, and after a comma another. */
+/** As for `--per-tag`: `rack=`, and after a comma another. */
 export function completedBound(typed: string, { tags }: FleetWords): string[] {
   const text = unquoted(typed);
   const before = text.slice(0, text.lastIndexOf(",") + 1);

@@ -16,7 +16,7 @@ interface Finished {
 type Child = Bun.Subprocess<"ignore", "pipe", "pipe">;
 
 export class DemoStage {
-  /** What did not come out as expected. */
+  /** Results that were not as expected. */
   readonly surprises: string[] = [];
   readonly folder: string;
   /** The control host's configuration file. */
@@ -33,7 +33,7 @@ export class DemoStage {
     this.config = join(folder, "control", "ctrl-exec.conf");
   }
 
-  /** Process ids of the agents that serve. */
+  /** Process ids of the agents that are serving. */
   get agentPids(): number[] {
     return [...this.#agents.values()].map(({ pid }) => pid);
   }

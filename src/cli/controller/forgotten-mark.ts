@@ -30,7 +30,7 @@ function isPortSlip(word: string): boolean {
   return /^\d*$/.test(port) || parseTarget(host) !== undefined;
 }
 
-/** For words that were refused before anybody was asked: one of them cannot be a host. */
+/** For words that were refused before any host was asked: one of them cannot be a host. */
 export function hintOnWords(words: RunWords): string | undefined {
   const { hosts } = words;
   const bad = hosts.findIndex((word) => parseTarget(word) === undefined);

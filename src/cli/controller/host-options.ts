@@ -24,7 +24,7 @@ export interface HostOptions {
 }
 
 /**
- * @param port the call's own port
+ * @param port the port of the call itself
  * @param more the hosts of --hosts-from, if it is given
  * @throws CtrlExecError `usage`
  */
@@ -50,8 +50,8 @@ export function hostChoice(
 }
 
 /**
- * The registered hosts that a command line means, for modes that only read the registry: nobody is called. Undefined
- * if it names none. Of a run that is named, the hook is asked as for `status` without options.
+ * The registered hosts that a command line selects, for modes that only read the registry: no host is called.
+ * Undefined if it names none. If a run is named, the hook is asked as for `status` without options.
  *
  * @throws as registeredHosts()
  */
@@ -69,7 +69,7 @@ export async function localHosts(
   return await registeredHosts(controller, caller, hostChoice(hosts, options, undefined, more));
 }
 
-/** Says what leaves out nobody, where a slip would let a script run on a host that was to be spared. */
+/** Reports exclusions that exclude no host, if a slip could let a script run on a host that was to be left out. */
 export function vainNote(io: Io): Pick<HostChoice, "onVain"> {
   return {
     onVain: ({ term, hint }) => {
@@ -92,10 +92,10 @@ const HOSTS_FILE: TypedFile = {
 };
 
 /**
- * The expressions of `--hosts-from`; undefined without it. A file with none is refused: whatever should have written
- * it has failed.
+ * The expressions of `--hosts-from`; undefined without it. A file without any is refused: whatever should have
+ * written it has failed.
  *
- * @throws CtrlExecError `usage`, also for a file that cannot be used; `bad-request` for what cannot be read in it
+ * @throws CtrlExecError `usage`, also for a file that cannot be used; `bad-request` for contents that cannot be read
  */
 export async function listedHosts(
   { "hosts-from": file, "token-file": tokenFile }: HostsFrom,

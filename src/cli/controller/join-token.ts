@@ -100,7 +100,7 @@ async function create({ options: given, io }: TokenInput): Promise<number> {
   return 0;
 }
 
-/** The token alone is on stdout, for a pipe. */
+/** Only the token is on stdout, for a pipe. */
 function show(io: Io, config: ControllerConfig, { text, token }: CreatedToken): void {
   io.out(`${text}\n`);
   const port = pairingPortOption(config);

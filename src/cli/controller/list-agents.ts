@@ -103,7 +103,7 @@ interface Known {
 
 const NOT_ASKED: Known = { known: new Map(), problem: [] };
 
-/** The list does without what the hosts have told, if that cannot be read. */
+/** If the hosts' reports cannot be read, the list does without them. */
 async function knownHosts(learned: LearnedStore): Promise<Known> {
   const known = await learned.known().catch(asCtrlExecError);
   return known instanceof CtrlExecError
@@ -164,7 +164,7 @@ interface AgentJson {
   /** When the certificate is due for renewal, ISO 8601. */
   readonly renew_due: string;
   readonly serial_status: SerialStatus;
-  /** On which it is called. */
+  /** The port on which it is called. */
   readonly port: number;
 }
 

@@ -91,7 +91,7 @@ class LogView {
   readonly #unstarted = new Map<string, string[]>();
   #hosts: readonly string[] = [];
 
-  /** @param tellsEnds somebody waits for them */
+  /** @param tellsEnds somebody is waiting for them */
   constructor(io: Io, streams: readonly OutputStream[], tellsEnds: boolean) {
     this.#io = io;
     this.#streams = streams;

@@ -49,7 +49,7 @@ export const maintain = defineVerb({
     if (options.json) writeJson(io, reportJson(report));
     else io.out(`${describe(report, controller.config).join("\n")}\n`);
     for (const problem of report.problems) io.err(`ctrl-exec: ${forOneLine(problem)}\n`);
-    // That nothing was due may be due to a wrong clock.
+    // A wrong clock may be the reason why nothing was due.
     if (report.problems.length === 0) await warnOfClock(io, controller);
     await controller.notices.tell();
     await lookForNotices(controller);

@@ -184,7 +184,7 @@ export const callerOptions = {
   "token-file": controllerOptions["token-file"],
 } as const;
 
-/** Which of the hosts: see hostChoice. */
+/** Which hosts are selected: see hostChoice. */
 export const choiceOptions = {
   "hosts-from": controllerOptions["hosts-from"],
   except: controllerOptions.except,
@@ -195,7 +195,7 @@ export const choiceOptions = {
   },
 } as const;
 
-/** The same where hosts are called. */
+/** The same for modes that call hosts. */
 export const hostOptions = { ...choiceOptions, port: controllerOptions.port } as const;
 
 /** Which results are shown, and how: see shownAs. */

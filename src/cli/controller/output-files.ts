@@ -27,10 +27,10 @@ export class OutputFiles implements Disposable {
   }
 
   /**
-   * The folder is made, or is empty: files of two runs side by side would look like one. Under sudo and the like
-   * it must be the caller's own, and so the files are: root's rights write nowhere else (T62).
+   * The folder is created, or must be empty: files of two runs side by side would look like one. Under sudo and the
+   * like it must be the caller's own, and so are the files: root's rights write nowhere else (T62).
    *
-   * @param caller who called with lent rights; undefined when none are lent
+   * @param caller who called with lent rights; undefined if none are lent
    * @throws CtrlExecError `usage`
    */
   static open(path: string, caller: number | undefined): OutputFiles {
@@ -38,7 +38,7 @@ export class OutputFiles implements Disposable {
     return new OutputFiles(path, folder);
   }
 
-  /** Writes them one after the other, while others are waited for. Of a script that never ran there is no file. */
+  /** Writes them one after the other, while others are waited for. There is no file for a script that never ran. */
   keep(result: RunResult): void {
     const { state, stdout, stderr } = result;
     if (state !== "ended" && stdout === "" && stderr === "") return;
@@ -47,7 +47,9 @@ export class OutputFiles implements Disposable {
     }
   }
 
-  /** Resolves when all of them are written. @returns what could not be, for stderr; empty if nothing */
+  /**
+   * Resolves when all of them are written. @returns what could not be written, for stderr; empty if everything was
+   */
   async end(): Promise<string> {
     await this.#writing;
     const [first, ...others] = this.#problems;
@@ -60,7 +62,7 @@ export class OutputFiles implements Disposable {
     this.#folder[Symbol.dispose]();
   }
 
-  /** Never rejects. A file that has not all of it is removed. */
+  /** Never rejects. A file that is incomplete is removed. */
   async #write(result: RunResult, stream: OutputStream): Promise<void> {
     const name = outputFileName(result.host, stream);
     try {
@@ -103,7 +105,7 @@ function folderOf(caller: number, path: string): EmptyFolder {
     if (direct !== undefined && process.geteuid?.() === 0)
       return EmptyFolder.openOf(direct, caller);
   } catch {
-    // Told below.
+    // Reported below.
   }
   throw new CtrlExecError(
     "usage",
@@ -114,7 +116,7 @@ function folderOf(caller: number, path: string): EmptyFolder {
   );
 }
 
-/** The longest name of a file has 255 bytes. */
+/** A file name has at most 255 bytes. */
 const MAX_NAME = 255;
 
 /**

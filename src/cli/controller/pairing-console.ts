@@ -35,7 +35,10 @@ export class PairingConsole {
   readonly #io: Io;
   readonly #lines = new LineReader();
   readonly #skipped = new Set<string>();
-  /** Where ctrl-exec-api holds the port, what was denied here is seen to go, and looks as if it had left. */
+  /**
+   * If ctrl-exec-api holds the port, a request that was denied here is seen to disappear, and looks as if its agent
+   * had left.
+   */
   readonly #decidedHere = new Set<string>();
   #shown: PendingRequest | undefined;
   /** The request on the screen is gone, and the operator has not seen another yet. */

@@ -70,7 +70,7 @@ export const ping = defineVerb({
   },
 });
 
-/** As if every answer came just now. */
+/** As if every answer had come just now. */
 function clocksOf(results: readonly PingResult[]): ClockVerdict {
   const seen = new Date();
   const answered = results.filter(({ status }) => status === "ok");

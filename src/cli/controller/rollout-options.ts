@@ -30,7 +30,7 @@ export interface RolloutOptions {
   readonly config?: string | undefined;
 }
 
-/** A rollout that is resumed says itself which hosts are left. @throws CtrlExecError `usage` */
+/** A rollout that is resumed knows itself which hosts are left. @throws CtrlExecError `usage` */
 export function checkResume(hosts: readonly string[], { except, limit }: HostOptions): void {
   if (hosts.length === 0 && except === undefined && limit === undefined) return;
   throw new CtrlExecError("usage", "--resume knows its hosts: give the script alone", {
@@ -57,7 +57,7 @@ async function confirmBatch(
   { batch, of, hosts }: BatchNews,
   stopped: AbortSignal,
 ): Promise<boolean> {
-  // Loaded only where a person is asked.
+  // Loaded only if a person is asked.
   const { askYesNo } = await import("../command/prompt.ts");
   return await askYesNo(
     io,
@@ -72,7 +72,7 @@ export interface RolloutChoice {
   readonly resume: string | undefined;
 }
 
-/** As long as timers go. */
+/** The longest time that timers support. */
 const MAX_SECONDS = 2_000_000;
 
 /**

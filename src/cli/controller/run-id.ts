@@ -10,7 +10,7 @@ import { isRequestId } from "../../core/request-id.ts";
 const MOST_SHOWN = 64;
 
 /**
- * In any case, and with the `req:` of a header.
+ * In any letter case, and with the `req:` of a header.
  *
  * @param form of the command: `cancel <reqid> [<host>...]`
  * @param config as it was typed

@@ -242,7 +242,7 @@ export const run = defineVerb({
   },
 });
 
-/** Whether something of it may run on, although nobody waits for it here. */
+/** Whether something of it may still be running, although nobody here waits for it. */
 function mayGoOn({ results, rollout }: RunReport): boolean {
   const isOut = results.some(({ state }) => goesOn(state) || state === "unknown");
   return isOut || rollout?.checking !== undefined;

@@ -48,7 +48,7 @@ export async function openController(options: SettingOptions): Promise<Controlle
   counts.keepIn(store.counts);
   notices.tellFrom({ ...context, store });
   beforeEnd(async () => {
-    // It may have something to say of its own, which counts.
+    // It may have a message of its own, which takes precedence.
     await notices.tell();
     await counts.add();
   });
@@ -56,8 +56,8 @@ export async function openController(options: SettingOptions): Promise<Controlle
 }
 
 /**
- * For who judges this host's files, which others may be able to change: nothing is counted there.
- * @throws as openController()
+ * For modes that judge this host's files, which others may be able to change: nothing is counted there. @throws as
+ * openController()
  */
 export async function openUnjudged(
   options: SettingOptions,
@@ -74,7 +74,7 @@ async function readSetting(options: SettingOptions): Promise<LoadedConfig<Contro
   return await parseControllerConfig(file, text);
 }
 
-/** The same for who asks about runs. @throws CtrlExecError `config` also if this host was never set up */
+/** The same for modes that ask about runs. @throws CtrlExecError `config` also if this host was never set up */
 export async function openRecords(options: SettingOptions): Promise<Controller> {
   const controller = await openController(options);
   const { requireSetUp } = await import("../../controller/trust/credential.ts");

@@ -54,8 +54,8 @@ export const setupCtrlExec = defineVerb({
 });
 
 /**
- * Does what rotate-cert does, so that a yes loses no agent; only a lost certificate is replaced without it.
- * @throws CtrlExecError `config` for a fault that can be mended, which must not cost a fleet its pairing
+ * Does what rotate-cert does, so that a yes loses no agent; only a lost certificate is replaced without it. @throws
+ * CtrlExecError `config` for a fault that can be corrected, which must not cost a fleet its pairing
  */
 async function replaceUnderAgents(
   controller: Controller,

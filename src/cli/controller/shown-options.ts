@@ -1,4 +1,7 @@
-/** The options that say how results are shown; two that contradict each other are told, with those of a dry run. */
+/**
+ * The options for how results are shown. Two that contradict each other are refused, and so are those that contradict
+ * a dry run.
+ */
 import { CtrlExecError } from "../../core/errors.ts";
 import type { ShownAs } from "../render/shown-results.ts";
 
@@ -10,7 +13,7 @@ export interface ShownOptions {
   readonly quiet: boolean;
 }
 
-/** Of each of these, one at most may be given, since obeying one would be ignoring the other. */
+/** At most one of each of these may be given, because obeying one would mean ignoring the other. */
 const WAYS = ["live", "no-live", "json", "json-stream", "detach", "async"] as const;
 const ELSEWHERE = ["live", "json", "json-stream", "detach", "async"] as const;
 const APART: readonly (readonly [name: string, others: readonly string[]])[] = [

@@ -67,7 +67,7 @@ export const wait = defineVerb({
       progress?.step(() => undefined, { host: result.host, outcome: outcomeOfResult(result) });
       const isNow = !options.json && progress === undefined && isChosen(result, as);
       if (isNow) shown = shown.then(() => showBlock(blocks, result, as));
-      // Whoever has stopped reading is told of at the end.
+      // A reader who has stopped reading is reported at the end.
       shown.catch(() => undefined);
     };
     const leave = new AbortController();

@@ -1,4 +1,4 @@
-/** What is said of a script that was ended because somebody asked for it. */
+/** The words for a script that was ended because somebody asked for it. */
 
 /** `cancelled by alice (SIGTERM)`. */
 export function cancelledText({
@@ -8,7 +8,7 @@ export function cancelledText({
   readonly cancelled_by?: string;
   readonly signal?: string;
 }): string {
-  // Whoever asked may have given no name.
+  // The person who asked may have given no name.
   const by = cancelled_by ? ` by ${cancelled_by}` : "";
   return `cancelled${by}${signal === undefined ? "" : ` (${signal})`}`;
 }

@@ -1,4 +1,4 @@
-/** Tells whoever watches a run that a host is not heard any more, and that it is heard again. */
+/** Tells a person who watches a run that the contact to a host is lost, and that it is restored. */
 import type { Contact } from "../../controller/fleet/contact-watch.ts";
 import { screenLine } from "../../core/text.ts";
 
@@ -11,7 +11,7 @@ export class ContactNotes {
     this.#comeBack = comeBack;
   }
 
-  /** For stderr. What to do is said with the first host alone. */
+  /** For stderr. What to do is said only with the first host. */
   text(host: string, contact: Contact): string {
     if (contact.kind === "back") return screenLine`ctrl-exec: ${host} is heard again\n`;
     const { why, seconds } = contact;

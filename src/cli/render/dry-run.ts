@@ -1,4 +1,4 @@
-/** Who would be asked, and for what. */
+/** Which hosts would be asked, and for what. */
 import type { OwnSetting } from "../../core/config/controller-config.ts";
 import type { DryRun, DryRunHost } from "../../core/dry-run.ts";
 import { hostCount, namedHosts } from "../../core/hosts/fold.ts";

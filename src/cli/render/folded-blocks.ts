@@ -11,9 +11,9 @@ import { groupResults, type ResultGroup } from "./result-groups.ts";
 import { headerColumns, noteLine, noteLines, RunBlocks } from "./run-result.ts";
 
 export interface FoldedAs {
-  /** The largest block comes first, and of the others what is different. */
+  /** The largest block comes first, and for the others what is different. */
   readonly diff: boolean;
-  /** Headers alone. */
+  /** Only headers. */
   readonly quiet: boolean;
   /** When the first of them started, and the last one ended. */
   readonly times?: boolean;
@@ -65,7 +65,10 @@ function headingOf(
   return quiet ? header : header + noteLines(result, own, io.outIsTerminal, more);
 }
 
-/** One result for all of them: what they have in common, since when one of them runs, until when, and how long they took. */
+/**
+ * One result for all of them: what they have in common, since when the first of them has been running, until when,
+ * and how long they took.
+ */
 function representative({ results, error }: ResultGroup): RunResult {
   const [first] = results;
   const started = results.flatMap(({ started }) => started ?? []).sort()[0];
@@ -98,7 +101,7 @@ function withoutOutput({ stdout_b64, stderr_b64, ...result }: RunResult): RunRes
 
 async function changed(io: Io, diffs: OutputDiffs, group: ResultGroup): Promise<Shown> {
   const [original] = group.results;
-  // Where the script has printed nothing because it never ran, that is no difference.
+  // If the script has printed nothing because it never ran, that is not a difference.
   if (original.state !== "ended" && original.stdout === "" && original.stderr === "") {
     return { result: original, notes: "" };
   }

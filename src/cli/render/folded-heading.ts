@@ -6,19 +6,19 @@ import { INDENT } from "./run-result.ts";
 const HOSTS = `${INDENT}HOSTS: `;
 const CUT = "...";
 
-/** Shorter lines than this are not made, however narrow a terminal says that it is. */
+/** Lines are never made shorter than this, however narrow a terminal claims to be. */
 const LEAST_WIDTH = 40;
 
-/** So many lines of names are enough where nothing failed. */
+/** This many lines of names are enough if nothing failed. */
 const MAX_LINES = 5;
 
 /**
- * `==> web-[01-20] (20)  [OK  exit:0  12-90ms  req:...]`; of one host as ever. Where that is too long for a line,
- * the request id and the time are left out, and at last names: then all of them follow in lines of their own.
+ * `==> web-[01-20] (20)  [OK  exit:0  12-90ms  req:...]`; for one host as before. If that is too long for a line, the
+ * request id and the time are omitted, and finally names: then all of them follow on lines of their own.
  *
  * @param columns what is in the brackets
- * @param width of the terminal; undefined for a pipe, which gets everything in one line
- * @param failed every name is shown then, however many lines that takes
+ * @param width of the terminal; undefined for a pipe, which gets everything on one line
+ * @param failed then every name is shown, however many lines that takes
  */
 export function foldedHeading(
   hosts: readonly string[],

@@ -1,4 +1,4 @@
-/** What a host has told, as list-agents shows it. */
+/** What a host has reported, as list-agents shows it. */
 import { hostTags } from "../../controller/inventory/host-tags.ts";
 import type { AgentRecord } from "../../controller/store/agent-record.ts";
 import type { KnownHost } from "../../controller/store/ports/learned.ts";
@@ -6,11 +6,11 @@ import { isoSeconds } from "../../core/time.ts";
 import { type TagsJson, tagsInOneLine, tagsJson } from "./tags.ts";
 
 export interface KnownJson extends TagsJson {
-  /** That it told last; empty if it never has. */
+  /** The last version that it reported; empty if it never has. */
   readonly version: string;
   /** When, ISO 8601; empty if never. */
   readonly version_learned: string;
-  /** When it last told anything of itself, ISO 8601; empty if it never has. */
+  /** When it last reported anything about itself, ISO 8601; empty if it never has. */
   readonly learned: string;
 }
 

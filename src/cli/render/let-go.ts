@@ -1,4 +1,4 @@
-/** What is said of a run that was let go, and of what agents before 1.1 could not do. */
+/** The messages about a run that was detached, and about what agents before 1.1 could not do. */
 
 import type { OwnSetting } from "../../core/config/controller-config.ts";
 import { namedHosts } from "../../core/hosts/fold.ts";
@@ -9,7 +9,7 @@ import { screenLine } from "../../core/text.ts";
 import type { Io } from "../command/io.ts";
 import type { RunView } from "./run-view.ts";
 
-/** The reqid alone on stdout; on stderr the hosts that did not accept the run. */
+/** Only the reqid on stdout; on stderr the hosts that did not accept the run. */
 export function letGoView(io: Io, own: OwnSetting): RunView {
   return {
     show: () => undefined,
@@ -38,7 +38,7 @@ function noteOn(result: RunResult, own: OwnSetting): string {
     : "";
 }
 
-/** For a run with --timeout: who did not know it. */
+/** For a run with --timeout: the hosts that do not know it. */
 export function timeoutIgnored(results: readonly RunResult[]): string {
   const older = results.filter(isOfOlderAgent).map(({ host }) => host);
   if (older.length === 0) return "";

@@ -6,19 +6,19 @@ import type { LiveOutput } from "./live-output.ts";
 import { type ScriptStream, scriptStreams } from "./script-stream.ts";
 import { RESET } from "./terminal-filter.ts";
 
-/** A longer line is shown in lines of this many characters: nobody says that its newline will ever come (T72). */
+/** A longer line is shown in lines of this many characters: its newline may never come (T72). */
 const MAX_LINE = 16_384;
 
 const ESCAPE = "\u001b";
-/** No colour that passes is longer. */
+/** No colour that is passed on is longer. */
 const MAX_COLOUR = 70;
 
-/** Parameters that set all colours back, and nothing else. */
+/** Parameters that reset all colours, and nothing else. */
 const RESETS = /^[0;]*$/;
-/** Those that first set them back, so that no colour before counts. */
+/** Parameters that reset them first, so that no earlier colour counts. */
 const BEGINS_ANEW = /^0*(?:;|$)/;
 
-/** Most characters of colours that are remembered for the next line. */
+/** How many characters of colours are remembered for the next line. */
 const MAX_COLOURS = 256;
 
 /** @param names of hosts, for the width of their column */

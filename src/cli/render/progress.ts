@@ -40,7 +40,7 @@ export class Progress {
     this.#timer = setInterval(() => this.#draw(), REPEAT_MS);
   }
 
-  /** The hosts are asked in batches, and this one begins: nobody waits for the others yet. */
+  /** The hosts are asked in batches, and this one begins: the others are not waited for yet. */
   begin({ batch: number, of, hosts }: Omit<BatchNews, "reqid">): void {
     const before = this.#batch?.toCome ?? this.#total - this.#done;
     this.#batch = { number, of, toCome: Math.max(0, before - hosts.length) };

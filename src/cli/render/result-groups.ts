@@ -9,15 +9,15 @@ import { collecting } from "../../system/memory.ts";
 export interface ResultGroup {
   /** In the order of their hosts on every screen. */
   readonly results: readonly [RunResult, ...RunResult[]];
-  /** What the error is in all of them: where their texts differ, a host's own name is `<host>`. */
+  /** The error of all of them: if their texts differ only by the host's own name, that is `<host>`. */
   readonly error: string | undefined;
 }
 
 /**
- * In the order in which they are shown: those that went well, those that still go on, those that failed; of each
- * the largest first. So what failed, and on the fewest hosts, stands last, where the prompt is.
+ * In the order in which they are shown: those that went well, those that are still running, those that failed; among
+ * each the largest first. So what failed, and on the fewest hosts, comes last, where the prompt is.
  *
- * @param withOutput false if it is not shown: then what was printed does not tell hosts apart, nor why
+ * @param withOutput false if it is not shown: then neither what was printed nor the reason distinguishes hosts
  */
 export function groupResults(results: readonly RunResult[], withOutput: boolean): ResultGroup[] {
   const groups = Map.groupBy(results, withOutput ? likeness : headline);
@@ -47,7 +47,7 @@ function rank(result: RunResult): number {
   return runFailed(result) ? 2 : 0;
 }
 
-/** What a header says of it, but for the host and the time. */
+/** What a header says about it, except the host and the time. */
 function headline(result: RunResult): string {
   return JSON.stringify([result.state, result.exit, runFailed(result)]);
 }
@@ -74,12 +74,15 @@ function digest(result: RunResult, stream: OutputStream): string {
   return hasher.digest("base64");
 }
 
-/** A word that may be an address with its port; more is none. Matched from its beginning alone, so in linear time. */
+/**
+ * A word that may be an address with its port; a longer one is not. Matched only from its beginning, so in linear
+ * time.
+ */
 const WORD = /[\w.:%[\]-]+/g;
 const MAX_ADDRESS = 300;
 const ADDRESS = /^(?:\[[^\]]+\]|[\w.-]*[A-Za-z.][\w.-]*):\d{1,5}(?=[:.,]*$)/;
 
-/** Fifty hosts that are down are so for one reason, though each error names its own host. */
+/** Fifty hosts that are down have one reason, although each error names its own host. */
 function withoutNames({ error = "", host }: RunResult): string {
   const text = error.replace(WORD, (word) =>
     word.length > MAX_ADDRESS ? word : word.replace(ADDRESS, "<host>"),
@@ -87,7 +90,7 @@ function withoutNames({ error = "", host }: RunResult): string {
   return withoutWord(text, host);
 }
 
-/** Where the word stands alone: `web` is not part of `webhost` or `web.example`. */
+/** Where the word is not part of another: `web` is not part of `webhost` or `web.example`. */
 function withoutWord(text: string, word: string): string {
   if (word === "") return text;
   const kept: string[] = [];

@@ -1,4 +1,4 @@
-/** What is said of a rollout: its batches on stderr as they come, and why it stopped. */
+/** The messages about a rollout: its batches on stderr as they come, and why it stopped. */
 import type { RolloutNews } from "../../controller/runs/rollout-news.ts";
 import type { RunReport } from "../../controller/runs/run.ts";
 import { configArgument, type OwnSetting } from "../../core/config/controller-config.ts";
@@ -16,7 +16,7 @@ export function newsText(news: RolloutNews, own: OwnSetting): string {
     return screenLine`paused by ${news.by} before batch ${news.batch} of ${news.of}; to go on: ${command}\n`;
   }
   if (news.event === "continued") return `batch ${news.batch} of ${news.of} may begin\n`;
-  // Its results say the one, and what is said at the end the other.
+  // Its results say the one, and the message at the end the other.
   if (news.event === "batch-end" || news.event === "stopped") return "";
   const { batch, script, failed, check } = news;
   if (failed.length === 0) return screenLine`check ${script} of batch ${batch}: ok\n`;
@@ -46,7 +46,7 @@ export function pausedText(reqid: string, { by, since }: Hand, own: OwnSetting):
   return screenLine`Paused by ${by} at ${since}. To go on: ${command}\n`;
 }
 
-/** Of a detached rollout that nobody carries out: how it goes on. Empty for any other run. */
+/** For a detached rollout that nobody carries out: how it goes on. Empty for any other run. */
 export function unattendedText(run: RunReportSoFar, own: OwnSetting): string {
   if (run.waits_for_api !== true) return "";
   const { reqid, results } = run;
@@ -55,7 +55,7 @@ export function unattendedText(run: RunReportSoFar, own: OwnSetting): string {
   return `${text}To go on without it: ${resuming(run, own)}\n`;
 }
 
-/** How to go on with hosts that a rollout has left; empty if there are none. */
+/** How to resume a rollout with the hosts that are left; empty if there are none. */
 export function leftText(run: RunReportSoFar, own: OwnSetting): string {
   const isLeft = run.results.some(({ state }) => state === "not-started");
   return isLeft ? `To go on: ${resuming(run, own)}\n` : "";
@@ -67,7 +67,9 @@ function resuming({ reqid, script }: RunReportSoFar, own: OwnSetting): string {
   return `ctrl-exec run --resume ${reqid} ${shellWord(script)}${option}, with the arguments it had after --`;
 }
 
-/** What a person hears of who holds a rollout while it is looked at again and again: each piece of news once. */
+/**
+ * What a person is told about who controls a rollout while it is checked again and again: each piece of news once.
+ */
 export class RolloutNotes {
   readonly #own: OwnSetting;
   #pausedSince: string | undefined;
@@ -88,7 +90,9 @@ export class RolloutNotes {
   }
 }
 
-/** Why it stopped, and how to go on; empty if it did not stop. @param hasArgs whether the script got any */
+/**
+ * Why it stopped, and how to resume it; empty if it did not stop. @param hasArgs whether the script got any arguments
+ */
 export function stoppedText(
   { reqid, rollout }: RunReport,
   script: string,

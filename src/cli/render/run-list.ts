@@ -23,7 +23,7 @@ function shownTime(started: string): string {
 
 /**
  * HOSTS and RESULT: the only host's name, or how many there are, and `ok`; or `2/4` and `failed, never-ran`, which
- * is true of so many of them.
+ * holds for that many of them.
  */
 export function howItWent(hosts: readonly ListedHost[]): readonly [string, string] {
   const outcomes = hosts.map(outcomeOf);

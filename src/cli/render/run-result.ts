@@ -16,11 +16,11 @@ import { TerminalFilter } from "./terminal-filter.ts";
 
 export const INDENT = "    ";
 
-/** What else of a result is shown. */
+/** What else is shown of a result. */
 export interface ShownMore {
   /**
-   * A host where it goes on is RUNNING (or QUEUED) also if something is wrong. If not, it is then what it was in 1.0,
-   * FAIL and exit:-1, which scripts look for in a pipe after `run`.
+   * A host where it is still running is RUNNING (or QUEUED) even if something is wrong. If false, such a host is
+   * shown as in 1.0, with FAIL and exit:-1, which scripts look for in a pipe after `run`.
    */
   readonly running?: boolean;
   /** When it started and ended, in a line. */
@@ -71,7 +71,7 @@ export class RunBlocks {
     for (const piece of this.#pieces(result)) this.#io.out(piece);
   }
 
-  /** What others show from here on begins a line. */
+  /** What others show from here on starts a new line. */
   endLine(): void {
     for (const piece of this.#endLine()) this.#io.out(piece);
   }
@@ -85,7 +85,7 @@ export class RunBlocks {
   /**
    * The same as it is read: a long output is never held whole.
    *
-   * @param heading in place of the header and the errors: whole lines
+   * @param heading replaces the header and the errors: whole lines
    */
   async showAll(result: RunResult, heading?: string): Promise<void> {
     for (const piece of this.#pieces(result, heading)) {
@@ -106,7 +106,7 @@ export class RunBlocks {
     if (this.#io.outIsTerminal) yield* this.#endLine();
   }
 
-  /** @param apart it begins a line */
+  /** @param apart it starts a new line */
   *#output(pieces: Iterable<Uint8Array>, apart = false): Generator<string | Uint8Array> {
     const coloured = this.#live && takesColours(this.#io);
     const filter = this.#io.outIsTerminal ? new TerminalFilter(coloured) : undefined;
@@ -142,7 +142,7 @@ export function headerColumns(io: Io, result: RunResult, more: ShownMore): strin
   return [word, ...columns.map(forOneLine)];
 }
 
-/** The state of one that goes on is the word in its header. */
+/** The state of a script that is still running is the word in its header. */
 function isInHeader({ state, error }: RunResult, { running = false }: ShownMore): boolean {
   return goesOn(state) && (running || error === undefined);
 }
@@ -151,7 +151,7 @@ function wordOf(io: Io, result: RunResult): string {
   return runFailed(result) ? paint(io, "red", "FAIL") : paint(io, "green", "OK");
 }
 
-/** The lines below a header: what went wrong, and what is not there. */
+/** The lines below a header: what went wrong, and what is missing. */
 export function noteLines(
   result: RunResult,
   own: OwnSetting,
@@ -188,7 +188,7 @@ function timesNote({ started, ended }: RunResult): string {
   return `TIME: ${started ? `started at ${started}, ` : ""}ended at ${ended}`;
 }
 
-/** A script that hears the signal may end well all the same. */
+/** A script that receives the signal may still end well. */
 function cancelledNote(result: RunResult): string {
   const text = cancelledText(result);
   return runFailed(result) ? `ERROR: ${text}` : `STATE: ended, after it was ${text}`;
@@ -196,7 +196,7 @@ function cancelledNote(result: RunResult): string {
 
 const NEWLINE = 10;
 
-/** A filter makes several texts of what it takes. */
+/** A filter makes several texts of its input. */
 const PART_BYTES = 65_536;
 
 function* inParts(bytes: Uint8Array): Generator<Uint8Array> {

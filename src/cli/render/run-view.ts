@@ -1,4 +1,4 @@
-/** What is shown of a run while it goes on, and when it has ended: a view for each way to ask for it. */
+/** What is shown of a run while it goes on, and when it has ended: one view for each way to ask for it. */
 import type { RolloutNews } from "../../controller/runs/rollout-news.ts";
 import type { RunReport } from "../../controller/runs/run.ts";
 import type { OwnSetting } from "../../core/config/controller-config.ts";
@@ -26,7 +26,7 @@ import {
 import { wayBack } from "./way-back.ts";
 
 export interface RunView {
-  /** Before anything is shown; undefined if the id is said at the end alone. */
+  /** Before anything is shown; undefined if the id is shown only at the end. */
   readonly begin?: (reqid: string) => void;
   /** Undefined if hosts are shown only when they have ended. */
   readonly hear?: (host: string, event: RunEvent) => void;
@@ -34,17 +34,17 @@ export interface RunView {
   show(result: RunResult): void;
   /** Says on stderr what somebody who watches should know. */
   note(text: string): void;
-  /** A batch of a rollout begins, or its check is over. */
+  /** A batch of a rollout begins, or its check has ended. */
   tell?(news: RolloutNews): void;
-  /** Nothing is drawn until the work is done: a person is asked. */
+  /** Nothing is drawn until the work is done, because a person is being asked. */
   aside?<Result>(work: () => Promise<Result>): Promise<Result>;
   /** When every host was shown. @param ms how long the run took */
   close(report: RunReport, ms: number): Promise<void> | void;
-  /** In any case, at last. */
+  /** Called in any case, at the end. */
   end(): void;
 }
 
-/** Before it is known who is asked. */
+/** Before it is known which hosts are asked. */
 export const NO_VIEW: RunView = {
   show: () => undefined,
   note: () => undefined,
@@ -77,7 +77,7 @@ export function runView(
   }
   const isLive = live || (io.outIsTerminal && total <= MAX_UNFOLDED && !as.quiet && !as.onlyFailed);
   if (noLive || !isLive) {
-    // Whoever wants less of it on a terminal is told how it went all the same.
+    // A person who wants to see less on a terminal is still told how it went.
     const isSummedUp = io.outIsTerminal && !noLive && total > 1;
     return blocksView(io, own, progress, as, isSummedUp);
   }
@@ -191,7 +191,7 @@ function liveView(
   };
 }
 
-/** What every view says of a rollout, also to a pipe: nothing of 1.0 is changed by it. */
+/** What every view says about a rollout, even to a pipe: it changes nothing from 1.0. */
 function ofRollout(
   io: Io,
   own: OwnSetting,
@@ -210,7 +210,7 @@ function ofRollout(
   };
 }
 
-/** Where nothing is shown before the end, stderr is as it was in 1.0 unless a person sees it. */
+/** If nothing is shown before the end, stderr is as in 1.0 unless a person sees it. */
 function forAPerson(io: Io, progress: Progress): (text: string) => void {
   return (text) => {
     if (io.errIsTerminal) progress.during(() => io.err(text));
@@ -222,7 +222,7 @@ function sayId(io: Io, reqid: string): void {
   if (io.errIsTerminal) io.err(`Run ${reqid}\n`);
 }
 
-/** Said once for each stream: how much it was is said at the end. */
+/** Said once for each stream: how much was dropped is said at the end. */
 function outputDropped(host: string, stream: OutputStream): string {
   return screenLine`ctrl-exec: ${host} prints more than its agent keeps: the rest of ${stream} is dropped\n`;
 }
@@ -232,10 +232,13 @@ function notLive(host: string): string {
   return screenLine`ctrl-exec: ${host} shows output only when the script has ended: its agent is older than 1.1, or cannot write to its state folder\n`;
 }
 
-/** So many failures are told of while others have not ended; all of them are shown then. */
+/** How many failures are reported while others have not ended; all of them are shown then. */
 const TOLD_FAILURES = 5;
 
-/** Of many hosts: a block for all that are alike, when all have ended. Until then, who failed first, and why. */
+/**
+ * For many hosts: one block for all that are alike, when all have ended. Until then, which hosts failed first, and
+ * why.
+ */
 function foldedView(
   io: Io,
   own: OwnSetting,
@@ -248,7 +251,7 @@ function foldedView(
   let batchSize = 0;
   return {
     begin: (reqid) => sayId(io, reqid),
-    // Whoever hears of it gets results whose long outputs are files, and not in memory.
+    // A listener gets results whose long outputs are in files, and not in memory.
     hear: () => undefined,
     show(result) {
       left -= 1;
@@ -261,7 +264,7 @@ function foldedView(
       });
     },
     note: (text) => progress.during(() => io.err(text)),
-    // Its blocks are shown at the end, and whoever is asked before the next batch must know how this one ended.
+    // Its blocks are shown at the end, and a person who is asked before the next batch must know how this one ended.
     ...ofRollout(io, own, progress, (news) => {
       if (news.event === "batch") batchSize = news.hosts.length;
       if (news.event === "batch-end") io.err(batchEndText(news, batchSize));
@@ -276,7 +279,7 @@ function foldedView(
   };
 }
 
-/** @param isLast no more of them is told of */
+/** @param isLast no more of them are reported */
 function failureNote(result: RunResult, isLast: boolean): string {
   const { host, exit, signal, error } = result;
   const why = error ?? (signal === undefined ? `exit:${exit}` : `killed by ${signal}`);

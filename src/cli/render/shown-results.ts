@@ -11,7 +11,7 @@ export interface ShownAs extends FoldedAs {
   readonly onlyFailed: boolean;
 }
 
-/** With more hosts, blocks and lines of each are more than anybody can read. */
+/** With more hosts, blocks and lines for each are more than anyone can read. */
 export const MAX_UNFOLDED = 5;
 
 /** @param hosts how many there are, whether they are shown or not */
@@ -19,7 +19,7 @@ export function isFolded({ outIsTerminal }: Io, hosts: number, { fold }: ShownAs
   return fold ?? (outIsTerminal && hosts > MAX_UNFOLDED);
 }
 
-/** Those of a run that is not under way here. */
+/** The results of a run that is not under way here. */
 export async function showResults(
   io: Io,
   own: OwnSetting,
@@ -44,7 +44,7 @@ export async function showResults(
 }
 
 /**
- * The hosts that a rollout has not started share a block, also where the others have one each.
+ * The hosts that a rollout has not started share a block, even if the others have one each.
  *
  * @param blocks that were shown before
  */

@@ -29,7 +29,7 @@ export function pair(key: string, value: string): string {
   return `${tagText(key)}=${tagText(value)}`;
 }
 
-/** A row for each tag: key, value, whose it is, and how long ago it was claimed. */
+/** A row for each tag: key, value, whether it is own or claimed, and how long ago it was claimed. */
 export function tagRows(
   { own, claimed, claimedAt, tooLong }: HostTags,
   ignored: boolean,
@@ -50,9 +50,9 @@ export function tagRows(
 /** The same in JSON, for tag and list-agents. */
 export interface TagsJson {
   readonly own_tags: Readonly<Record<string, string>>;
-  /** Null if they are not known: never told, or too many. */
+  /** Null if they are not known: never reported, or too many. */
   readonly claimed_tags: Readonly<Record<string, string>> | null;
-  /** When they were told, ISO 8601; empty if never. */
+  /** When they were reported, ISO 8601; empty if never. */
   readonly tags_learned: string;
 }
 

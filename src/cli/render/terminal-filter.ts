@@ -1,9 +1,9 @@
 /**
- * Output of a script for a terminal, as it comes (T74): its colours pass, and everything else that a terminal
- * would obey is shown.
+ * Output of a script for a terminal, as it comes (T74): its colours pass, and everything else that a terminal would
+ * obey is made visible.
  *
- * A tab passes: it moves only to the right, within its line. A carriage return passes nowhere, since what
- * follows would be drawn over what stands there: before a newline it is left out, and elsewhere it is shown.
+ * A tab passes: it moves only to the right, within its line. A carriage return never passes, because what follows
+ * would be drawn over what is already there: before a newline it is removed, and elsewhere it is made visible.
  */
 import { forColourTerminal, forTerminal } from "../../core/text.ts";
 
@@ -12,7 +12,7 @@ const ESCAPE = "\u001b";
 /** What follows the escape of a colour, as far as it has come. */
 const UNFINISHED_COLOUR = /^(?:\[[\d;:]{0,64})?$/;
 
-/** Sets all colours back. */
+/** Resets all colours. */
 export const RESET = `${ESCAPE}[0m`;
 
 export class TerminalFilter {

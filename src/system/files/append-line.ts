@@ -1,4 +1,4 @@
-/** Lines that are added to a file. */
+/** Appends lines to a file. */
 import {
   closeSync,
   constants,
@@ -16,7 +16,7 @@ class CutShort extends Error {
   readonly code = "ENOSPC";
 }
 
-/** Adds a line that is on the disk when this returns. @throws CtrlExecError `storage` */
+/** Appends a line that is on the disk when this returns. @throws CtrlExecError `storage` */
 export function appendLine(path: string, line: string, mode: number): void {
   try {
     const { O_RDWR, O_CREAT, O_APPEND, O_NONBLOCK } = constants;

@@ -1,4 +1,4 @@
-/** File access that does not block the event loop, for a server that must answer others meanwhile. */
+/** File access that does not block the event loop, for a server that must answer others in the meantime. */
 import { constants } from "node:fs";
 import { type FileHandle, open, rename, unlink } from "node:fs/promises";
 import { dirname } from "node:path";

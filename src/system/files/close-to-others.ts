@@ -1,4 +1,4 @@
-/** Takes rights to one of this user's own files or folders away from other users, and nothing else. */
+/** Takes away other users' rights to one of this user's own files or folders, and nothing else. */
 import { closeSync, constants, fchmodSync, fstatSync, openSync } from "node:fs";
 import { CtrlExecError } from "../../core/errors.ts";
 import { fileError } from "./files.ts";
@@ -7,7 +7,7 @@ import { fileError } from "./files.ts";
  * The caller knows that only root and this user can change where the path leads. A link is not followed, and a file
  * that has a second name, which another user may have given it, is left alone.
  *
- * @param bits of the mode that are taken away
+ * @param bits of the mode to take away
  * @returns the mode before and after; undefined if there was nothing to take away
  * @throws CtrlExecError `config` if it is not this user's to change
  */

@@ -1,6 +1,6 @@
 /**
- * An empty folder that is filled with new files. It is held open, and files are made in what is held: whatever
- * somebody puts at its path meanwhile, no link is followed and no file is replaced (T62).
+ * An empty folder that is filled with new files. It is held open, and files are created in what is held: whatever
+ * somebody puts at its path in the meantime, no link is followed and no file is replaced (T62).
  */
 import {
   closeSync,
@@ -15,14 +15,14 @@ import {
 import { type FileHandle, open } from "node:fs/promises";
 import { systemCode } from "../../core/errors.ts";
 
-/** What others print is for its owner alone. */
+/** What others print is only for its owner. */
 const FOLDER_MODE = 0o700;
 const FILE_MODE = 0o600;
 
 export class EmptyFolder implements Disposable {
   readonly #path: string;
   readonly #folder: number;
-  /** Whose the files are to be; undefined if they are this process's own. */
+  /** The owner of the files; undefined if they are this process's own. */
   readonly #owner: { readonly uid: number; readonly gid: number } | undefined;
   readonly #made: boolean;
   #isUsed = false;
@@ -45,7 +45,7 @@ export class EmptyFolder implements Disposable {
   }
 
   /**
-   * Makes the folder if it is missing, but none above it.
+   * Creates the folder if it is missing, but none above it.
    *
    * @throws the system's error, or one without a code that says what is wrong with the folder
    */
@@ -56,7 +56,7 @@ export class EmptyFolder implements Disposable {
   }
 
   /**
-   * One that is there and belongs to that user, to whom its files are given: for root alone.
+   * Opens an existing folder that belongs to that user, and gives its files to the user: only for root.
    *
    * @throws as open() does
    */
@@ -81,16 +81,16 @@ export class EmptyFolder implements Disposable {
     }
   }
 
-  /** A file that create() has made. */
+  /** A file that create() has created. */
   remove(name: string): void {
     try {
       unlinkSync(`${this.#held}/${name}`);
     } catch {
-      // It is told already that it could not be written.
+      // It has already been reported that it could not be written.
     }
   }
 
-  /** A folder that was made in vain is removed. */
+  /** A folder that was created for nothing is removed. */
   [Symbol.dispose](): void {
     this.#isClosed = true;
     closeSync(this.#folder);

@@ -42,9 +42,9 @@ export function fileProblem(thrown: unknown): string {
 }
 
 /**
- * The error of a step that failed on a file, with what was wrong in words.
+ * The error for a step that failed on a file, with what was wrong in words.
  *
- * @param code unless this user may not do it: that is one thing, whichever file it is, and `config`
+ * @param code unless this user may not do it: that is always the same, whichever file it is, and `config`
  */
 export function fileError(
   code: ErrorCode,
@@ -120,8 +120,8 @@ export function writeWhole(path: string, content: string | Uint8Array, mode: num
 }
 
 /**
- * The same without a wait for the disk, for what can be made again: after a power cut the file may be there in part, so
- * whoever reads it has to see whether it is whole.
+ * The same without waiting for the disk, for contents that can be made again: after a power cut the file may be there
+ * in part, so its reader has to check whether it is complete.
  *
  * @throws as writeWhole()
  */
@@ -208,7 +208,7 @@ function tryToRemove(path: string): void {
   try {
     unlinkSync(path);
   } catch {
-    // It was never made, or the disk has become read-only.
+    // It was never created, or the disk has become read-only.
   }
 }
 
@@ -255,7 +255,7 @@ export function listFiles(path: string): string[] {
   });
 }
 
-/** Makes a folder and its parents. The mode applies to those that it makes. */
+/** Creates a folder and its parents. The mode applies to those that it creates. */
 export function ensureFolder(path: string, mode: number): void {
   try {
     mkdirSync(path, { recursive: true, mode });

@@ -17,7 +17,7 @@ export function lockShared(file: number): boolean {
 }
 
 /**
- * Gives up the lock on an open file, if it has one. To close the file may come too early for that: a program that is
+ * Gives up the lock on an open file, if it has one. Closing the file may not be enough for that: a program that is
  * being started has a copy of every descriptor until it is loaded.
  */
 export function unlock(file: number): void {

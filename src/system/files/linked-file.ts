@@ -28,7 +28,7 @@ function ownLink(path: string): string | undefined {
     const isOwn = (uid === 0 || uid === process.geteuid?.()) && nlink === 1;
     return isOwn ? readlinkSync(path) : undefined;
   } catch {
-    // There is nothing, or nothing that can be looked at: whoever opens it gets the error.
+    // There is nothing there, or nothing that can be inspected: whoever opens it gets the error.
     return undefined;
   }
 }

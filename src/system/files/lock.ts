@@ -38,7 +38,7 @@ export function tryLock(path: string): HeldLock | undefined {
   }
 }
 
-/** The same for a file that is not made if there is none. */
+/** The same for a file that is not created if it is missing. */
 export function lockIfPresent(path: string): HeldLock | undefined {
   const file = openLockFile(path, 0);
   const taken = file === undefined ? undefined : lockOpened(path, file);
@@ -96,7 +96,7 @@ export function removeOpened(path: string, file: number, before: Date): boolean 
   }
 }
 
-/** @param size of what the holder before has left in the file */
+/** @param size of what the previous holder has left in the file */
 function heldLock(file: number, size: number): HeldLock {
   let held = true;
   let length = size;
@@ -104,7 +104,8 @@ function heldLock(file: number, size: number): HeldLock {
     describe(text) {
       try {
         const written = writeSync(file, text, 0);
-        // Most holders' texts are of one length, and truncation takes longer than all else that is done here.
+        // Most holders' texts have the same length, and truncation takes longer than everything else that is done
+        // here.
         if (written < length) ftruncateSync(file, written);
         length = written;
       } catch {

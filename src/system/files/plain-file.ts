@@ -21,7 +21,7 @@ export interface ReadRule {
 
 export interface PlainFile {
   readonly bytes: Buffer;
-  /** Of the file that was read, whatever is at the path now. */
+  /** Version of the file that was read, whatever is at the path now. */
   readonly stats: Stats;
 }
 

@@ -1,6 +1,6 @@
 /**
- * What statx(2) says of thousands of files, in a third of the time that node:fs takes: it makes an object with four dates
- * of each.
+ * What statx(2) says about thousands of files, in a third of the time that node:fs takes, which makes an object with
+ * four dates for each.
  */
 import { read } from "bun:ffi";
 import { type Stats, statSync } from "node:fs";
@@ -8,10 +8,10 @@ import { errnoLocation, statx } from "../libc.ts";
 
 export type QuickStats = Pick<Stats, "dev" | "ino" | "mode" | "size" | "mtimeMs" | "ctimeMs">;
 
-/** Twice what the kernel reads of a path (PATH_MAX): it refuses one that was cut here as well. */
+/** Twice what the kernel reads of a path (PATH_MAX): it also refuses one that was cut here. */
 const PATH_BYTES = 8192;
 
-/** As statx(2) writes it, in words of four bytes; the same on every processor but for the order of their bytes. */
+/** As statx(2) writes it, in words of four bytes; the same on every processor except for the byte order. */
 const STRUCT_WORDS = 64;
 const MODE = 7;
 const INODE = 8;
@@ -28,9 +28,9 @@ const words = new Uint32Array(STRUCT_WORDS);
 const LITTLE = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;
 
 /**
- * Follows links. The errno of a file that is missing, or cannot be looked at.
+ * Follows links. Returns the errno for a file that is missing, or cannot be inspected.
  *
- * @param file without NUL, as every name of a folder
+ * @param file without NUL, as every name in a folder is
  */
 export function quickStats(file: string): QuickStats | number {
   const look = statx();

@@ -10,7 +10,7 @@ import { closeSync, constants, fstatSync, openSync, readdirSync, unlinkSync } fr
 import { basename, dirname, join } from "node:path";
 import { lockExclusively } from "./flock.ts";
 
-/** A file's name has at most 255 bytes, and a temporary name is longer than the one that it starts with. */
+/** A file name has at most 255 bytes, and a temporary name is longer than the one that it starts with. */
 const MAX_NAME_START = 200;
 
 const TEMPORARY = /^\..+\.[0-9a-f]{12}\.tmp$/s;
@@ -83,7 +83,10 @@ export function removeIfDead(path: string): boolean {
   return ifDead(path, unlinkSync);
 }
 
-/** @param then is done while no writer can hold the file @returns whether it was done */
+/**
+ * @param then is called while no writer can hold the file
+ * @returns whether it was called
+ */
 function ifDead(path: string, then: (path: string) => void): boolean {
   try {
     const { O_WRONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
@@ -99,7 +102,7 @@ function ifDead(path: string, then: (path: string) => void): boolean {
       closeSync(file);
     }
   } catch {
-    // It has its name by now, is not a file, or cannot be removed by this user.
+    // It has been given its name, is not a file, or cannot be removed by this user.
     return false;
   }
 }

@@ -10,9 +10,9 @@ export interface TrustRule extends PathRule {
 }
 
 /**
- * Refuses a path that anybody but root and this process's own user could change: the file, every link and every
- * folder above it (T62). A path that is missing, or cannot be looked at, is not refused: whoever opens it gets
- * the error.
+ * Refuses a path that anybody except root and this process's own user could change: the file, every link and every
+ * folder above it (T62). A path that is missing, or cannot be inspected, is not refused: whoever opens it gets the
+ * error.
  *
  * @throws CtrlExecError `config` that says who could change what, and how to correct it
  */
@@ -20,7 +20,7 @@ export function refuseUntrusted(path: string, rule: TrustRule = {}): void {
   const judged = judgePath(path, rule.user, rule);
   if (judged.kind !== "refused") return;
   const { problem, remedy } = judged;
-  // The path is said once.
+  // The path is named only once.
   const what = problem.startsWith(`${path} `) ? `it${problem.slice(path.length)}` : problem;
   throw new CtrlExecError("config", `Cannot use ${path}: ${what}`, { hint: remedy });
 }

@@ -1,13 +1,12 @@
 /**
- * Judges a path step by step, as the kernel would walk it: can anybody but root and our own user change where
- * it leads (T13, T62)?
+ * Judges a path step by step, as the kernel would walk it: can anybody except root and our own user change where it
+ * leads (T13, T62)?
  *
- * The rule is that of sshd's StrictModes: every folder on the way, every link and the file itself belong to
- * root or to the user this program runs as, and nobody else can write to them. An ACL's entries stay within its
- * mask, which the group bits of the mode show. A folder that others can write to is acceptable only with the
- * sticky bit (/tmp), which keeps them from replacing what is not theirs, but not from adding what is not there
- * yet. Then only those two users can change where the path leads between the check and the use, so it can be
- * used as it is spelled.
+ * The rule is that of sshd's StrictModes: every folder on the way, every link and the file itself belong to root or
+ * to the user this program runs as, and nobody else can write to them. An ACL's entries stay within its mask, which
+ * the group bits of the mode show. A folder that others can write to is acceptable only with the sticky bit (/tmp),
+ * which keeps them from replacing what is not theirs, but not from adding what is not there yet. Then only those two
+ * users can change where the path leads between the check and the use, so it can be used as it is spelled.
  */
 import { accessSync, constants, lstatSync, readlinkSync, type Stats, statSync } from "node:fs";
 import { dirname, join } from "node:path";

@@ -1,6 +1,6 @@
 import type { ConnectionFailed } from "./connection-failed.ts";
 
-/** Takes what the peer sends. */
+/** Receives what the peer sends. */
 export interface ConnectionReader {
   data(chunk: Buffer): void;
   /** The peer will send no more; it may still read. */

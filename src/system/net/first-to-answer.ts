@@ -5,7 +5,7 @@ import type { Connection } from "./connection.ts";
 /** After this, the next address is tried as well (RFC 8305 section 5, Connection Attempt Delay). */
 const NEXT_ADDRESS_MS = 250;
 
-/** What a call knows about the others. */
+/** What a call knows about the other calls. */
 export interface Race {
   /** Resolves when one has been answered, or the time is up: nothing is called from then on. */
   readonly over: Promise<void>;
@@ -13,7 +13,7 @@ export interface Race {
 }
 
 /**
- * From a host that answered to a network that this host is not part of. `undefined` stands for all other codes.
+ * From a host that answered to a network that this host does not belong to. `undefined` stands for all other codes.
  */
 const MOST_TELLING_FIRST: readonly (readonly string[] | undefined)[] = [
   ["ECONNREFUSED", "ECONNRESET", "ECONNABORTED", "EPIPE"],
@@ -24,12 +24,12 @@ const MOST_TELLING_FIRST: readonly (readonly string[] | undefined)[] = [
 ];
 
 /**
- * Calls one address after the other, each when the previous one has failed or is slow. Closes connections that
- * come after the first, or too late.
+ * Calls one address after the other, each when the previous one has failed or is slow. Closes connections that come
+ * after the first, or too late.
  *
  * @param late rejects when the time is up
- * @throws the most telling failure of the calls and of `late`: that no agent is listening rather than that its
- * other address has no route. Of two that are equally telling, the later one
+ * @throws the most telling failure of the calls and of `late`: that no agent is listening rather than that its other
+ * address has no route. If two are equally telling, the later one
  */
 export async function firstToAnswer(
   addresses: readonly string[],

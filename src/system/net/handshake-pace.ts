@@ -5,7 +5,7 @@
  */
 const READS_PER_TURN = 4;
 
-/** What each side has to read: a client gets all of the server's words at once. */
+/** What each side has to read: a client gets everything the server sends at once. */
 const READS = { server: 2, client: 1 } as const;
 
 interface Waiting {
@@ -21,7 +21,7 @@ export class HandshakePace {
 
   /** Resolves when it is the caller's turn. */
   async turn(side: keyof typeof READS): Promise<void> {
-    // A process that has no callers has nobody to be fair to.
+    // A process that has no callers does not have to be fair to anybody.
     if (side === "server") this.#serves = true;
     else if (!this.#serves) return;
     const reads = READS[side];

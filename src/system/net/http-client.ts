@@ -26,7 +26,7 @@ export interface HttpRequest {
   /** Shared by concurrent requests. */
   readonly pace?: ReadPace;
   /**
-   * Takes a run's stream, which was asked for, if the answer is one. The request ends with the promise. Without
+   * Receives a run's stream, which was asked for, if the answer is one. The request ends with the promise. Without
    * this, such an answer is refused: no other may come in chunks.
    */
   readonly onStream?: ((stream: HttpStream) => Promise<void>) | undefined;
@@ -39,7 +39,7 @@ export interface HttpReply {
   /** Milliseconds that the peer keeps the connection open unused; 0 if it is closed. */
   readonly keepMs: number;
   readonly heard: HeardClock | undefined;
-  /** `onStream` has had the answer; there is no JSON. */
+  /** `onStream` has received the answer; there is no JSON. */
   readonly streamed?: true;
 }
 

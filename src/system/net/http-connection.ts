@@ -60,7 +60,7 @@ export class HttpConnection {
   constructor(options: HttpConnectionOptions) {
     this.#options = options;
     this.peer = options.peer;
-    // The library's own would close with bytes unread after the last answer.
+    // The library's own method would close with bytes unread after the last answer.
     options.socket.destroySoon = () => this.#hangUp();
     options.raw.once("close", () => this.close());
   }

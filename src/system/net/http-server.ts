@@ -31,7 +31,7 @@ export interface HttpServerOptions {
     peer: string,
     broken: AbortSignal,
   ) => void;
-  /** The whole answer to bytes that are no acceptable request. */
+  /** The whole answer to bytes that are not an acceptable request. */
   readonly refuse: (status: RefusalStatus, peer: string) => string;
   readonly onTlsFailure: (peer: string, reason: string) => void;
   /**
@@ -118,7 +118,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
     }
   }
 
-  /** Says why while there are few of them; with TLS that would cost a handshake. */
+  /** Says why while there are only a few of them; with TLS that would cost a handshake. */
   function turnAway(raw: Socket, peer: string, wantsTls: boolean): void {
     if (wantsTls || turnedAway >= spare) {
       raw.destroy();
@@ -167,7 +167,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
     return connection;
   }
 
-  // What a client says before the turn of its handshake is for the handshake.
+  // What a client sends before the turn of its handshake belongs to the handshake.
   const server = createServer({ noDelay: true, pauseOnConnect: true }, accept);
   const port = await listen(server, options.bind, options.port);
   return {

@@ -1,17 +1,20 @@
-/** Which TCP ports of this host are listened on, as the kernel tells it: nobody is called (proc_pid_net(5)). */
+/** Which TCP ports of this host are listened on, according to the kernel: nothing is called (proc_pid_net(5)). */
 import { canonicalAddress } from "../../core/net/host-name.ts";
 import { readTextIfPresent } from "../files/files.ts";
 
 export interface Listener {
-  /** Numeric; IPv6 with every group, without zeros in front. */
+  /** Numeric; IPv6 with every group, without leading zeros. */
   readonly address: string;
   readonly port: number;
 }
 
-/** In the fourth column. */
+/** The value in the fourth column. */
 const LISTENING = "0A";
 
-/** @param folder of the kernel's tables @returns undefined if they are not there, as in some service's view */
+/**
+ * @param folder of the kernel's tables
+ * @returns undefined if they do not exist, as in the view of some services
+ */
 export function listeners(folder = "/proc/net"): readonly Listener[] | undefined {
   try {
     const tables = ["tcp", "tcp6"].map((name) => readTextIfPresent(`${folder}/${name}`));
@@ -42,7 +45,7 @@ function readAddress(hex: string): string {
 
 const ANY: readonly string[] = ["0.0.0.0", "::"];
 
-/** Those that take a connection to the address, or would be in the way of a server there. */
+/** Those that accept a connection to the address, or would be in the way of a server there. */
 export function listenersAt(
   all: readonly Listener[],
   bind: string,

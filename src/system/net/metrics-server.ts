@@ -1,6 +1,7 @@
 /**
- * A port that answers GET /metrics and nothing else, for whoever may not reach the other ports of its program (T34). Without a
- * token it is meant for a loopback address, and then for nobody whose page was made to point here (T25).
+ * A port that answers GET /metrics and nothing else, for clients that may not reach the other ports of its program
+ * (T34). Without a token it is meant for a loopback address, and refuses pages whose name was made to point here
+ * (T25).
  */
 import { createHash, timingSafeEqual } from "node:crypto";
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from "node:http";
@@ -12,12 +13,12 @@ import { type HttpServer, startHttpServer } from "./http-server.ts";
 export interface MetricsServerOptions {
   readonly bind: string;
   readonly port: number;
-  /** The token that must be shown; undefined if none need be. Asked at each request. */
+  /** The token that must be shown; undefined if none is needed. Asked for at each request. */
   token(): string | undefined;
   /** For the next handshake; undefined speaks plain HTTP. */
   secureContext(): SecureContext | undefined;
   text(format: Format): Promise<string>;
-  /** Why the text could not be made; the client is told nothing. */
+  /** Called if the text could not be made; the client is told nothing. */
   onFailure(thrown: unknown): void;
   readonly onTlsFailure: (peer: string, reason: string) => void;
 }
@@ -41,7 +42,9 @@ export async function startMetricsServer(options: MetricsServerOptions): Promise
   });
 }
 
-/** Who asks while the text is being made gets the same: however many ask, one is made at a time (T67). */
+/**
+ * Those who ask while the text is being made get the same text: however many ask, only one is made at a time (T67).
+ */
 function shared(text: MetricsServerOptions["text"]): MetricsServerOptions["text"] {
   const underWay = new Map<Format, Promise<string>>();
   return async (format) => {
@@ -82,7 +85,7 @@ interface Refusal {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** Whoever has no token is told nothing, not even which paths there are. */
+/** A client without the token is told nothing, not even which paths exist. */
 function refusalOf(
   { bind, token, secureContext }: MetricsServerOptions,
   { headers, method, url = "" }: IncomingMessage,
@@ -99,7 +102,7 @@ function refusalOf(
   return { status: 405, why: "only GET", headers: { Allow: "GET, HEAD" } };
 }
 
-/** Takes as long however much of it is right. */
+/** Takes the same time however much of it is right. */
 function isToken(header: string | undefined, wanted: string): boolean {
   const [, shown] = /^Bearer +(\S+) *$/i.exec(header ?? "") ?? [];
   return shown !== undefined && timingSafeEqual(digest(shown), digest(wanted));

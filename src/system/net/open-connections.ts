@@ -1,4 +1,4 @@
-/** The connections of a port, up to a limit. When it is full, those who have most make room (T19). */
+/** The connections of a port, up to a limit. When it is full, those that have most make room (T19). */
 import { FairShares, type Holder, originOf } from "../../core/fair-share.ts";
 
 export interface OpenConnection {

@@ -1,6 +1,6 @@
 /**
- * Sends a body to one address, and to no other: no redirect is followed, no proxy of the environment is asked, and TLS is
- * verified whatever the environment says (T35). What comes back is not read, beyond its status.
+ * Sends a body to one address, and to no other: no redirect is followed, no proxy from the environment is used, and
+ * TLS is verified whatever the environment says (T35). Only the status of the answer is read.
  */
 import { type ClientRequest, request as requestPlain } from "node:http";
 import { request as requestTls } from "node:https";
@@ -10,9 +10,9 @@ export interface Post {
   readonly url: URL;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
-  /** For all of it. */
+  /** For the whole exchange. */
   readonly timeoutMs: number;
-  /** PEM; undefined means the authorities that everybody trusts. */
+  /** PEM; undefined means the authorities that are generally trusted. */
   readonly ca: string | undefined;
   readonly signal: AbortSignal;
 }

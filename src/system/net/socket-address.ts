@@ -1,4 +1,4 @@
-/** An address and port in the form that connect(2) takes on Linux: ip(7), ipv6(7). */
+/** An address and port in the form that connect(2) accepts on Linux: ip(7), ipv6(7). */
 import { ipVersion, isIp } from "../../core/net/ip-address.ts";
 import { libc } from "../libc.ts";
 import { ConnectionFailed } from "./connection-failed.ts";

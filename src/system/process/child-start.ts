@@ -16,7 +16,7 @@ export function startChild<Child>(start: () => Child): Child {
  * in the agent's unit its scripts would be spared too, and other services killed in their place.
  */
 const OOM_SCORE = "/proc/self/oom_score_adj";
-/** The score of a process that is not protected; of one that is killed rather than others it is higher. */
+/** The score of a process that is not protected; a process that is to be killed before others has a higher one. */
 const UNPROTECTED = 0;
 
 function withoutProtection<Child>(start: () => Child): Child {
@@ -25,8 +25,8 @@ function withoutProtection<Child>(start: () => Child): Child {
 }
 
 /**
- * Does something under another score and restores it. A process without privileges may go down to the lowest
- * score that a privileged one gave it. If even that is forbidden, the step runs under the own score.
+ * Runs a step under another score and restores the score. A process without privileges may go down to the lowest
+ * score that a privileged one gave it. If even that is forbidden, the step runs under the process's own score.
  */
 export function withOomScore<Result>(score: number, own: number, step: () => Result): Result {
   if (!setOomScore(score)) return step();

@@ -18,7 +18,7 @@ interface ChunkReader {
 const QUIET_MS = 250;
 const TOTAL_MS = 2_000;
 
-/** What is read of a stream that nobody has waited for: more than a pipe holds. */
+/** How much is read of a stream that nobody has waited for: more than a pipe holds. */
 const MAX_AT_ONCE = 2 ** 20;
 
 const buffer = Buffer.alloc(65_536);

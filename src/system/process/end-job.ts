@@ -1,6 +1,6 @@
 /**
- * Ends all that a job's script has started: TERM, time to end in order, KILL. Each time /proc is read again, until
- * nothing new is found: what is found may start more before it is signalled.
+ * Ends everything that a job's script has started: TERM, time to end in order, KILL. Each time /proc is read again,
+ * until nothing new is found: a process that is found may start more before it is signalled.
  */
 import {
   isConfirmed,
@@ -22,13 +22,13 @@ import {
 import { bootId, readProcess, readProcesses, readRunning } from "./process-table.ts";
 
 export interface JobProcesses {
-  /** Of the job's folder: its mark and its cgroup are called after it. */
+  /** The name of the job's folder: its mark and its cgroup are derived from it. */
   readonly name: string;
-  /** The script itself; it need not run any more. */
+  /** The script itself; it need not be running any more. */
   readonly root: ProcessId;
-  /** Others of which it is known that they belong to it: what an earlier end has left. */
+  /** Others that are known to belong to it: what an earlier request has left. */
   readonly known?: readonly ProcessId[];
-  /** Never touched: shims, also those that are started meanwhile. This process is not either. */
+  /** Never touched: shims, including those that are started in the meantime. Neither is this process. */
   readonly spared: () => readonly ProcessKey[];
 }
 
@@ -37,21 +37,24 @@ export interface JobEnd {
   readonly left: number;
   /** Which, if there are any. */
   readonly remains?: readonly ProcessId[];
-  /** Why, if it is known. */
+  /** Why, if that is known. */
   readonly why?: Refusal;
 }
 
 type Refusal = Extract<SignalOutcome, { readonly kind: "forbidden" | "no-handle" }>;
 
-/** How long to kill what goes on starting more, or waits for a disk and cannot end. */
+/** How long to go on killing a job that keeps starting processes, or that waits for a disk and cannot end. */
 const KILL_MS = 5_000;
 
-/** What has not ended is looked at this often, and what is new is looked for that often. */
+/** What has not ended is checked this often, and new processes are looked for that often. */
 const POLL_MS = 5;
 const LOOK_MS = 1_000;
 const LOOK_KILLING_MS = 50;
 
-/** So often nothing may be found before all has ended: one that starts the next and ends at once is easily missed. */
+/**
+ * How often nothing may be found before everything counts as ended: a process that starts the next one and ends at
+ * once is easily missed.
+ */
 const EMPTY_LOOKS = 5;
 
 /**
@@ -65,7 +68,7 @@ export async function endJob(
   hurry?: AbortSignal,
 ): Promise<JobEnd> {
   if (job.root.boot !== bootId()) return { left: 0 };
-  // What is stopped takes TERM when it goes on.
+  // A stopped process receives TERM when it continues.
   const asking = new Hunt(job, ["SIGTERM", "SIGCONT"]);
   const grace = performance.now() + graceMs;
   while (performance.now() < grace && !hurry?.aborted) {
@@ -76,23 +79,23 @@ export async function endJob(
   return await new Hunt(job, ["SIGKILL"], asking.known).kill();
 }
 
-/** Whether anything runs that its script has started. @throws as above */
+/** Whether anything that its script has started is running. @throws as above */
 export async function isJobRunning(job: JobProcesses): Promise<boolean> {
   if (job.root.boot !== bootId()) return false;
   return (await new Hunt(job, []).look()).length > 0;
 }
 
-/** Finds the processes of a job and sends each, once, these signals. */
+/** Finds the processes of a job and sends each of them these signals, once. */
 class Hunt {
   readonly #job: JobProcesses;
   readonly #signals: readonly Signal[];
   readonly #self: readonly ProcessKey[];
   readonly #mark: JobMark;
-  /** Once found, never lost: the parent of a process may end, and its links with it. */
+  /** Once found, never lost: the parent of a process may end, and the link to it is lost. */
   #known: readonly ProcessId[];
   readonly #sent = new Set<string>();
   #hasLooked = false;
-  /** At the last look. */
+  /** At the last check. */
   #refused = new Map<string, { readonly member: ProcessId; readonly why: Refusal }>();
   #cgroup: JobCgroup | undefined;
 
@@ -122,7 +125,7 @@ class Hunt {
     return this.#signals.includes("SIGKILL");
   }
 
-  /** Returns all that run. */
+  /** Returns all that are running. */
   async look(): Promise<readonly ProcessId[]> {
     this.#refused = new Map();
     const marks = new Map<number, boolean | undefined>();
@@ -131,13 +134,14 @@ class Hunt {
     const processes = await readProcesses(this.#job.root.start, (process) => {
       const isMarked = hasMark(process, this.#mark);
       marks.set(process.pid, isMarked);
-      // One to be killed may start the next meanwhile. But at first it may be all that tells of one without a mark,
-      // such as sudo. TERM goes to a script before what it waits for.
+      // A process that is to be killed may start the next one in the meantime. But at first it may be the only
+      // evidence for a process without a mark, such as sudo. TERM goes to a script before the process that it waits
+      // for.
       const atOnce = this.#hasLooked && this.#kills && isMarked;
       if (atOnce && !isSpared(process)) this.#signal(process);
     });
     this.#hasLooked = true;
-    // Read after the processes: if one still runs when it is signalled, it was the one in there.
+    // Read after the processes: if one is still running when it is signalled, it is the one that was in there.
     const inside = new Set(this.#cgroup?.pids());
     const members = membersOf(processes, {
       known: this.#known,
@@ -201,7 +205,7 @@ class Hunt {
   }
 }
 
-/** Waits until all have ended, at most until a moment of performance.now(). */
+/** Waits until all have ended, at most until a given time of performance.now(). */
 async function untilEnded(
   members: readonly ProcessId[],
   end: number,

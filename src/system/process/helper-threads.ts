@@ -9,7 +9,7 @@ import { stat } from "node:fs/promises";
 import { within } from "../deadline.ts";
 import { libc } from "../libc.ts";
 
-/** Options of JavaScriptCore that Bun takes from its environment: the only ones that our build allows. */
+/** Options of JavaScriptCore that Bun reads from its environment: the only ones that our build allows. */
 export const WITHOUT_HELPERS: Readonly<Record<string, string>> = {
   BUN_JSC_useConcurrentGC: "0",
   BUN_JSC_numberOfGCMarkers: "1",

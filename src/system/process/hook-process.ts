@@ -14,7 +14,7 @@ import { baseEnvironment } from "./start-program.ts";
 
 /** A hook as configured. */
 export interface Hook {
-  /** Judged each time: whoever could change it could decide in its place (T24). */
+  /** Judged each time: anyone who could change it could decide in its place (T24). */
   readonly file: string;
   /** After this, the hook's whole process group is killed. */
   readonly timeoutSeconds: number;

@@ -1,7 +1,8 @@
 /**
- * The cgroup of a job (cgroups(7), version 2), below the one that the service manager delegated to the agent: no
- * process leaves it on its own, and the kernel kills all in it at once, also another user's. It is for that
- * alone: no controller is enabled in the agent's, since systemd could not start the agent in it again then.
+ * The cgroup of a job (cgroups(7), version 2), below the one that the service manager has delegated to the agent: no
+ * process leaves it on its own, and the kernel kills everything in it at once, even another user's processes. It is
+ * only for that: no controller is enabled in the agent's cgroup, because systemd could not start the agent in it
+ * again then.
  */
 import { mkdirSync, readdirSync, readFileSync, rmdirSync, statSync, writeFileSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
@@ -23,16 +24,16 @@ export class JobCgroup {
     const folder = delegated();
     if (folder === undefined) return undefined;
     try {
-      // It is there if the script could not be started at the first try.
+      // It exists if the script could not be started at the first attempt.
       mkdirSync(join(folder, PREFIX + job), { recursive: true, mode: 0o755 });
       return new JobCgroup(join(folder, PREFIX + job));
     } catch {
-      // The service's own are read-only (ProtectControlGroups=yes), or there are too many.
+      // The service's own cgroups are read-only (ProtectControlGroups=yes), or there are too many.
       return undefined;
     }
   }
 
-  /** That of a job that may have been started by an earlier agent. */
+  /** The cgroup of a job that may have been started by an earlier agent. */
   static find(job: string): JobCgroup | undefined {
     const folder = delegated();
     if (folder === undefined) return undefined;
@@ -41,8 +42,8 @@ export class JobCgroup {
   }
 
   /**
-   * Takes in a process that has just been started, and what it has started meanwhile. The kernel may take 20 ms for
-   * each: nobody waits for that, and what a script has started in its first moments is asked for afterwards.
+   * Takes in a process that has just been started, and everything that it has started since. The kernel may take 20
+   * ms for each: nobody waits for that, and what a script has started in its first moments is added afterwards.
    */
   async takeTree(root: ProcessId): Promise<void> {
     const found = [root];
@@ -53,11 +54,12 @@ export class JobCgroup {
     }
   }
 
-  /** What the process starts is in it from then on. Returns whether that was done. */
+  /** What the process starts is in it from then on. Returns whether it was added. */
   async take(id: ProcessId): Promise<boolean> {
     if (!isRunning(id) || !(await enter(this.#folder, id.pid))) return false;
     if (isRunning(id)) return true;
-    // It ended meanwhile. If its number is another's by now, that one was taken: it belongs to the service (T75).
+    // It has ended. If its number now belongs to another process, that one was added: it belongs to the service
+    // (T75).
     await enter(join(this.#folder, ".."), id.pid);
     return false;
   }
@@ -66,7 +68,7 @@ export class JobCgroup {
     return (this.#read() ?? "").split("\n").filter(Boolean).map(Number);
   }
 
-  /** Before Linux 5.14 there is no such file, and nothing happens. */
+  /** Before Linux 5.14 this file does not exist, and nothing happens. */
   kill(): void {
     try {
       writeFileSync(join(this.#folder, "cgroup.kill"), "1");
@@ -89,7 +91,7 @@ export class JobCgroup {
   }
 }
 
-/** Those of jobs that have left something running, once that has ended too. */
+/** The cgroups of jobs that have left something running, once that has ended too. */
 export function removeEmptyCgroups(): void {
   const folder = delegated();
   if (folder === undefined) return;
@@ -131,7 +133,7 @@ async function enter(folder: string, pid: number): Promise<boolean> {
   }
 }
 
-/** Those of its first thread; none where the kernel does not tell (CONFIG_PROC_CHILDREN). */
+/** The children of its first thread; none if the kernel does not tell (CONFIG_PROC_CHILDREN). */
 function childrenOf({ pid, boot }: ProcessId): ProcessId[] {
   const children = (readOf(pid, "children") ?? "").split(" ").filter(Boolean).map(Number);
   return children.flatMap((child) => {
@@ -144,6 +146,6 @@ function removeEmpty(folder: string): void {
   try {
     rmdirSync(folder);
   } catch {
-    // Something in it still runs.
+    // Something in it is still running.
   }
 }

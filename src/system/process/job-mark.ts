@@ -1,14 +1,14 @@
 /**
- * The mark of a job, which everything that its script starts inherits, also what has left its session and cleared
- * its environment: a soft limit that nothing uses otherwise, of realtime processor time that is spent without
- * sleeping (getrlimit(2)), of over a hundred thousand years. Anybody can read it of any process. It does not
- * outlast a login (pam_limits), so what a script starts by sudo is found by its parents, sessions and cgroup.
+ * The mark of a job, which is inherited by everything that its script starts, including processes that have left its
+ * session and cleared their environment: a soft limit that nothing else uses, on realtime processor time spent
+ * without sleeping (getrlimit(2)), of over a hundred thousand years. Anyone can read it for any process. It does not
+ * survive a login (pam_limits), so what a script starts through sudo is found by its parents, sessions and cgroup.
  */
 import type { ProcessFacts } from "../../core/job-members.ts";
 import { readOf } from "./process-table.ts";
 import { limitIn, readLimit, setLimit, UNLIMITED } from "./resource-limits.ts";
 
-/** No limit that anybody sets is as high: microseconds. */
+/** Nobody sets a limit this high: microseconds. */
 const FIRST = 2n ** 62n;
 
 export type JobMark = bigint;
@@ -19,8 +19,8 @@ export function jobMark(name: string): JobMark {
 }
 
 /**
- * Does something under a mark: a child that is started meanwhile inherits it. Without it if this process has a
- * limit of its own that is lower.
+ * Runs a step under a mark: a child that is started in it inherits the mark. Without the mark if this process has a
+ * lower limit of its own.
  */
 export function withMark<Result>(mark: JobMark, step: () => Result): Result {
   if (!setMark(mark)) return step();

@@ -1,12 +1,14 @@
 /**
- * A socket through which a service is asked something by another process of this host, and answers: a signal has no
- * answer. Whoever may connect may ask: its folder is the service's own and closed to others.
+ * A socket through which another process on this host asks a service something and gets an answer, which a signal
+ * cannot give. Anyone who may connect may ask: its folder belongs to the service and is closed to others.
  */
 import { chmodSync } from "node:fs";
 import { Deadline } from "../deadline.ts";
 import { fileError, removeIfPresent } from "../files/files.ts";
 
-/** Of a line: a token, as long as an environment variable may be, each of its bytes escaped in JSON. */
+/**
+ * Characters of a line: a token, as long as an environment variable may be, with each of its bytes escaped in JSON.
+ */
 const MAX_ASKED = 1_048_576;
 
 const MAX_ANSWER = 65_536;
@@ -16,9 +18,9 @@ const isWhole = (asked: Buffer) => asked.at(-1) === 0x0a;
 /**
  * The client writes a line and reads one.
  *
- * @param answer to the line, without its end; short enough for a socket's buffer; it does not throw
+ * @param answer to the line, without its line break; short enough for a socket's buffer; it does not throw
  * @returns the listener, which works as long as somebody holds it
- * @throws CtrlExecError `storage` if no socket can be made at the path
+ * @throws CtrlExecError `storage` if no socket can be created at the path
  */
 export function listenLocally(
   path: string,
@@ -53,7 +55,7 @@ export function listenLocally(
 }
 
 /**
- * @param line without one, Bun would report a connection that is answered and closed at once as failed
+ * @param line needed, because otherwise Bun would report a connection that is answered and closed at once as failed
  * @returns the service's answer; empty if the service ended first
  * @throws the system's error if nobody listens; ETIMEDOUT if no answer came in time
  */

@@ -51,7 +51,7 @@ const WNOWAIT = 0x0100_0000;
 const SIGINFO_LENGTH = 32;
 const PID_AT = 4;
 
-/** Looks at who has ended, and reaps only those that are not our own children. */
+/** Checks which processes have ended, and reaps only those that are not our own children. */
 function reap(): void {
   for (;;) {
     const pid = waitFor(P_ALL, 0, WNOWAIT);

@@ -14,8 +14,8 @@ const MIN_FILE_SIZE = 64n * 2n ** 20n;
 const UMASK = 0o022;
 
 /**
- * For a program called under sudo and the like: lifts limits that would end it half-way, or keep it from
- * recording what it does (T62), as far as its rights allow.
+ * For a program called under sudo and the like: lifts limits that would end it half-way, or keep it from recording
+ * what it does (T62), as far as its rights allow.
  *
  * @throws CtrlExecError `config` if files still could not be written
  */

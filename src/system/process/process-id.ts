@@ -1,6 +1,6 @@
 /**
- * Which process is meant, for longer than its number is its own: the kernel gives a number again once its
- * process has ended. A signal goes through a pidfd, a handle that never becomes another process's (T75).
+ * Identifies a process even after its number has been reused: the kernel gives a number to another process once its
+ * process has ended. A signal goes through a pidfd, a handle that never refers to another process (T75).
  */
 import { read } from "bun:ffi";
 import { constants } from "node:os";
@@ -12,7 +12,7 @@ export interface ProcessId {
   readonly pid: number;
   /** Clock ticks between the boot and its start: field 22 of /proc/PID/stat. */
   readonly start: number;
-  /** The boot that its start counts from. */
+  /** The boot since which its start is counted. */
   readonly boot: string;
 }
 
@@ -22,7 +22,7 @@ export function identify(pid: number): ProcessId | undefined {
   return facts && { pid, start: facts.start, boot: bootId() };
 }
 
-/** Whether it still runs: one that has ended and was not reaped does not. */
+/** Whether it is still running: a process that has ended and was not reaped is not. */
 export function isRunning({ pid, start, boot }: ProcessId): boolean {
   return boot === bootId() && readRunning(pid)?.start === start;
 }
@@ -48,7 +48,7 @@ export function signalProcess(id: ProcessId, ...signals: readonly Signal[]): Sig
   const handle = Number(syscall(SYS_PIDFD_OPEN, BigInt(id.pid), 0n, null, 0n));
   if (handle < 0) return failed(read.i32(errno), (code) => ({ kind: "no-handle", code }));
   try {
-    // Looked at once the handle is there: what it is for cannot change any more.
+    // Checked once the handle exists: the process that it refers to can no longer change.
     if (!isRunning(id)) return { kind: "ended" };
     for (const signal of signals) {
       const number = BigInt(constants.signals[signal]);

@@ -31,7 +31,7 @@ export function readOf(pid: number, file: "stat" | "limits" | "children"): strin
 }
 
 interface Read extends ProcessFacts {
-  /** It has ended, and its parent has not been told yet. */
+  /** It has ended, and its parent has not been notified yet. */
   readonly isZombie: boolean;
 }
 
@@ -39,7 +39,7 @@ interface Read extends ProcessFacts {
 export function readProcess(pid: number): Read | undefined {
   const stat = readOf(pid, "stat");
   if (stat === undefined) return undefined;
-  // The name of a program may hold anything, also spaces and parentheses.
+  // The name of a program may contain anything, including spaces and parentheses.
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
   const number = (field: number) => Number(fields[field - 3]);
   // The first thread may end before the others: then the process goes on.
@@ -47,18 +47,18 @@ export function readProcess(pid: number): Read | undefined {
   return { pid, parent: number(4), session: number(6), start: number(22), isZombie };
 }
 
-/** The same, of one that has not ended. */
+/** The same for a process that has not ended. */
 export function readRunning(pid: number): ProcessFacts | undefined {
   const found = readProcess(pid);
   return found?.isZombie ? undefined : found;
 }
 
 /**
- * All running processes that have started at this time or later.
- * Takes some 10 microseconds of processor time for each process of the host, in slices.
+ * All running processes that were started at this time or later. Takes some 10 microseconds of processor time for
+ * each process on the host, in slices.
  *
- * @param since clock ticks after the boot
- * @param visit is shown each as soon as it was read, mostly the newest first: it may end soon
+ * @param since clock ticks after boot
+ * @param visit is given each process as soon as it was read, mostly the newest first, because it may end soon
  */
 export async function readProcesses(
   since: number,
@@ -78,8 +78,8 @@ export async function readProcesses(
 let boot: string | undefined;
 
 /**
- * Which boot of the host this is: a start time means nothing in another one. Empty where that is hidden
- * (ProcSubset=pid): then number and start alone tell processes apart.
+ * Which boot of the host this is: a start time has no meaning in another one. Empty if that is hidden
+ * (ProcSubset=pid): then number and start alone distinguish processes.
  */
 export function bootId(): string {
   boot ??= readBootId();

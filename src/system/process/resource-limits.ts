@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { libc } from "../libc.ts";
 
-/** The limits that we look at: the name in /proc/self/limits, and the number in getrlimit(2). */
+/** The limits that are used here: the name in /proc/self/limits, and the number in getrlimit(2). */
 const NUMBERS = {
   "cpu time": 0,
   "file size": 1,

@@ -1,6 +1,4 @@
-/**
- * Whether the system could start a file, judged by its first bytes, as execve(2) does, before anybody runs it.
- */
+/** Whether the system could start a file, judged by its first bytes, as execve(2) does, before anybody runs it. */
 import { accessSync, closeSync, constants, openSync, readSync } from "node:fs";
 import { systemCode } from "../../core/errors.ts";
 import { NO_PROGRAM } from "../../core/start-failure.ts";

@@ -373,7 +373,7 @@ describe("the auth hook example", () => {
 
   test.each([
     ["no script", '{"username":"alice","token":"t1"}'],
-    ["a script that is no text", '{"script":null,"username":"alice","token":"t1"}'],
+    ["a script that is not text", '{"script":null,"username":"alice","token":"t1"}'],
     ["a script by an escaped key", '{"scr\\u0069pt":"reboot","username":"alice","token":"t1"}'],
     ["no user", '{"script":"backup","token":"t1"}'],
     ["no token", '{"script":"backup","username":"alice"}'],
@@ -416,7 +416,7 @@ describe("the auth hook example", () => {
   });
 
   test.each([
-    ["no newline behind the last line", (line: string) => line],
+    ["no newline after the last line", (line: string) => line],
     ["the line ends of Windows", (line: string) => `# who\r\n\r\n${line}\r\n`],
     ["blanks before and between", (line: string) => `  \t${line.replaceAll(" ", " \t ")} \n`],
   ])("T74 a file of tokens is read to its end: %s", (_, file) => {

@@ -78,7 +78,7 @@ test("a command that the program does not take is seen", async () => {
   expect(acceptCommand(["no-such-tool"])).rejects.toThrow();
 });
 
-test("commands are found behind assignments, pipes and continuation lines", () => {
+test("commands are found after assignments, pipes and continuation lines", () => {
   expect(
     shellCommands(
       "# no\nREQID=$(ctrl-exec-agent request-pairing \\\n  --background)\nA=1 ctrl-exec run web-01 x -- 'a b' | grep \"c d\" > f # tail\n",

@@ -159,7 +159,7 @@ describe("a pointer to a document that is not here is seen:", () => {
     "[SECURITY.md](SECURITY.md#pairing)",
     "README.md and CHANGELOG.md",
     "Manual page of ctrl-exec",
-  ])("%s is none", (source) => {
+  ])("%s is not one", (source) => {
     expect(foreignPointers(source)).toEqual([]);
   });
 });

@@ -150,7 +150,7 @@ describe("bounds of a request", () => {
     socket.destroy();
   });
 
-  test("T11 a body that is not UTF-8 is refused, not mended", async () => {
+  test("T11 a body that is not UTF-8 is refused, not repaired", async () => {
     const [before, after] = ['{"script":"greet","args":["', '"]}'];
     for (const bytes of [[0xff], [0xed, 0xa0, 0x80], [0xc0, 0x80], [0xe9]]) {
       const body = Buffer.concat([Buffer.from(before), Buffer.from(bytes), Buffer.from(after)]);
@@ -216,7 +216,7 @@ describe("bounds of a request", () => {
     socket.destroy();
   });
 
-  test("T21 a refusal is the last word: what a stranger asks behind it is not heard", async () => {
+  test("T21 a refusal is the last word: what a stranger asks after it is not heard", async () => {
     const stranger = await Authority.of(control).issue("web-03");
     const reqid = "bebe";
     const rejected = () =>

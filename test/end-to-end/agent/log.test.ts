@@ -18,7 +18,7 @@ function ownIdentity(agent: TestAgent): Identity {
   return { cert: read("agent.crt"), key: read("agent.key") };
 }
 
-test("self-ping is no alarm; the agent's certificate from elsewhere, or for more than a ping, is", async () => {
+test("self-ping is not an alarm; the agent's certificate from elsewhere, or for more than a ping, is", async () => {
   await using control = await ControlHost.create();
   const agent = await control.startAgent("web-01", { config: ["bind = ::"] });
   expect((await agent.run("self-ping")).status).toBe(0);
@@ -43,7 +43,7 @@ test("a request whose form is refused is logged with the reason", async () => {
   await agent.serving.seen(/ACTION=request-refused PEER=127\.0\.0\.1 REASON="too many headers"$/m);
 });
 
-test("T21 whatever is no request is logged, and nobody fills the log with it", async () => {
+test("T21 whatever is not a request is logged, and nobody fills the log with it", async () => {
   await using control = await ControlHost.create();
   const agent = await control.startAgent("web-01");
   const good = controllerIdentity(control);

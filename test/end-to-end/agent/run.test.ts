@@ -372,7 +372,7 @@ describe.each([
     await agent.serving.seen(/ACTION=run EXIT=0 PEER=127\.0\.0\.1 REQID=9017e SCRIPT=wait/);
   });
 
-  test("T17 a request id that is none is logged as text and is no path", async () => {
+  test("T17 a request id that is not valid is logged as text and is not a path", async () => {
     const reqid = "../../../etc/x";
     expect(await run("never", [], { reqid })).toMatchObject({ exit: 0, reqid });
     await agent.serving.seen(

@@ -145,7 +145,7 @@ describe("every route answers as the document says", () => {
     expect([status, json]).toMatchObject([200, { ok: true, results: [result] }]);
   });
 
-  test("a fault is told once, however many rules it breaks", async () => {
+  test("a fault is reported once, however many rules it breaks", async () => {
     const { status, text } = await api.post("/ping", { hosts: ["bad host"] });
     const detail =
       'hosts.0: Cannot read the hosts "bad host": expected , & or ! between two hosts (character 5)';
@@ -261,7 +261,7 @@ describe("every route answers as the document says", () => {
     expect((await api.ask("HEAD", "/run")).status).toBe(405);
   });
 
-  test("bytes that are no request get one whole refusal", async () => {
+  test("bytes that are not a request get one whole refusal", async () => {
     const cases: [string, number][] = [
       ["\x16\x03\x01\x02\x00 not http\r\n\r\n", 400],
       ["GET / HTTP/1.1\r\n\r\n", 400],
@@ -350,7 +350,7 @@ async function askAll(
   await Promise.all(Array.from({ length: AT_ONCE }, worker));
 }
 
-test("T30 a run beside a held lock is 409 with what is in its way, whoever holds it", async () => {
+test("T30 a run while a lock is held is 409 with what is in its way, whoever holds it", async () => {
   const agent = await host.startAgent("web-02", {
     scripts: { wait: 'touch "$1.here"; until [ -e "$1" ]; do sleep 0.02; done' },
   });
@@ -407,7 +407,7 @@ describe("generated requests", () => {
     });
   });
 
-  test("a body that fits the schema is never refused", async () => {
+  test("a body that matches the schema is never refused", async () => {
     const text = valid.filter((body) => !JSON.stringify(body).includes("\\u0000"));
     const requests = fc.record({ path, body: text }).map(({ path, body }) => {
       const { script, args, ...others } = body;

@@ -164,7 +164,7 @@ describe("a client that goes on", () => {
     expect(kills).toBeGreaterThan(1);
   });
 
-  test("gets 204 behind the last message: a browser then stops to ask", async () => {
+  test("gets 204 after the last message: a browser then stops to ask", async () => {
     const reqid = await started("quick");
     const client = await following(reqid);
     await client.ended();
@@ -332,7 +332,7 @@ test("T21 a client that stops reading costs no memory, and can go on", async () 
   expect(printed).toBe(size);
 }, 60_000);
 
-test("SIGTERM ends streams at once, each behind a whole message, also where nobody reads", async () => {
+test("SIGTERM ends streams at once, each after a whole message, also where nobody reads", async () => {
   await using own = await TestApi.start(host);
   const go = host.folder.join("go-term");
   const reqid = await started("twice", [go]);

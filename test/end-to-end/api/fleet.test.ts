@@ -235,7 +235,7 @@ describe("connections to agents", () => {
     }
   });
 
-  test("that an agent of 0.8 closes after each answer are no error", async () => {
+  test("that an agent of 0.8 closes after each answer are not an error", async () => {
     const { host, agent } = await pairedHost();
     await using _ = host;
     const old = jsonAnswer(ok).replace("HTTP/1.1", "HTTP/1.0");

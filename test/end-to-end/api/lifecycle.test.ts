@@ -52,7 +52,7 @@ describe("TLS", () => {
     );
   });
 
-  test("one file, or two that do not fit, is refused at the start with status 78", async () => {
+  test("one file, or two that do not match, is refused at the start with status 78", async () => {
     const host = await tlsHost();
     await using _ = host;
     const other = await serverPair("other");
@@ -152,7 +152,7 @@ describe("TLS", () => {
     host.folder.write("go", "");
   }, 30_000);
 
-  test("SIGHUP with files that do not fit leaves the old ones in force", async () => {
+  test("SIGHUP with files that do not match leaves the old ones in force", async () => {
     const host = await tlsHost();
     await using _ = host;
     await using api = await TestApi.start(host, "https");
@@ -387,7 +387,7 @@ describe("run records", () => {
     expect(shown.err).toContain("hello: 1 of 1 hosts done");
   });
 
-  test("T17 an id that is none is never a path, and not found", async () => {
+  test("T17 an id that is not valid is never a path, and not found", async () => {
     await using host = await ControlHost.create(OPEN);
     host.folder.write("control/state/secret.json", "{}");
     await using api = await TestApi.start(host);

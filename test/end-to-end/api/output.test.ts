@@ -245,9 +245,9 @@ test("what its record had no room for comes from the agent, as long as that keep
 describe("what is refused", () => {
   test.each([
     ["a host that was not asked", "db-01", "", 404],
-    ["a host that is none", "%2e%2e%2fweb-01", "", 404],
-    ["an escape that is none", "%zz", "", 404],
-    ["a stream that is none", "web-01", "?stream=log", 400],
+    ["a host that is not valid", "%2e%2e%2fweb-01", "", 404],
+    ["an escape that is not valid", "%zz", "", 404],
+    ["a stream that is not valid", "web-01", "?stream=log", 400],
     ["another parameter", "web-01", "?tail=1", 400],
   ])("%s", async (_, of, query, status) => {
     expect((await got(await ran("quiet"), {}, query, of)).status).toBe(status);

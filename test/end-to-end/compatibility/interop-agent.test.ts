@@ -174,7 +174,7 @@ describe.each(KINDS)("%s", (kind) => {
 
   test.each([
     ["an unlisted script", { ...RUN, script: "rm-rf" }, "script not permitted"],
-    ["arguments that are no list", { ...RUN, args: "a b" }, "args must be an array"],
+    ["arguments that are not a list", { ...RUN, args: "a b" }, "args must be an array"],
     ["no JSON", "{", "invalid JSON"],
   ])("%s: the texts that tools match on", async (_, body, error) => {
     const text = typeof body === "string" ? body : JSON.stringify(body);

@@ -129,7 +129,7 @@ test("ping: version and expiry are those of the agent", async () => {
 test.each([
   ["running", "unknown", "the agent says that the script has not ended"],
   ["later", "unknown", "the agent does not say whether the script ran"],
-])("a state %s with exit 0 is no success, and is not guessed at", async (told, state, error) => {
+])("a state %s with exit 0 is not a success, and is not guessed at", async (told, state, error) => {
   register("old-01");
   await using agent = await legacyAgent(() => http10({ exit: 0, stdout: "x", state: told }));
   const { status, out } = await ctrlExec("run", [

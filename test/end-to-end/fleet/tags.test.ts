@@ -37,7 +37,7 @@ const TIME = expect.stringMatching(/^20\d\d-.*Z$/);
 
 // Each test goes on from what those before it have taught the control host.
 
-test("what nobody has told is not true, and the caller is told so", async () => {
+test("what nobody has reported is not true, and the caller is told so", async () => {
   const { status, out, err } = await control.run("run", ["@env!=production", "report"]);
   expect([status, out]).toEqual([2, ""]);
   expect(err).toContain('no host matches "@env!=production"');
@@ -118,7 +118,7 @@ test("this host's own tags win over what is claimed, are logged, and outlast wha
   expect((await control.run("run", ["@role=web", "report"])).status).toBe(2);
 });
 
-test("a host that is unpaired takes with it what it told", async () => {
+test("a host that is unpaired takes with it what it reported", async () => {
   await api.ask("GET", "/discovery");
   expect(await hostsOf("@role=db")).toEqual(["db-01"]);
   await control.mustRun("unpair", ["db-01"]);

@@ -110,7 +110,7 @@ test.each([
 });
 
 test.each(["web-01:", "web-01:70000", "web-01:x", "[::1", "-", "a_b", "http://web-01", "é"])(
-  "%p is no target",
+  "%p is not a target",
   async (target) => {
     const { status, err } = await control.run("ping", [target]);
     expect(status).toBe(2);

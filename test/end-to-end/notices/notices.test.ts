@@ -125,7 +125,7 @@ test("T10 T35 an API that is killed while it hands out leaves the notice: it com
   await until("it was taken", () => spool().length === 0);
 });
 
-test("a file that cannot be used is told at the API's start, and stops no run", async () => {
+test("a file that cannot be used is reported at the API's start, and stops no run", async () => {
   name("pager", 'events = ["run-faild"]');
   await using api = await TestApi.start(host);
   expect(api.logged("config-warn")[0]).toMatchObject({ KEY: "notify.d" });

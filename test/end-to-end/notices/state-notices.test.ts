@@ -37,7 +37,7 @@ async function holdLock(host: ControlHost): Promise<() => Promise<void>> {
   return async () => await Promise.all(taken.held.map((lock) => lock.release())).then(() => {});
 }
 
-test("T35 certificates, stale agents and locks are told once, by the API or maintain, and when they are over", async () => {
+test("T35 certificates, stale agents and locks are reported once, by the API or maintain, and when they are over", async () => {
   await using host = await ControlHost.create(["api_port = 0"]);
   const key = host.folder.write("control/notify-key", `${NOTICE_KEY}\n`, 0o600);
   using receiver = new NoticeReceiver();

@@ -115,7 +115,7 @@ test("exit 2 when nobody decides in time; nothing is stored and the request is g
   expect(err).toContain(`Cannot find a pairing request ${id}: no request with that id is waiting`);
 });
 
-test("a controller that is not there: the failure is told at once, not left in the background", async () => {
+test("a controller that is not there: the failure is reported at once, not left in the background", async () => {
   const agent = await control.addAgent("nobody");
   const free = freePort();
   const { status, out, err } = await agent.run("request-pairing", [

@@ -204,7 +204,7 @@ describe("T07 whoever is bound to a value cannot choose another one:", () => {
     expect(await listed("thief")).toEqual([]);
   });
 
-  test("a commitment that is none is refused at once", async () => {
+  test("a commitment that is not valid is refused at once", async () => {
     const { hostname, csr } = await newRequest("liar");
     using client = new PairingClient(port);
     const body = { hostname, csr, nonce: NONCE, commitment: "" };
@@ -345,7 +345,11 @@ describe("T07 hosts of 0.8 and 1.0", () => {
 describe("T07 a control host that breaks off the exchange is not followed:", () => {
   const first = () => ({ ...pending, value: VALUE });
   test.each<[string, Parameters<typeof playController>[0], RegExp]>([
-    ["a value that is none", [() => ({ ...pending, value: "12" })], /not that of a control host/],
+    [
+      "a value that is not valid",
+      [() => ({ ...pending, value: "12" })],
+      /not that of a control host/,
+    ],
     [
       "an error for an answer",
       [first, () => ({ status: "error", reason: "invalid request" })],

@@ -304,7 +304,7 @@ test.each([5, 50])("T08 a control host whose clock is %p minutes ahead pairs", a
   await agent.serve();
 });
 
-test("something that is no control host at all", async () => {
+test("something that is not a control host at all", async () => {
   await using plain = await Peer.tcp((socket) => socket.end("220 mail.example.com ESMTP\r\n"));
   const { agent, finished } = await pairWith(plain);
   expect(finished.status).toBe(1);

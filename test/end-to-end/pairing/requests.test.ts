@@ -178,7 +178,7 @@ test("T19 refused callers who never hang up, and silent ones, keep no place from
   for (const raw of held) raw.destroy();
 });
 
-describe("T06 a host name that is none is refused and becomes no file", () => {
+describe("T06 a host name that is not valid is refused and becomes no file", () => {
   test.each([
     ["../../../tmp/evil"],
     ["..%2fevil"],
@@ -214,7 +214,7 @@ describe("an unsound request is refused:", () => {
     expect(await stranger.answered()).toEqual({ status: "error", reason: "invalid request" });
   });
 
-  test("a CSR whose signature does not fit", async () => {
+  test("a CSR whose signature does not match", async () => {
     const key = control.folder.join("ec.key");
     await runOpenssl(["ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", key]);
     const der =
@@ -297,7 +297,7 @@ test("T08 what the CA signs is valid since well before now", async () => {
   }
 });
 
-describe("T17 an id that is no request id is never a file name", () => {
+describe("T17 an id that is not a request id is never a file name", () => {
   test.each([
     ["../agents/clock"],
     ["../../../ca"],

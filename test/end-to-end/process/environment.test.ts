@@ -249,7 +249,7 @@ describe("T03 the caller's surroundings", () => {
       for (const called of PROGRAMS) clean.set(called, await runProgram(called, ["--version"]));
     });
 
-    test.each(Object.keys(orders))("T62 %s is none", async (name) => {
+    test.each(Object.keys(orders))("T62 %s is not one", async (name) => {
       const env = { [name]: orders[name]?.(name) ?? "" };
       for (const called of PROGRAMS) {
         const said = await runProgram(called, ["--version"], { env });
@@ -272,7 +272,7 @@ describe("T03 the caller's surroundings", () => {
     // As the names stand in the binary now.
     "=unctionOverrides",
     "",
-  ])("T62 BUN_JSC_%s is no option of the engine: the program does not start", async (name) => {
+  ])("T62 BUN_JSC_%s is not an option of the engine: the program does not start", async (name) => {
     const env = { [`BUN_JSC_${name}`]: trap(name) };
     for (const called of PROGRAMS) {
       const { status, out, err } = await runProgram(called, ["--version"], { env });

@@ -211,7 +211,7 @@ test("T05 a host whose record cannot be read fails by itself, on the screen and 
   expect((await api.get("/openapi-live.json")).status).toBe(200);
 });
 
-test("a record of 0.8 stays in its file, whose name has capitals, and a second one is told of", async () => {
+test("a record of 0.8 stays in its file, whose name has capitals, and a second one is reported", async () => {
   await using control = await ControlHost.create();
   await control.startAgent("web-01", AGENT);
   const folder = control.folder.join("control", "state", "agents");

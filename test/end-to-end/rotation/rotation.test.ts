@@ -54,7 +54,7 @@ test("rotate-cert tells who is there, and maintain tells the others", async () =
   expect((await control.mustRun("maintain")).out).toBe("Nothing was due.\n");
 });
 
-test("an agent of an earlier version that does not list the script is told of by name, with what to do", async () => {
+test("an agent of an earlier version that does not list the script is reported by name, with what to do", async () => {
   await using control = await ControlHost.create();
   const agent = await control.addAgent("old-01");
   await agent.pair();
@@ -83,7 +83,7 @@ test("setup-ctrl-exec over a certificate that agents know asks, and a yes costs 
   await control.mustRun("run", ["web-01", "greet"]);
 });
 
-test("a rotation.json that cannot be used is told to the person, and rotate-cert writes it anew", async () => {
+test("a rotation.json that cannot be used is reported to the person, and rotate-cert writes it again", async () => {
   await using control = await ControlHost.create();
   await control.startAgent("web-01", AGENT);
   await control.stopPairing();

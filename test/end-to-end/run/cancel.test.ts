@@ -167,7 +167,7 @@ test("T73 nobody but the trusted control host ends, lists or reads runs", async 
   await doneOf(reqid);
 });
 
-test("all that a script has started is ended: what left its session, and what hears no TERM", async () => {
+test("everything that a script has started is ended: what left its session, and what hears no TERM", async () => {
   const file = fresh();
   const reqid = newRequestId();
   const answer = sent("/run", { script: "tree", args: [file], reqid });

@@ -219,7 +219,7 @@ test("a stream that the script opens again by its name loses nothing", async () 
   expect(await run("reopens")).toMatchObject({ stdout: "three\n", stderr: "one\ntwo\nfour\n" });
 });
 
-test("exit 137 is no signal, and SIGKILL is no exit status", async () => {
+test("exit 137 is not a signal, and SIGKILL is not an exit status", async () => {
   const exited = await run("exits137");
   expect(exited).toMatchObject({ exit: 137, state: "ended" });
   expect(exited).not.toHaveProperty("signal");

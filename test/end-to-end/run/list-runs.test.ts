@@ -28,7 +28,7 @@ const FAIL = "fail web-01 failed";
 const REFUSED = "no-such-script db-01 never-ran";
 
 test.each([
-  ["the newest first", [], [REFUSED, FAIL, HELLO]],
+  ["newest first", [], [REFUSED, FAIL, HELLO]],
   ["a limit", ["--limit", "1"], [REFUSED]],
   ["a host", ["--host", "web-01"], [FAIL, HELLO]],
   ["a host and failures", ["--host", "db-01", "--failed"], [REFUSED]],

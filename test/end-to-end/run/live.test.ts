@@ -115,7 +115,7 @@ function asRun(args: readonly string[]): [string, string[]] {
 }
 
 describe("several hosts", () => {
-  test("two: whole lines behind names, headers as each ends, and a summary", async () => {
+  test("two: whole lines after names, headers as each ends, and a summary", async () => {
     const session = onTerminal(order(2).args);
     const [first, second] = [await agents.run("127.0.0.2"), await agents.run("127.0.0.3")];
     first.print("he");
@@ -154,7 +154,7 @@ describe("several hosts", () => {
 });
 
 describe("--json-stream", () => {
-  test("a line for each event as it comes, and base64 for what is no UTF-8 alone", async () => {
+  test("a line for each event as it comes, and base64 for what is not UTF-8 alone", async () => {
     const program = new Running("ctrl-exec", order(1, ["--json-stream"]).args);
     const run = await agents.run("127.0.0.2");
     const seen = async (text: string) => {

@@ -18,7 +18,7 @@ async function startSlowRun(control: ControlHost): Promise<Running> {
   return running;
 }
 
-test("T30 no run beside a held lock: the second is refused, on the screen and as JSON", async () => {
+test("T30 no run while a lock is held: the second is refused, on the screen and as JSON", async () => {
   await using control = await ControlHost.create();
   await control.startAgent("web-01", { scripts: { slow: slow(control), quick: "true" } });
   const first = await startSlowRun(control);

@@ -33,7 +33,7 @@ test("--stderr: that alone, on stdout", async () => {
   expect(err).toBe("");
 });
 
-test("several hosts: whole lines behind their names; one of them: its bytes", async () => {
+test("several hosts: whole lines after their names; one of them: its bytes", async () => {
   const reqid = await ran("web-01", "db-01", "talk", "--", "both");
   const { out, errBytes } = await logsOf(reqid);
   expect(out.split("\n").sort()).toEqual(["", "db-01  | out of both", "web-01 | out of both"]);

@@ -59,7 +59,7 @@ const left = (...hosts: readonly string[]) =>
 const newest = async (): Promise<string> =>
   JSON.parse((await control.mustRun("list-runs", ["--json", "--limit", "1"])).out)[0].reqid;
 
-test("stops behind the host that failed, says so on every face, and goes on", async () => {
+test("stops after the host that failed, says so on every face, and goes on", async () => {
   mark("web-03", "bad");
   const { out, err, status } = await control.run("run", [
     ...["@all", "deploy", "--batch", "1,2", "--", "now"],

@@ -213,7 +213,7 @@ test.each([
     /^127\.0\.0\.1 answered wrongly: HTTP message without one Content-Length$/,
   ],
   [
-    "a header that is none",
+    "a header that is not valid",
     "HTTP/1.0 200 OK\r\nnonsense\r\n\r\n{}",
     /^127\.0\.0\.1 answered wrongly: not an HTTP\/1 message$/,
   ],

@@ -37,7 +37,7 @@ test.each([
   ["SIGTERM", 143],
   ["SIGHUP", 129],
 ] as const)(
-  "%s: every host is told of, in the record too, and the script runs on",
+  "%s: every host is reported, in the record too, and the script runs on",
   async (signal, status) => {
     const { run, mark } = await halfDone(signal);
     run.child.kill(signal);

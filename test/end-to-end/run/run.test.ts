@@ -255,7 +255,7 @@ test("output that is not UTF-8 reaches a pipe byte for byte", async () => {
   );
 });
 
-test("nothing is added behind the last output, and every header starts a line", async () => {
+test("nothing is added after the last output, and every header starts a line", async () => {
   const { out } = await control.run("run", ["web-01", "open"]);
   expect(out).toMatch(/\]\nno newline$/);
   const both = await control.run("run", ["web-01", "db-01", "open"]);

@@ -226,9 +226,9 @@ describe("T73 what may be followed", () => {
   test.each([
     ["a run that it does not know", { reqid: "f".repeat(16), stdout: 0, stderr: 0 }, 404],
     ["no run", {}, 400],
-    ["a reqid that is none", { reqid: "../jobs", stdout: 0, stderr: 0 }, 400],
-    ["an offset that is none", { reqid: "f".repeat(16), stdout: -1, stderr: 0 }, 400],
-    ["an offset that is no number", { reqid: "f".repeat(16), stdout: "0", stderr: 0 }, 400],
+    ["a reqid that is not valid", { reqid: "../jobs", stdout: 0, stderr: 0 }, 400],
+    ["an offset that is not valid", { reqid: "f".repeat(16), stdout: -1, stderr: 0 }, 400],
+    ["an offset that is not a number", { reqid: "f".repeat(16), stdout: "0", stderr: 0 }, 400],
   ])("%s: refused", async (_, body, status) => {
     expect(statusOf(await ask(agent.port, identity(), post("/follow", body)))).toBe(status);
   });

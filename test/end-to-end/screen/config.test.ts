@@ -51,7 +51,7 @@ describe("an error in a file ends with 78 and says where:", () => {
   });
 
   test.each([
-    ["a line that is none", "read_timeout\n", /line 1: expected "key = value"/],
+    ["a line that is not valid", "read_timeout\n", /line 1: expected "key = value"/],
     [
       "a key twice",
       "read_timeout = 1\n\nread_timeout = 2\n",
@@ -92,7 +92,7 @@ describe("an error in a file ends with 78 and says where:", () => {
   });
 
   // Where sudo lets somebody run this, the file named is theirs to choose and the rights are root's.
-  test("what the caller can write, or never ends, is no configuration", async () => {
+  test("what the caller can write, or never ends, is not a configuration", async () => {
     const trace = folder.join("hook-ran");
     const hook = folder.script("planted/hook", `touch ${trace}`);
     const lines = `=\nauth_hook = ${hook}\n`;
@@ -148,7 +148,7 @@ describe("an error in a file ends with 78 and says where:", () => {
   });
 });
 
-test("an unknown key is told on stderr and in the log, and is no error", async () => {
+test("an unknown key is reported on stderr and in the log, and is not an error", async () => {
   const file = folder.write(
     "odd.conf",
     `state_dir = ${folder.path}\nfrobnicate = 5\n[extra]\na = b\n`,
@@ -178,7 +178,7 @@ test("with --json only stdout is data, and a log on stderr says it once", async 
   expect(logged.err.match(/unknown key/g)).toHaveLength(1);
 });
 
-test("every mode of the agent that reads agent.conf tells an unknown key", async () => {
+test("every mode of the agent that reads agent.conf reports an unknown key", async () => {
   const file = folder.write("odd/agent.conf", "port = 0\nfrobnicate = 5\n");
   folder.write("odd/scripts.conf", "");
   for (const mode of ["pairing-status", "self-ping", "self-check", "serve"]) {
@@ -342,7 +342,7 @@ describe("T09 a file that cannot be used is named, exit 78:", () => {
     },
   );
 
-  test("a key that does not fit its certificate", async () => {
+  test("a key that does not match its certificate", async () => {
     const own = control.folder.join("control", "ctrl-exec.key");
     const whole = readFileSync(own, "utf8");
     control.folder.write(

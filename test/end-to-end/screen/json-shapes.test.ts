@@ -93,7 +93,7 @@ test("run", async () => {
   expect(finished.status).toBe(1);
 });
 
-test("run: a signal, bytes that are no text, output that was cut", async () => {
+test("run: a signal, bytes that are not text, output that was cut", async () => {
   const one = async (script: string) =>
     parsed(await control.run("run", ["web-01", script, "--json"]));
   const killed = runResult.extend({ exit: z.literal(126), signal: z.literal("SIGTERM") });

@@ -129,7 +129,7 @@ test.each<[ProgramName, readonly string[], string]>([
   expect([status, out]).toEqual([2, ""]);
 });
 
-test("a control host with a port behind it is told where the port goes", async () => {
+test("a control host with a port after it is told where the port goes", async () => {
   const args = ["request-pairing", "--dispatcher", "ctrl.example.com:7444"];
   const { status, err } = await runProgram("ctrl-exec-agent", args);
   expect(err).toContain('takes a host or an address, not "ctrl.example.com:7444"');
@@ -147,7 +147,7 @@ test.each([
   expect(err).toEndWith(`\nSee: ctrl-exec ${mode} --help\n`);
 });
 
-test("a control host whose name is none is refused before anything is done", async () => {
+test("a control host whose name is not valid is refused before anything is done", async () => {
   const args = ["request-pairing", "--dispatcher", "bad_host!"];
   const { status, err } = await runProgram("ctrl-exec-agent", args);
   expect(err).toContain('takes a host or an address, not "bad_host!"\nA name has letters, digits,');

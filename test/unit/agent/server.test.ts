@@ -209,7 +209,7 @@ describe("who is not let in", () => {
     expect(await said(addDays(notBefore, -1))).toEqual([0, ["CERT_NOT_YET_VALID"]]);
   });
 
-  test("one that has left before it said anything is no attempt", async () => {
+  test("one that has left before it said anything is not an attempt", async () => {
     await using it = await serving();
     const [socket] = await it.strangers(1);
     socket?.end();

@@ -57,7 +57,7 @@ test.each([
 test.each([
   ["busy", 503, "busy", { "Retry-After": "1" }],
   ["unrecorded", 507, "not recorded", {}],
-] as const)("%s is this host's, and told all the same", (code, status, error, headers) => {
+] as const)("%s is this host's, and reported all the same", (code, status, error, headers) => {
   const answer = answerTo(new CtrlExecError(code, "Cannot go: why", HINT));
   expect(answer).toMatchObject({ status, headers, body: { error } });
   expect(answer.body).toMatchObject({ detail: expect.stringContaining("Cannot go: why") });

@@ -90,7 +90,7 @@ test("each request is one line of the log, with the id that its answer has", asy
   expect(plain.logged("api-error")).toEqual([]);
 });
 
-test("bytes that are no request are answered, and logged as that", async () => {
+test("bytes that are not a request are answered, and logged as that", async () => {
   const got = plain.open("nonsense\r\n\r\n");
   await until("it is closed", () => got.closed);
   const [, reqid = ""] = /X-Request-Id: ([0-9a-f]{16})/.exec(got.text) ?? [];
@@ -115,7 +115,7 @@ test("T67 what goes wrong on this host is logged with its cause, and not told", 
 test.each([
   ["", "Cannot write it"],
   ["no space left", "Cannot write it: no space left"],
-])("its cause, %p, is logged behind what went wrong, and neither is told", async (why, told) => {
+])("its cause, %p, is logged after what went wrong, and neither is told", async (why, told) => {
   await using api = await LocalApi.start();
   const { controller } = api.fleet;
   const cause = why === "" ? {} : { cause: new Error(why) };

@@ -33,11 +33,11 @@ test.each(["bytes=10-", "bytes=10-11", "bytes=-0", "bytes=9999999999999999999999
 test.each([
   ...["", "bytes", "bytes=", "bytes=-", "bytes=a-b", "bytes=1", "bytes=2-1", "bytes=+1-2"],
   ...["bytes=0-1,3-4", "lines=0-1", "bytes 0-1", "bytes=0x1-2", "bytes=1-2-3", "bytes=١-٢"],
-])("%p is no range: the whole is sent", (header) => {
+])("%p is not a range: the whole is sent", (header) => {
   expect(part(header)).toBe("whole");
 });
 
-test("of nothing, the last bytes are all of it, and there is no first one", () => {
+test("of nothing, the last bytes are the whole, and there is no first one", () => {
   expect(part("bytes=-5", 0)).toBe("0-0");
   expect(part("bytes=0-", 0)).toBe("none");
 });

@@ -102,7 +102,7 @@ const resultOf = (host: string, changes: Partial<RunResult> = {}) =>
   }) as RunResult;
 
 describe("the messages", () => {
-  test("of a recorded run: each host's, then the summary; every id goes on behind its message", async () => {
+  test("of a recorded run: each host's, then the summary; every id goes on after its message", async () => {
     await using stage = await stageOf(() => undefined, ["db-01"]);
     const bytes = Buffer.from([0xff, 0x0a]);
     stage.record.add(resultOf(HOST, { stderr: "?", stderr_b64: bytes.toString("base64") }));
@@ -247,7 +247,7 @@ describe("a summary", () => {
 });
 
 describe("no comment comes", () => {
-  test("behind the last message", async () => {
+  test("after the last message", async () => {
     await using stage = await stageOf(() => undefined);
     stage.record.add(resultOf(HOST));
     await stage.record.close();
@@ -400,7 +400,7 @@ describe("a host of a rollout", () => {
     await record.close();
   }
 
-  test("is told behind its own batch, which is waited for", async () => {
+  test("is told after its own batch, which is waited for", async () => {
     await using stage = await begunStage();
     const { reader, sent } = await stage.client();
     await until("its agent is asked", () => stage.calls.length === 1);
@@ -434,7 +434,7 @@ describe("a host of a rollout", () => {
     }
   });
 
-  test("is told all the same where the record of its batch is late", async () => {
+  test("is reported all the same where the record of its batch is late", async () => {
     await using stage = await begunStage();
     const { reader, sent } = await stage.client("", 10_000, 10);
     await until("it has ended", () => reader.events.includes("end"));

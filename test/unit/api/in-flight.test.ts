@@ -35,7 +35,7 @@ test("runs are waited for until the time is over, then each is given up, and not
   expect([one.whys.length, two.whys.length]).toEqual([1, 1]);
 });
 
-test("a run that fails is told of, and not waited for", async () => {
+test("a run that fails is reported, and not waited for", async () => {
   const inFlight = new InFlight();
   const { run, reject } = endless("1");
   const failures: unknown[] = [];

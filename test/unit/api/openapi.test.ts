@@ -34,7 +34,7 @@ describe("the OpenAPI document", () => {
     expect(documented.sort()).toEqual(ROUTES.map(({ method, path }) => method + path).sort());
   });
 
-  test("has an example that fits its schema for every request and answer", () => {
+  test("has an example that matches its schema for every request and answer", () => {
     const contract = new Contract(plain);
     for (const { operation } of contract.operations()) {
       const request = operation.requestBody?.content["application/json"];
@@ -49,7 +49,7 @@ describe("the OpenAPI document", () => {
     }
   });
 
-  test("has an example of an event stream whose data fit their schema", () => {
+  test("has an example of an event stream whose data match their schema", () => {
     const contract = new Contract(plain);
     for (const path of ["/runs/{reqid}/events", "/events"]) {
       const { content } = contract.operation("GET", path).responses[200] ?? {};

@@ -59,7 +59,7 @@ test("a browser's body of JSON's type is taken: other origins may not send it un
   expect(parsed(HOSTS, headers)).toMatchObject(HOSTS);
 });
 
-test("what is not JSON, or not UTF-8, is told as that to who says that it is", () => {
+test("what is not JSON, or not UTF-8, is reported as that to who says that it is", () => {
   expect(refused(() => parsed("{", JSON_TYPE))).toEqual([400, "the body is not JSON"]);
   expect(refused(() => parsed("hosts=a"))[0]).toBe(415);
   const latin = Buffer.from('{"hosts":["\xe4"]}', "latin1");

@@ -35,6 +35,6 @@ test.each([
     "/runs//events",
     `/runs/${REQID}/output/a/b`,
   ],
-])("T04 %p is none", (path) => {
+])("T04 %p is not one", (path) => {
   expect(matchPath(path)).toBeUndefined();
 });

@@ -37,7 +37,7 @@ describe("TLS", () => {
     ["one file is missing", { "api.crt": pair.cert }, /api\.key: no such file .* TLS needs both/],
     ["the other one is", { "api.key": pair.key }, /api\.crt: no such file .* TLS needs both/],
     [
-      "they do not fit",
+      "they do not match",
       { "api.crt": pair.cert, "api.key": other.key },
       /^Cannot use \S+api\.key: it is not the key of \S+api\.crt$/,
     ],

@@ -99,7 +99,7 @@ describe("anything thrown becomes one of ours", () => {
     ["ENOMEM", "Cannot go on: no memory is left"],
     ["EMFILE", "Cannot go on: this program has too many files open"],
     ["ENFILE", "Cannot go on: this host has too many files open"],
-  ])("T65 %s is no fault of ours, and says what to do", (code, message) => {
+  ])("T65 %s is not a fault of ours, and says what to do", (code, message) => {
     const error = asCtrlExecError(Object.assign(new Error(code), { code }));
     expect(error).toMatchObject({ code: "busy", message });
     expect(error.hint).toStartWith("Try again: ");
@@ -118,7 +118,7 @@ test.each([
   expect(systemCode(thrown)).toBe(code);
 });
 
-test("a message of what is no error", () => {
+test("a message of what is not an error", () => {
   expect(messageOf(new Error("m"))).toBe("m");
   expect(messageOf(42)).toBe("42");
 });

@@ -124,7 +124,7 @@ test.each([
   expect(readRunEnd({ exit: 0, state, error: "" }, "unknown").error).toBeTruthy();
 });
 
-test("a result of an agent whose script has not ended is no result", () => {
+test("a result of an agent whose script has not ended is not a result", () => {
   for (const state of ["queued", "running"]) {
     expect(readLastEnd({ exit: 0, state }, "never-ran")).toEqual({
       state: "unknown",

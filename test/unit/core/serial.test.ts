@@ -45,7 +45,7 @@ test("a colon between octets pads each", () => {
   expect(readSerials("3:A:FF")).toEqual(["030aff"]);
 });
 
-test("leading zeros are no part of the number, up to 120 digits in all", () => {
+test("leading zeros are not a part of the number, up to 120 digits in all", () => {
   expect(readSerials(`${"0".repeat(118)}af`)).toEqual(["af"]);
   expect(readSerials(`${"0".repeat(119)}af`)).toEqual([]);
 });
@@ -76,7 +76,7 @@ test.each([
   "1e5\n2",
   "ff".repeat(21),
   "9".repeat(130),
-])("%j is no serial", (text) => {
+])("%j is not a serial", (text) => {
   expect(readSerials(text)).toEqual([]);
 });
 

@@ -98,7 +98,7 @@ describe("bytes to text", () => {
     ["Latin-1", Buffer.from([0x5a, 0x6f, 0xeb]), "Zo\ufffd", false],
     ["a cut character", Buffer.from("日").subarray(0, 2), "\ufffd", false],
     [
-      "a byte order mark and what is no UTF-8",
+      "a byte order mark and what is not UTF-8",
       Buffer.from("efbbbf61ff", "hex"),
       "\ufeffa\ufffd",
       false,
@@ -191,7 +191,7 @@ describe("the nearest match", () => {
     }
   });
 
-  test("what is longer than 64 letters is no typing error", () => {
+  test("what is longer than 64 letters is not a typing error", () => {
     expect(nearestMatch("x".repeat(64), ["x".repeat(64)])).toBe("x".repeat(64));
     expect(nearestMatch("x".repeat(65), ["x".repeat(65)])).toBeUndefined();
   });

@@ -16,7 +16,7 @@ test("ISO 8601 with seconds, without fractions", () => {
   expect(isoSeconds(new Date("2026-01-15T12:00:00.999Z"))).toBe("2026-01-15T12:00:00Z");
 });
 
-test("the day alone; what is no time is not read as one", () => {
+test("the day alone; what is not a time is not read as one", () => {
   expect(isoDay(new Date("2026-01-15T23:59:59Z"))).toBe("2026-01-15");
   expect(parseIso("2026-01-15T12:00:00Z")).toEqual(new Date("2026-01-15T12:00:00Z"));
   for (const text of [

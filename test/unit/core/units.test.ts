@@ -19,7 +19,7 @@ test.each([
   "-1/2/3",
   "1.5/2/3",
   "1234567890/1/1",
-])("%j is no rate limit", (text) => {
+])("%j is not a rate limit", (text) => {
   expect(parseRateLimit(text)).toBeUndefined();
 });
 

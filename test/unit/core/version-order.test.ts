@@ -57,7 +57,7 @@ test.each([
   "1.1.0-rc_1",
   "1".repeat(10),
   "1\n",
-])("%j is no version", (text) => {
+])("%j is not a version", (text) => {
   expect(parseVersion(text)).toBeUndefined();
 });
 

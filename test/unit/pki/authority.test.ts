@@ -178,7 +178,7 @@ describe("a host's certificate", () => {
     );
   });
 
-  test("is no CA: what it signs does not verify", async () => {
+  test("is not a CA: what it signs does not verify", async () => {
     const pem = await generateKeyPem("ec");
     folder.write("host.key", pem);
     await issue(folder, { publicKey: publicKeyBytes(readPrivateKey(pem, "k")) });

@@ -103,7 +103,7 @@ describe("whom it speaks for", () => {
     expect(speaksFor(facts, "")).toBe(false);
   });
 
-  test("T05 a wildcard is no name of a host", () => {
+  test("T05 a wildcard is not a name of a host", () => {
     const facts = certificate(["CN=x"], "subjectAltName=DNS:*.example.com");
     expect(speaksFor(facts, "web-01.example.com")).toBe(false);
   });
@@ -169,7 +169,7 @@ describe("whether a CA signed it", () => {
   });
 });
 
-describe("T09 what is no usable certificate is an error that names the file", () => {
+describe("T09 what is not a usable certificate is an error that names the file", () => {
   test.each([
     ["nothing", ""],
     ["no PEM", "hello"],

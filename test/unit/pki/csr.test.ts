@@ -110,7 +110,7 @@ describe("one key, many requests", () => {
     expect(judgeCsr(pem, "web-01").keyDescription).toBe("EC P-256");
   });
 
-  test("a signature that does not fit the key is refused", async () => {
+  test("a signature that does not match the key is refused", async () => {
     const pem = requestBy(folder, key, "/CN=web-01");
     const der = Buffer.from(pem.replace(/-----.*-----/g, ""), "base64");
     const tampered = (position: number) => {
@@ -141,13 +141,13 @@ describe("one key, many requests", () => {
     ["no PEM", () => "hello"],
     ["two requests", (pem: string) => pem + pem],
     ["half a request", (pem: string) => pem.replace(/(\n[\w+/=]+){2}\n-----END/, "\n-----END")],
-    ["a request that is no base64", (pem: string) => pem.replace(/\n[\w+/=]+\n/, "\n!!!!\n")],
+    ["a request that is not base64", (pem: string) => pem.replace(/\n[\w+/=]+\n/, "\n!!!!\n")],
     ["empty PEM", (pem: string) => pem.replace(/-----\n[\s\S]+\n-----E/, "-----\n-----E")],
   ])("%s is refused", async (_, change) => {
     refusal(change(requestBy(folder, key, "/CN=web-01")));
   });
 
-  test("a certificate is no request", async () => {
+  test("a certificate is not a request", async () => {
     openssl(folder, "req", "-x509", "-key", key, "-subj", "/CN=web-01", "-out", "c.crt");
     expect(refusal(readFileSync(folder.join("c.crt"), "utf8"))).toContain(
       "it is not a certificate request",
@@ -168,7 +168,7 @@ describe("one key, many requests", () => {
   test.each([
     ["something behind its attributes", "a000", "a0000500"],
     ["another version", "020100", "020101"],
-    ["attributes that are none", "a000", "a100"],
+    ["attributes that are not valid", "a000", "a100"],
   ])("T61 %s: refused before its signature is looked at", (_, old, other) => {
     const digits = requestIn(requestBy(folder, key, "/CN=web-01")).toString("hex");
     const at = digits.lastIndexOf(old, digits.indexOf("06082a8648ce3d040302"));

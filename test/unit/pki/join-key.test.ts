@@ -27,7 +27,7 @@ test("keys and signatures are those of RFC 8032, section 7.1, test 3", () => {
   }
 });
 
-test("a host's own key signs whatever its type is; what is no key signs nothing", async () => {
+test("a host's own key signs whatever its type is; what is not a key signs nothing", async () => {
   const key = readPrivateKey(await generateKeyPem("ec"), "key");
   const signature = signStatement(WORDS, key);
   expect(isSignedByKey(WORDS, signature, publicKeyBytes(key))).toBe(true);

@@ -152,7 +152,7 @@ describe("T61 a request from the wire is one block alone", () => {
     ["a header", (pem: string) => pem.replace("-----\n", "-----\nA: b\n\n"), "it has headers"],
     ["another label", () => certificate, "it is not a certificate request"],
     [
-      "blanks behind a line",
+      "blanks after a line",
       (pem: string) => pem.replace("\n", `${BLANKS}\n`),
       "mostly white space",
     ],

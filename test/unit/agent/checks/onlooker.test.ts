@@ -14,11 +14,11 @@ test.each([
   expect(isOnlooker({ uid, gids }, FOLDER, readsKey)).toBe(onlooker);
 });
 
-test("who owns the folder of agent.conf is no onlooker", () => {
+test("who owns the folder of agent.conf is not an onlooker", () => {
   expect(isOnlooker({ uid: 1000, gids: [1000] }, { uid: 1000, gid: 980 }, false)).toBe(false);
 });
 
-test("nor is anybody where there is no such folder: what is missing is told as missing", async () => {
+test("nor is anybody where there is no such folder: what is missing is reported as missing", async () => {
   const { config } = await parseAgentConfig("/nonexistent/agent.conf", "");
   expect(isRunByOnlooker(config)).toBe(false);
 });

@@ -80,7 +80,7 @@ test("an agent with which nothing is wrong", async () => {
   ]);
 });
 
-describe("what is wrong is told with its remedy:", () => {
+describe("what is wrong is reported with its remedy:", () => {
   test("settings", async () => {
     const warnings = [
       { key: "prot", message: "unknown" },
@@ -279,7 +279,7 @@ describe("files that others could change", () => {
     expect(faults()).toEqual([]);
   });
 
-  test("in their folder are one fault, which the installer mends", async () => {
+  test("in their folder are one fault, which the installer repairs", async () => {
     const path = dirname(agent.config.file);
     chmodSync(path, 0o777);
     const problem = `${path} can be written by its group and others (mode 0777)`;

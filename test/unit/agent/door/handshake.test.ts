@@ -62,7 +62,7 @@ test("a peer that leaves halfway has", async () => {
   expect(outcome).toMatchObject({ kind: "failed" });
 });
 
-test("a failure without a code is unknown, and what is no failure of the connection is thrown", async () => {
+test("a failure without a code is unknown, and what is not a failure of the connection is thrown", async () => {
   const failing = (thrown: Error) =>
     handshake(
       {

@@ -31,7 +31,7 @@ describe("more than the limit within the window", () => {
 });
 
 describe("a block", () => {
-  test("ends after its time, and the count starts anew", () => {
+  test("ends after its time, and the count starts again", () => {
     expect(verdicts([0, 0, 0, 0, 299, 300, 301, 302, 303])).toEqual([
       "pass",
       "pass",

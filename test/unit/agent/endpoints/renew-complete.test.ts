@@ -78,7 +78,7 @@ test("T08 a certificate that is not valid yet is refused: the control host's clo
   await refuses({ cert: pem, ca }, "it is not valid yet");
 });
 
-test("what is no certificate is refused", async () => {
+test("what is not a certificate is refused", async () => {
   await refuses({ cert: "-----BEGIN CERTIFICATE-----\nnone\n", ca }, "cannot be read");
 });
 

@@ -228,7 +228,7 @@ describe("capabilities", () => {
 });
 
 describe("runs", () => {
-  test("are told of while they run and afterwards, the token hidden from who comes later", async () => {
+  test("are reported while they run and afterwards, the token hidden from who comes later", async () => {
     const it = await served();
     const job = await it.start(`${WAITS}; cat`);
     const { reqid } = job.facts;
@@ -325,7 +325,7 @@ describe("runs", () => {
   });
 });
 
-test("a run that cannot be noted as withdrawn is no promise: the caller and the log are told", async () => {
+test("a run that cannot be noted as withdrawn is not a promise: the caller and the log are told", async () => {
   const it = await served();
   const problem = "Cannot write /jobs/withdrawn: no space left on the disk";
   const jobs = { withdraw: () => ({ kind: "unnoted", problem }) };

@@ -71,7 +71,7 @@ function bodyOf(reply: AgentReply): Readonly<Record<string, unknown>> {
 const neverRan = (error: string) => ({ exit: -1, error, state: "never-ran" });
 const WAITS = "echo begun; while [ ! -e $1/end ]; do sleep 0.01; done";
 
-describe("what is no request for a run never runs", () => {
+describe("what is not a request for a run never runs", () => {
   test.each([
     ["invalid JSON", "{"],
     ["invalid JSON", "null"],
@@ -267,7 +267,7 @@ describe("the answer", () => {
     },
   );
 
-  test("of a script that did not start is no acceptance", async () => {
+  test("of a script that did not start is not an acceptance", async () => {
     using it = await withScripts({ a: "true" });
     chmodSync(it.folder.join("a.sh"), 0o644);
     const reply = await it.ask({ script: "a", reqid: newRequestId(), detach: true });

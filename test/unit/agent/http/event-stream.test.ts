@@ -130,7 +130,7 @@ describe("a script that is silent", () => {
   });
 });
 
-test("a stream that ends while a sign of life is on its way is told of no more, and its reader owes nothing", async () => {
+test("a stream that ends while a sign of life is on its way is reported no more, and its reader owes nothing", async () => {
   const writes: PromiseWithResolvers<void>[] = [];
   let owes = false;
   const clock = {

@@ -388,7 +388,7 @@ test("an agent that stops waits for so long, and logs whose answers are missing"
   ]);
 });
 
-test("the connection's end is no answer to what was asked: nothing is left of it", async () => {
+test("the connection's end is not an answer to what was asked: nothing is left of it", async () => {
   using it = await visited();
   // Nor is what came behind it carried out.
   await it.asks(post("/nothing", {}).replace("POST /nothing", "GET /runs") + get("/runs"));

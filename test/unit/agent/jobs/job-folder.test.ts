@@ -57,7 +57,7 @@ test("it tells how much it holds, and when that changed", () => {
   job.remove();
 });
 
-test("it is missing once it, or what says what is known of the job, was removed, and is made anew", () => {
+test("it is missing once it, or what says what is known of the job, was removed, and is made again", () => {
   using folder = new TestFolder();
   const job = made(folder);
   const lines = join(job.path, "job.jsonl");
@@ -124,7 +124,7 @@ test("T27 an output is read from anywhere, with the token or without", () => {
   expect(openFiles(process.pid).filter((file) => file.startsWith(job.path))).toEqual([]);
 });
 
-test("T71 what a link leads to is no word about a job", () => {
+test("T71 what a link leads to is not a word about a job", () => {
   using folder = new TestFolder();
   const job = made(folder);
   const elsewhere = folder.write("cancel", '{"by":"mallory","graceMs":0}');

@@ -106,7 +106,7 @@ describe("a folder", () => {
     expect(recordIn(jobWith(folder, text))?.ending).toEqual(expected);
   });
 
-  test("without its first line is no job", () => {
+  test("without its first line is not a job", () => {
     using folder = new TestFolder();
     const job = new JobFolder(folder.path);
     writeFileSync(folder.join("job.jsonl"), line(ENDING));
@@ -177,14 +177,14 @@ describe("what is not as this version writes it", () => {
   });
 
   test.each([{ root: { pid: 12 } }, { started: "" }, { root: undefined }])(
-    "is no start: %j",
+    "is not a start: %j",
     (change) => {
       expect(record({ start: { root: PROCESS, started: TIME, ...change } })?.start).toBeUndefined();
     },
   );
 
   test.each([{ started: 1 }, { stderr_bytes: 0.5 }, { state: "unknown" }, { ended: "never" }])(
-    "is no end: %j",
+    "is not an end: %j",
     (change) => {
       expect(record({ end: { ...ENDING, ...change } })?.ending).toBeUndefined();
     },
@@ -202,7 +202,7 @@ describe("what is not as this version writes it", () => {
   });
 
   test.each([{ by: 1 }, { graceMs: -1 }, { graceMs: "1" }])(
-    "is no end that was asked for: %j",
+    "is not an end that was asked for: %j",
     (change) => {
       using folder = new TestFolder();
       const job = jobWith(folder);

@@ -241,7 +241,7 @@ describe("what is kept", () => {
     await until("its folder has gone", () => foldersIn(jobs) === 0);
   });
 
-  test("T72 goes, the oldest first, once there is too much of it; what is in use stays", async () => {
+  test("T72 goes, oldest first, once there is too much of it; what is in use stays", async () => {
     // Each takes 8 KiB for its folder, and 4 for each file.
     await using jobs = await ready("run_spool = 46000");
     const table = await jobs.table();

@@ -272,7 +272,7 @@ test("an agent that stops waits for nothing more of its runs", async () => {
   expect(await table.cancel(order.reqid, "bob", 0)).toMatchObject({ ended: true });
 });
 
-test("the next agent lists what has ended in the order of the ends, the newest first", async () => {
+test("the next agent lists what has ended in the order of the ends, newest first", async () => {
   await using jobs = await TestJobs.create();
   jobs.folder.write("go", "");
   const table = await jobs.table();

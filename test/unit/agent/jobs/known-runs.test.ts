@@ -80,7 +80,7 @@ test("the next agent knows as much, and what was forgotten is not known any more
   expect(statSync(host.note).mode & 0o777).toBe(0o600);
 });
 
-test("a folder that was made anew does not go back further than what is known", () => {
+test("a folder that was made again does not go back further than what is known", () => {
   using host = new Host();
   host.wasHereForAnHour();
   const known = host.start();

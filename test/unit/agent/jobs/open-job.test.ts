@@ -165,7 +165,7 @@ describe("its output", () => {
   });
 });
 
-test("what cannot be read for want of descriptors is no gap in what was printed", () => {
+test("what cannot be read for want of descriptors is not a gap in what was printed", () => {
   using folder = new TestFolder();
   const { job, jobFolder, faults } = made(folder);
   const read = (code: string) => {

@@ -45,7 +45,7 @@ test("a shim rests for a minute without jobs, and then it ends", async () => {
   await end;
 });
 
-test("a job that ends later begins the minute anew, and nothing is waited for once it is closed", async () => {
+test("a job that ends later begins the minute again, and nothing is waited for once it is closed", async () => {
   const ended = Promise.withResolvers<void>();
   const keeper = new ShimKeeper(PROGRAM, { told: () => undefined, gone: () => ended.resolve() });
   const link = await keeper.open();

@@ -46,7 +46,7 @@ test.each([
   await gone;
 });
 
-test("one that says what is no message is refused at once, and let go", async () => {
+test("one that says what is not a message is refused at once, and let go", async () => {
   const { gone, start } = shimOf(`echo nonsense; ${STAYS}`);
   await expect(start()).rejects.toThrow(SyntaxError);
   await gone;

@@ -82,7 +82,7 @@ async function spoolWith(...lines: readonly string[]) {
 
 const isThere = (job: OpenJob) => existsSync(job.folder.path);
 
-test("what is kept is found and listed, the newest first, as long as its folder is there", async () => {
+test("what is kept is found and listed, newest first, as long as its folder is there", async () => {
   const { spool, ended } = await spoolWith();
   const [one, other] = [ended(), ended()];
   for (const job of [one, other]) spool.keep(job, Date.now(), true);

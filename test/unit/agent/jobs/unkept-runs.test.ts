@@ -33,7 +33,7 @@ test("without a shim nothing is kept, found, or promised not to start", async ()
   expect([await runs.lostRuns(), await runs.list()]).toEqual([[], []]);
 });
 
-test("those that run are listed, the newest first, and ended by whoever asks; then they are gone", async () => {
+test("those that run are listed, newest first, and ended by whoever asks; then they are gone", async () => {
   const { jobs, runs, logged } = await unkept();
   await using _jobs = jobs;
   const orders = [jobs.order(STAYS), jobs.order(STAYS)];

@@ -65,7 +65,7 @@ test("the oldest are forgotten, and the file is shortened once it has twice as m
   expect(new WithdrawnRuns(folder.path).by(reqid(2 * MOST + 1))).toBe("ann");
 });
 
-test("what a full disk has cut is no promise, and harms no other", () => {
+test("what a full disk has cut is not a promise, and harms no other", () => {
   using folder = new TestFolder();
   chmodSync(folder.path, 0o700);
   const runs = new WithdrawnRuns(folder.path);
@@ -81,7 +81,7 @@ test("what a full disk has cut is no promise, and harms no other", () => {
   expect([1, 2, 3].map((count) => next.by(reqid(count)))).toEqual(["", undefined, ""]);
 });
 
-test("the file is removed meanwhile: it is written again, with all that was in it", () => {
+test("the file is removed meanwhile: it is written again, with everything that was in it", () => {
   using folder = new TestFolder();
   chmodSync(folder.path, 0o700);
   const file = folder.join("withdrawn");

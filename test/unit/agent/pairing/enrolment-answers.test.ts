@@ -88,7 +88,7 @@ async function pairing(port: number, more: Partial<PairingOptions> = {}) {
   return { outcome, pending };
 }
 
-test("a request that is denied, or not decided in time, is told as that", async () => {
+test("a request that is denied, or not decided in time, is reported as that", async () => {
   const denied = { status: "denied", reason: "not expected", nonce: NONCE };
   const { port, asked } = await controlHost([[PENDING, denied]]);
   const { outcome, pending } = await pairing(port);
@@ -157,7 +157,7 @@ test("T07 the expected CA is taken, another one is not", async () => {
   expect(asked).toHaveLength(before);
 });
 
-test("a control host that cannot be reached is told as that", async () => {
+test("a control host that cannot be reached is reported as that", async () => {
   const port = freePort();
   await expect(pairing(port)).rejects.toMatchObject({
     code: "unreachable",

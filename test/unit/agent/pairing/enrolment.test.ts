@@ -90,7 +90,11 @@ describe("T07 the agent's side of pairing", () => {
     ["a misrouted answer", "another key", (honest) => ({ ...honest, ...ofAnotherHost })],
     ["another CA", "its CA did not sign", (honest) => ({ ...honest, ca: otherCa })],
     ["no serial", "no serial", (honest) => ({ ...honest, dispatcher_serial: "" })],
-    ["a serial that is none", "no serial", (honest) => ({ ...honest, dispatcher_serial: "x" })],
+    [
+      "a serial that is not valid",
+      "no serial",
+      (honest) => ({ ...honest, dispatcher_serial: "x" }),
+    ],
     ["no certificate", "its certificate cannot be read", (honest) => ({ ...honest, cert: "none" })],
     ["no nonce", "not that of a control host", ({ nonce: _, ...rest }) => rest],
   ];

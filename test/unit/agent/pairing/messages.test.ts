@@ -39,7 +39,7 @@ test("what does not come in time does not come, and the next one may", async () 
 });
 
 test.each(["end", "closed"] as const)(
-  "a control host that leaves is told as that: %s",
+  "a control host that leaves is reported as that: %s",
   async (how) => {
     const { messages, peer } = reading();
     peer.data(Buffer.from(formatHttpResponse("last")));
@@ -61,7 +61,7 @@ test.each(["end", "closed"] as const)(
   },
 );
 
-test("what is no HTTP, no JSON, or not what a control host says is an error", async () => {
+test("what is not HTTP, no JSON, or not what a control host says is an error", async () => {
   const { messages, peer } = reading();
   peer.data(Buffer.from("SSH-2.0-OpenSSH_9.2\r\n\r\n"));
   await expect(messages.next(60_000)).rejects.toMatchObject({

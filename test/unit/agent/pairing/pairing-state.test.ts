@@ -14,7 +14,7 @@ async function configIn(folder: TestFolder) {
   return (await parseAgentConfig(folder.join("agent.conf"), "")).config;
 }
 
-test("an agent is paired once it has a certificate, and one that is none is an error", async () => {
+test("an agent is paired once it has a certificate, and one that is not valid is an error", async () => {
   using folder = new TestFolder();
   const config = await configIn(folder);
   expect(pairingState(config)).toEqual({ paired: false });

@@ -67,7 +67,7 @@ test("T10 what killed writes have left is removed from each folder that a pairin
 
 const full = () => new CtrlExecError("storage", "Cannot write /x: no space left on the disk");
 
-test("T22 storing is tried again until it succeeds, and the first failure is told once", async () => {
+test("T22 storing is tried again until it succeeds, and the first failure is reported once", async () => {
   const told: string[] = [];
   let tries = 0;
   const store = () => {
@@ -100,7 +100,7 @@ test("T22 when the time is up, the failure says that the approval is lost", asyn
   expect(tries).toBeGreaterThan(1);
 });
 
-test("what is no failure of storing is not tried again", async () => {
+test("what is not a failure of storing is not tried again", async () => {
   let tries = 0;
   const storing = storeWithPatience(
     () => {

@@ -32,7 +32,7 @@ describe("a bad line is skipped with a warning, and the others stay", () => {
     ]);
   });
 
-  test("T28 a file in UTF-16 is told as such", async () => {
+  test("T28 a file in UTF-16 is reported as such", async () => {
     const text = Buffer.from("\ufeffa = /a.sh\nb = /b.sh\n", "utf16le").toString();
     const { warnings } = await parseAllowlist("/x/scripts.conf", text);
     expect(warnings).toEqual([
@@ -78,7 +78,7 @@ describe("a bad line is skipped with a warning, and the others stay", () => {
   });
 });
 
-describe("options behind the path", () => {
+describe("options after the path", () => {
   test("each of them, in any order", async () => {
     const options = { timeout: 300, max_output: 2 ** 20, concurrency: 1 };
     const script = { name: "x", path: "/opt/x/backup.sh", options };
@@ -167,7 +167,7 @@ describe("the TOML form", () => {
     ]);
   });
 
-  test("what is no TOML is an error", async () => {
+  test("what is not TOML is an error", async () => {
     expect(parseAllowlist(TOML, "a = ")).rejects.toThrow(/^Cannot read .*scripts\.toml: line 1/);
   });
 });

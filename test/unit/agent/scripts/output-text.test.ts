@@ -38,7 +38,7 @@ describe.each([1, 2, 3, 7, 4096, 2 ** 20])("in chunks of %d bytes", (size) => {
     expect(read(base64) === BINARY.toString("base64")).toBe(true);
   });
 
-  test("a character that the end cuts off is no UTF-8", () => {
+  test("a character that the end cuts off is not UTF-8", () => {
     const { base64 } = outputText(inMemory(chunked(TEXT.subarray(0, -9), size)));
     expect(base64).toBeDefined();
   });
@@ -51,7 +51,7 @@ test.each([
   expect(outputText(inMemory([Buffer.from(text)]))).toEqual({ text, base64 });
 });
 
-test("short bytes that are no text", () => {
+test("short bytes that are not text", () => {
   expect(outputText(inMemory([Buffer.from([0xff]), Buffer.from([0x61])]))).toEqual({
     text: "\ufffda",
     base64: "/2E=",

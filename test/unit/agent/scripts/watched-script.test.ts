@@ -82,7 +82,7 @@ test("one that ends at once is not said to go on", async () => {
   }
 });
 
-test("one that takes too long is ended with all that it has started, and who asked for that is named", async () => {
+test("one that takes too long is ended with everything that it has started, and who asked for that is named", async () => {
   const { script } = watched("setsid sleep 600 & wait", {
     timeout: 0.05,
     cancel: () => ({ by: "bob", graceMs: 0, left: 0 }),

@@ -30,7 +30,7 @@ test("it runs once it is written", async () => {
   expect(Buffer.concat(stdout.chunks).toString()).toBe("whole\n");
 });
 
-test("T13 it is judged anew before it runs", async () => {
+test("T13 it is judged again before it runs", async () => {
   const { path, writer, running } = askWhileOpen("opened");
   chmodSync(path, 0o777);
   closeSync(writer);

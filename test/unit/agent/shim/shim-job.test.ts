@@ -68,7 +68,7 @@ function shimmed(body: string, more: Partial<StartMessage> = {}) {
   };
 }
 
-test("a quick script is told of once it has ended, and its end and output are in its folder by then", async () => {
+test("a quick script is reported once it has ended, and its end and output are in its folder by then", async () => {
   using it = shimmed("cat; echo oops >&2; exit 3");
   await it.run();
   const kept = { stdout: 7, stderr: 5 };
@@ -102,7 +102,7 @@ test("one that goes on is noted with its process, for an agent that comes later,
   expect(it.kinds().filter((kind) => kind === "started")).toHaveLength(1);
 });
 
-test("one that prints nothing is told of when it goes on", async () => {
+test("one that prints nothing is reported when it goes on", async () => {
   using it = shimmed("read go <$1/go");
   expect(Bun.spawnSync(["mkfifo", it.folder.join("go")]).exitCode).toBe(0);
   const run = it.run();
@@ -113,13 +113,13 @@ test("one that prints nothing is told of when it goes on", async () => {
   expect(it.kinds()).toEqual(["started", "ended"]);
 });
 
-test("one that leaves its context unread is told of, with how long that is", async () => {
+test("one that leaves its context unread is reported, with how long that is", async () => {
   using it = shimmed("sleep 0.2", { input: "x".repeat(200_000), stdinTimeout: 0.02 });
   await it.run();
   expect(it.find("stalled")).toEqual({ kind: "stalled", job: it.job.name, bytes: 200_000 });
 });
 
-test("one that cannot be started is told of with the system's reason, and has no end in its folder", async () => {
+test("one that cannot be started is reported with the system's reason, and has no end in its folder", async () => {
   using it = shimmed("true");
   chmodSync(it.folder.join("script.sh"), 0o644);
   await it.run();

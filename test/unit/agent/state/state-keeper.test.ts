@@ -4,7 +4,7 @@ import { StateKeeper } from "../../../../src/agent/state/state-keeper.ts";
 import { EventLog } from "../../../support/event-log.ts";
 import { LocalFleet } from "../../../support/local-fleet.ts";
 
-test("lines of the revocation file that are not serials are told once for each change of the file", async () => {
+test("lines of the revocation file that are not serials are reported once for each change of the file", async () => {
   await using fleet = await LocalFleet.create();
   const agent = await fleet.addAgent("web-01");
   await agent.stop();

@@ -87,7 +87,7 @@ test("without its allowlist, its identity or the control host's serial there is 
   );
 });
 
-test("a file that cannot be used any more is logged once, and again once it was mended", async () => {
+test("a file that cannot be used any more is logged once, and again once it was repaired", async () => {
   const log = new EventLog("ctrl-exec-agent");
   const serial = fleet.folder.write("own-serial", "0a\n");
   const config = { ...agent.config, dispatcher_serial_path: serial };

@@ -119,7 +119,7 @@ describe("the controller's serial", () => {
     expect(existsSync(`${path}.previous`)).toBe(false);
   });
 
-  test("a file that cannot be used any more is told, and the earlier serial stays in force", () => {
+  test("a file that can no longer be used is reported, and the earlier serial stays in force", () => {
     using folder = new TestFolder();
     const path = folder.write("ctrl-exec-serial", "a1\n");
     const serials = new ControllerSerials(path);

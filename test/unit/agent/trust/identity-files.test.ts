@@ -37,7 +37,7 @@ const STEPS = [
 ];
 
 for (const [index, name] of STEPS.entries()) {
-  test(`T10 pairing anew, cut off after "${name}", leaves the old identity whole or the new`, async () => {
+  test(`T10 pairing again, cut off after "${name}", leaves the old identity whole or the new`, async () => {
     await using fleet = await LocalFleet.create();
     const agent = await fleet.addAgent("web-01");
     await agent.stop();
@@ -62,7 +62,7 @@ for (const [index, name] of STEPS.entries()) {
   });
 }
 
-describe("T10 pairing anew twice, each cut off anywhere, leaves one identity whole", () => {
+describe("T10 pairing again twice, each cut off anywhere, leaves one identity whole", () => {
   test.each([
     ["a third control host", false],
     ["the first one again", true],
@@ -99,7 +99,7 @@ function stepsTo(config: AgentConfig, { keyPem, enrolled }: Pairing, last: numbe
   return storeSteps(config, keyPem, enrolled).slice(0, last + 1);
 }
 
-test("what a broken certificate or a broken staged key was for does not hinder pairing anew", async () => {
+test("what a broken certificate or a broken staged key was for does not hinder pairing again", async () => {
   await using fleet = await LocalFleet.create();
   const agent = await fleet.addAgent("web-01");
   await agent.stop();

@@ -37,7 +37,7 @@ test("a running agent shows the new certificate from the moment that a pairing h
   expect(agent.log.of("reload-fail")).toEqual([]);
 });
 
-test("files that do not fit each other change nothing, are told once, and count when they fit", async () => {
+test("files that do not match each other change nothing, are reported once, and count when they fit", async () => {
   await using fleet = await LocalFleet.create();
   const agent = await fleet.addAgent("web-01");
   const old = loadIdentity(agent.config).certificate.serial;
@@ -55,7 +55,7 @@ test("files that do not fit each other change nothing, are told once, and count 
   expect(await agent.servedSerial()).toBe(serial);
 });
 
-test("a certificate that is put back as it was is no other identity", async () => {
+test("a certificate that is put back as it was is not another identity", async () => {
   await using fleet = await LocalFleet.create();
   const agent = await fleet.addAgent("web-01");
   const text = readFileSync(agent.config.cert, "utf8");

@@ -60,7 +60,7 @@ test("one that was handed over is left alone until root's part has taken it, or 
   expect(inbox.isHandedOver).toBe(false);
 });
 
-test("after a restart it goes on with the same build, and begins anew with another", () => {
+test("after a restart it goes on with the same build, and begins again with another", () => {
   inbox.begin(request(), NOW);
   inbox.take(ID, 0, BUILD.subarray(0, 5));
   const next = new UpgradeInbox(folder.join("upgrade"));

@@ -53,7 +53,7 @@ describe("GET /runs", () => {
     return (json as { runs: { reqid: string }[] }).runs.map(({ reqid }) => reqid);
   };
 
-  test("lists them, the newest first, and those that cannot be read", async () => {
+  test("lists them, newest first, and those that cannot be read", async () => {
     const { status, json } = await api.get("/runs");
     expect(status).toBe(200);
     expect(json).toMatchObject({
@@ -94,7 +94,7 @@ describe("GET /runs", () => {
     expect(await listed(`?limit=1&after=${next}`)).toEqual([ENDED]);
   });
 
-  test("a time that is none is refused, in the words of what is expected", async () => {
+  test("a time that is not valid is refused, in the words of what is expected", async () => {
     expect(await api.get("/runs?since=yesterday")).toMatchObject({
       status: 400,
       json: { detail: "since: expected 90s, 15m, 2h, 7d, 2026-01-15 or 2026-01-15T12:00:00Z" },
@@ -208,7 +208,7 @@ describe("the events of a run", () => {
     }
   });
 
-  test("go on behind a message, and are over behind the last one", async () => {
+  test("go on after a message, and are over after the last one", async () => {
     const path = `/runs/${ENDED}/events`;
     const { text } = await api.get(path, { "Last-Event-ID": "OW" });
     expect(text).not.toContain('"host":"web-01"');
@@ -222,7 +222,7 @@ describe("the events of a run", () => {
     [`/events?runs=${ENDED},${OPEN}`, "S", 400, "the header Last-Event-ID is not an id that"],
     [`/events?runs=${ENDED},${ENDED}`, "", 400, "runs: a run is named twice"],
     ["/events?runs=00000000000000ff", "", 404, "no run 00000000000000ff that you may see"],
-  ])("%s behind %p: %d", async (path, id, status, detail) => {
+  ])("%s after %p: %d", async (path, id, status, detail) => {
     const answer = await api.get(path, id === "" ? {} : { "Last-Event-ID": id });
     expect(answer).toMatchObject({ status, json: { ok: false } });
     expect((answer.json as { detail: string }).detail).toStartWith(detail);
@@ -265,7 +265,7 @@ test("T69 what an answer is made of counts until the answer is out", async () =>
   await until("what is refused is let go, too", isFree);
 });
 
-test("T21 there are so many streams at once, and a place is free again when one has ended", async () => {
+test("T21 there are only so many streams at once, and a place is free again when one has ended", async () => {
   const one = async () => (await api.get(`/runs/${ENDED}/events`)).status;
   const statuses: number[] = [];
   for (let count = 0; count < 70; count++) statuses.push(await one());

@@ -74,7 +74,7 @@ test("its settings are those of the request", async () => {
   expect([status, json]).toMatchObject([400, { detail }]);
 });
 
-test("a run without one is no rollout", async () => {
+test("a run without one is not a rollout", async () => {
   expect((await run(undefined)).json).not.toHaveProperty("rollout");
 });
 
@@ -147,7 +147,7 @@ test("T21 rollouts that pause hold no slot of a request, whether or not somebody
   for (const answer of answers) expect((await answer).status).toBe(200);
 });
 
-test("its batches are events, each once, and another stream goes on behind the last", async () => {
+test("its batches are events, each once, and another stream goes on after the last", async () => {
   const { fleet } = api;
   using gate = await Gate.shut(fleet.folder.join("batches-gate"));
   for (const agent of fleet.agents) {
@@ -227,7 +227,7 @@ test("a host that waits has not ended, and of a stopped rollout it ends as not-s
   });
 });
 
-test("when the API stops, the batch in flight is waited for and none begins behind it", async () => {
+test("when the API stops, the batch in flight is waited for and none begins after it", async () => {
   await using stopped = await LocalApi.start();
   const { folder } = stopped.fleet;
   using gate = await Gate.shut(folder.join("gate"));

@@ -51,7 +51,7 @@ async function opened(folder: TestFolder) {
   return await LocalApi.start([`auth_hook = ${hook}`, "api_admin = yes"]);
 }
 
-test("T32 a token is told once, by the answer that makes it, and by nothing else", async () => {
+test("T32 a token is reported once, by the answer that makes it, and by nothing else", async () => {
   using folder = new TestFolder();
   await using api = await opened(folder);
   const wish = { ttl: 600, uses: 3, name: "Web-*", tags: { role: "web" }, from: ["10.0.0.0/8"] };

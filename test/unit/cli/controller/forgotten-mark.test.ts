@@ -54,7 +54,7 @@ describe("after a run", () => {
   test.each<[string, string, (string | undefined)[], Known]>([
     ["every host is registered", "web-01 db-01 extra", [REFUSED, REFUSED], FLEET],
     ["a host of two is misspelt", "web-01 web-o2 deploy", [undefined, LOST], SEEN],
-    ["the first word is no host", "deploy web-01 extra", [LOST, REFUSED], SEEN],
+    ["the first word is not a host", "deploy web-01 extra", [LOST, REFUSED], SEEN],
     ["one host", "web-01 extra", [REFUSED], SEEN],
     ["the word has answered", "web-01 deploy extra", [REFUSED, undefined], FLEET],
     ["the word is a host that is slow", "web-01 deploy extra", [REFUSED, LATE], FLEET],

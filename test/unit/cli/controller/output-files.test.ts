@@ -104,7 +104,7 @@ describe("the folder", () => {
     expect(folder.has("none")).toBe(false);
   });
 
-  test("that was made in vain is gone again", () => {
+  test("that was made for nothing is gone again", () => {
     using folder = new TestFolder();
     OutputFiles.open(folder.join("new"), undefined)[Symbol.dispose]();
     expect(folder.has("new")).toBe(false);
@@ -189,7 +189,7 @@ describe("the folder", () => {
   }
 });
 
-test("T22 what cannot be written is told once, with how much more it was, and no part of a file stays", async () => {
+test("T22 what cannot be written is reported once, with how much more it was, and no part of a file stays", async () => {
   using folder = new TestFolder();
   const path = folder.join("new");
   using files = OutputFiles.open(path, undefined);

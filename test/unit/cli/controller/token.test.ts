@@ -49,7 +49,7 @@ describe("--token-file", () => {
     expect(readTokenFile(folder.write("a token", "s3cret\n", 0o640), caller)).toBe("s3cret");
   });
 
-  test("that is no plain file is not waited for", () => {
+  test("that is not a plain file is not waited for", () => {
     using folder = new TestFolder();
     const fifo = folder.join("fifo");
     Bun.spawnSync(["mkfifo", fifo]);

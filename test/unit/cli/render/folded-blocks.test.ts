@@ -122,7 +122,7 @@ describe("differences", () => {
     );
   });
 
-  test("of stderr, behind its marker; a newline that is missing is said", async () => {
+  test("of stderr, after its marker; a newline that is missing is said", async () => {
     const results = [
       ...web(2, { stdout: "", stderr: "e\n" }),
       result("a", { stdout: "", stderr: "f" }),

@@ -76,7 +76,7 @@ describe("several hosts", () => {
   const several = (pieces: readonly Piece[], terminal = {}) =>
     shown((io) => liveLines(io, ["web-01", "db-1"]), pieces, terminal);
 
-  test("whole lines behind padded names, stderr's on stderr", () => {
+  test("whole lines after padded names, stderr's on stderr", () => {
     const kept = several([
       ["web-01", "stdout", "on"],
       ["db-1", "stdout", "two\nthr"],

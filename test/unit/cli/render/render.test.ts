@@ -41,7 +41,7 @@ describe("one host's block (docs/PROTOCOL.md, section 5)", () => {
     );
   });
 
-  test("failure, with stderr behind its marker", () => {
+  test("failure, with stderr after its marker", () => {
     expect(rendered({ exit: 3, stdout: "a\nb", stderr: "c\nd" })).toBe(
       "==> web-01  [FAIL  exit:3  42ms  req:a1b2c3d4e5f60718]\na\nb\n    STDERR: c\n    STDERR: d",
     );
@@ -63,7 +63,7 @@ describe("one host's block (docs/PROTOCOL.md, section 5)", () => {
     }
   });
 
-  test("a header and a marker start a line; behind the last output nothing is added", () => {
+  test("a header and a marker start a line; after the last output nothing is added", () => {
     const head = "==> web-01  [OK  exit:0  42ms  req:a1b2c3d4e5f60718]\n";
     const bytes = { stdout: "lossy", stdout_b64: Buffer.from([0xff]).toBase64() };
     expect(rendered({ stdout: "a" })).toBe(`${head}a`);
@@ -111,7 +111,7 @@ describe("one host's block (docs/PROTOCOL.md, section 5)", () => {
     expect(mayHaveRun(results)).toContain("whether deploy ran on db, web-[0-5]: no result came\n");
   });
 
-  test("exit 0 with an error is no success", () => {
+  test("exit 0 with an error is not a success", () => {
     expect(rendered({ error: "x" })).toContain("[FAIL  exit:0");
   });
 

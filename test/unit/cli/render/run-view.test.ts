@@ -112,7 +112,7 @@ describe("on a terminal, or with --live", () => {
     expect(out).toEndWith(header("a"));
   });
 
-  test("of failures, the first five are told of, and nobody who was given up", async () => {
+  test("of failures, the first five are reported, and nobody who was given up", async () => {
     const hosts = Array.from({ length: 9 }, (_, index) => `web-${index}`);
     const kept = new KeptIo({ ...SCREEN, errIsTerminal: true });
     const view = runView(kept.io, OWN, hosts, NO_OPTIONS, AS);
@@ -137,7 +137,7 @@ describe("on a terminal, or with --live", () => {
     );
   });
 
-  test("one that was not reached is no older agent", () => {
+  test("one that was not reached is not an older agent", () => {
     const kept = new KeptIo(SCREEN);
     const view = runView(kept.io, OWN, ["a"], NO_OPTIONS, AS);
     view.show(result("a", { exit: -1, stdout: "", state: "never-ran", error: "no route" }));
@@ -304,7 +304,7 @@ describe("the hosts that a rollout has not started", () => {
   test.each([
     ["a pipe", {}],
     ["a terminal", SCREEN],
-  ] as const)("share a block at the end, behind a whole line: %s", async (_, on) => {
+  ] as const)("share a block at the end, after a whole line: %s", async (_, on) => {
     const kept = new KeptIo(on);
     const view = runView(kept.io, OWN, ["web-1", "web-3", "web-4"], NO_OPTIONS, AS);
     const results = [result("web-1", { stdout: "no newline" }), ...left];

@@ -101,7 +101,7 @@ async function learn(): Promise<void> {
   );
 }
 
-test("by what the hosts have told, and by this host's own tags, which win", async () => {
+test("by what the hosts have reported, and by this host's own tags, which win", async () => {
   await setUp();
   await learn();
   expect(await choose({ hosts: ["@role=web,env!=test"] })).toEqual(["web-01 7443"]);
@@ -114,7 +114,7 @@ test("by what the hosts have told, and by this host's own tags, which win", asyn
   expect(await choose({ hosts: ["@role=db"] })).toEqual(["db-01 7443"]);
 });
 
-test("a host that has not told its tags has none that differs", async () => {
+test("a host that has not reported its tags has none that differs", async () => {
   await setUp();
   await learn();
   expect(await choose({ hosts: ["@env!=x"] })).toEqual(["web-01 7443", "web-02 7443"]);
@@ -161,7 +161,7 @@ test("by an address of a registered host", async () => {
   expect(await choose({ except: ["10.0.0.10"] })).toEqual(["db-01 7443", "web-02 7443"]);
 });
 
-test("a sample: so many, or a part of them, rounded up", async () => {
+test("a sample: a number, or a part of them, rounded up", async () => {
   await setUp();
   expect(await choose({ limit: { hosts: 2 } })).toHaveLength(2);
   expect(await choose({ limit: { percent: 34 } })).toHaveLength(2);
@@ -355,7 +355,7 @@ test("T76 of a name that nobody is registered under the nearest one is known, un
   expect(await near(...many.slice(1))).toContain("web-01");
 });
 
-test("where no host has told its version it is said what learns it; where a group is empty, that", async () => {
+test("where no host has reported its version it is said what learns it; where a group is empty, that", async () => {
   await setUp();
   const option = `--config ${fleet.controller.config.file}`;
   expect(await refusal({ hosts: ["@version<1.1"] })).toMatchObject({

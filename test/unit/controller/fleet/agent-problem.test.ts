@@ -7,7 +7,7 @@ import { CtrlExecError } from "../../../../src/core/errors.ts";
 const target = targetOf("web-01", undefined);
 const problem = (thrown: unknown) => agentProblem(thrown, target, "192.0.2.7:7443", "/srv/c.conf");
 
-test("an answer that is none names the host, and keeps its cause", () => {
+test("an answer that is not valid names the host, and keeps its cause", () => {
   const thrown = new CtrlExecError("protocol", "sent no HTTP");
   expect(problem(thrown)).toMatchObject({
     ...{ code: "protocol", message: "web-01 sent no HTTP", cause: thrown },

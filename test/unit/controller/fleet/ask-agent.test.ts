@@ -70,7 +70,7 @@ test("a run is not sent to an agent that hung up while this process was busy: it
 });
 
 test.each([
-  ["that was no JSON", "<p>", /not JSON/],
+  ["that was not JSON", "<p>", /not JSON/],
   ["that was read", '{"ok":', undefined],
 ])("T69 of an answer %s nothing is held: the next has all the room", async (_, start, problem) => {
   const body = `${start}"${"x".repeat(60_000)}"}`;

@@ -66,7 +66,7 @@ test("signs of life are heard, and passed on", async () => {
   pair[Symbol.dispose]();
 });
 
-test("whoever hears of it may take any time: that is no silence of the agent", async () => {
+test("whoever hears of it may take any time: that is not a silence of the agent", async () => {
   const heard = Promise.withResolvers<void>();
   const { pair, done } = await reading(async ({ kind }) => {
     if (kind !== "begin") return;

@@ -286,7 +286,7 @@ describe("a connection that breaks", () => {
     expect(asked).toHaveLength(1);
   });
 
-  test("and its place has an answer that is no stream: its status is said, and how long it took", async () => {
+  test("and its place has an answer that is not a stream: its status is said, and how long it took", async () => {
     const refusal = jsonAnswer({}).replace("200 OK", "418 Teapot");
     answers = [hangUpAfter(streamOf(BEGIN)), write(refusal)];
     const before = performance.now();

@@ -61,7 +61,7 @@ test("an account that is closed gives back once, and takes nothing more", () => 
   expect(second.openReply().hold(FREE + 251)).toBe(false);
 });
 
-test("a bound that is set anew counts from the next byte on", () => {
+test("a bound that is set again counts from the next byte on", () => {
   const budget = new ReplyBudget(0);
   const reply = budget.open().openReply();
   expect(reply.hold(FREE + 1)).toBe(false);

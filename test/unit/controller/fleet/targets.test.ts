@@ -137,7 +137,7 @@ describe("what is typed", () => {
     expect(readTargets(["a-1"], undefined, 3)).toEqual([{ name: "a-1", port: undefined }]);
   });
 
-  test("that is no host is named, and what a percent sign means is said where there is one", () => {
+  test("that is not a host is named, and what a percent sign means is said where there is one", () => {
     const message = (text: string) => `"${text}" is not a host, host:port or address`;
     expect(refusal(["a b"])).toMatchObject({ message: message("a b"), hint: HOST_HINT });
     expect(refusal(["10.0.0.1%eth0"])).toMatchObject({

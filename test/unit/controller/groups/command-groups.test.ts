@@ -96,7 +96,7 @@ test("another command's answer is not this one's", async () => {
   expect(await names({ ...other, store })).toBe("mail");
 });
 
-test("a file that is damaged is written anew", async () => {
+test("a file that is damaged is written again", async () => {
   await setUp(GOOD);
   fleet.folder.write("control/state/groups.json", '{"command": 1}');
   expect(await names()).toBe("web db");
@@ -146,7 +146,7 @@ env | sed 's/=.*//' | sort | tr '\\n' ' ' | sed 's/.*/{"&": []}/'`);
   expect(await names()).toMatch(/^(_ )?HOME LANG LOGNAME PATH PWD (SHELL )?(SHLVL )?USER $/);
 });
 
-test("one that hangs is ended, with all that it has started", async () => {
+test("one that hangs is ended, with everything that it has started", async () => {
   await setUp("tail -f /dev/null & echo $! >$0.pid; wait", 1);
   expect(await problem()).toContain("group_command took more than 1 s");
   const pid = Number(readFileSync(fleet.folder.join("command.pid"), "utf8"));

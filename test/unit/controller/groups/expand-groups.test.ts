@@ -53,7 +53,7 @@ test("a circle is refused, with the way round", () => {
   );
 });
 
-test("so are too many in each other", () => {
+test("so are too many nested", () => {
   const chain = (length: number) =>
     Object.fromEntries(Array.from({ length }, (_, at) => [`${at}`, [`@@${at + 1}`]]));
   expect(expanded("@@0", chain(32))).toBe("@@32");

@@ -79,7 +79,7 @@ test("one that is being written is started once it is written", async () => {
   expect((await asked).size).toBe(0);
 });
 
-test("T62 it is judged anew before that", async () => {
+test("T62 it is judged again before that", async () => {
   const command = fleet.folder.script("command", "echo '{}'");
   const { writer, asked } = askWhileWritten(command);
   chmodSync(command, 0o777);

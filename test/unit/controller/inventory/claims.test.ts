@@ -71,7 +71,7 @@ test("of a host that is not registered, or claims too much, it is not known what
   expect(await claimed("@version<2", [targetOf("web-01", undefined)])).toEqual({});
 });
 
-test("where nothing is asked for, nothing that the hosts have told is read", async () => {
+test("where nothing is asked for, nothing that the hosts have reported is read", async () => {
   const [web] = await targets({ "web-01": {} });
   const known = () => Promise.reject(new Error("it was read"));
   const learned = Object.assign(Object.create(fleet.controller.store.learned), { known });

@@ -49,7 +49,7 @@ test("a host that has moved is recorded where it was called, and is no more at i
   expect(await fleet.targets(both)).toHaveLength(2);
 });
 
-test("a host that takes the serial in force confirms it once, and from then on is no news", async () => {
+test("a host that takes the serial in force confirms it once, and from then on is not news", async () => {
   await using fleet = await LocalFleet.create();
   await (await fleet.addAgent("web-01")).stop();
   const { controller } = fleet;

@@ -124,7 +124,7 @@ test("scripts are those that one of the hosts has told or run", async () => {
   expect(await scriptsAtHand(host, [])).toEqual([]);
 });
 
-test("scripts are those of runs alone where what the hosts have told cannot be read", async () => {
+test("scripts are those of runs alone where what the hosts have reported cannot be read", async () => {
   const scripts = () => Promise.reject(new Error("no database"));
   const learned = Object.assign(Object.create(host.store.learned), { scripts });
   const blind = { ...host, store: { ...host.store, learned } };

@@ -186,7 +186,7 @@ test("a discovery has what each host offers, or why it is not known", async () =
   });
 });
 
-test("an answer that is no list of scripts is said to be none", async () => {
+test("an answer that is not a list of scripts is said to be none", async () => {
   const [web] = fleet.agents;
   const [cert = "", key = ""] = ["agent.crt", "agent.key"].map((name) =>
     readFileSync(web?.path(name) ?? "", "utf8"),

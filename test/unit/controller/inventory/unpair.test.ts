@@ -210,7 +210,7 @@ test("a list of revocations that an administrator has left without an end of lin
   expect((await revoked()).has("0a")).toBe(true);
 });
 
-test("one line that cannot be read is told as one, and is no certificate that has expired", async () => {
+test("one line that cannot be read is told as one, and is not a certificate that has expired", async () => {
   await using fleet = await LocalFleet.bare();
   const file = fleet.folder.write("control/state/issued-certificates", "\n0c some day web-01\n");
   const { certificates } = fleet.controller.store;

@@ -185,7 +185,7 @@ test("what waits for a receiver that is gone is dropped; a file that is broken k
   expect(await waiting()).toEqual([]);
 });
 
-test("T35 a file that cannot be used is told in the log when somebody should have been told", async () => {
+test("T35 a file that cannot be used is reported in the log when somebody should have been told", async () => {
   name("pager", receiver.file(key));
   name("chat", "[");
   await leave();

@@ -98,7 +98,7 @@ test("closed, it looks no more", async () => {
   expect([looks, got]).toEqual([0, []]);
 });
 
-test("T20 an answer, or a folder, that cannot be read is told of once, and read when it can be", async () => {
+test("T20 an answer, or a folder, that cannot be read is reported once, and read when it can be", async () => {
   const failures = () => fleet.log.of("pair-answer-fail").map(({ fields }) => fields.REQID);
   const folder = fleet.folder.write("control/state/pairing", "in the way");
   for (const id of [FIRST, SECOND]) expectAnswer(id);

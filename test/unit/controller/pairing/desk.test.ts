@@ -279,7 +279,7 @@ test("T10 a request whose approval was cut off behind the answer is gone with th
   expect(await listRequests(controller)).toEqual([]);
 });
 
-test("a copy of a request under another name is no request of its own", async () => {
+test("a copy of a request under another name is not a request of its own", async () => {
   await using fleet = await LocalFleet.create();
   const submission = await ask(fleet, "web-01", "127.0.0.1");
   if (submission.kind !== "pending") throw new Error(submission.kind);

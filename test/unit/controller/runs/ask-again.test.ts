@@ -216,7 +216,7 @@ test("without a sound credential of this host its record alone is shown, and no 
   expect(run.asked).toEqual([]);
 });
 
-test("T22 what cannot be recorded is told all the same, the log says why, and it is asked for again", async () => {
+test("T22 what cannot be recorded is reported all the same, the log says why, and it is asked for again", async () => {
   await using run = await leftRun(() => http10(done));
   const told = { complete: true, results: [{ exit: 3, stdout: "out\n" }] };
   {

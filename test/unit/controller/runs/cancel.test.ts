@@ -142,7 +142,7 @@ test("what cannot be cancelled, or is recorded by a living process, is not asked
   expect(living.calls.map(({ what }) => what)).toEqual(["POST /cancel"]);
 });
 
-test("of the hosts that are named each is told of as it answers, in the run's order at the end", async () => {
+test("of the hosts that are named each is reported as it answers, in the run's order at the end", async () => {
   await using stage = await stageOf((call) => call.json({ status: "ended", left: 0 }));
   const heard: string[] = [];
   const order = { reqid: REQID, hosts: ["db-01", "web-01"], grace: 5 };

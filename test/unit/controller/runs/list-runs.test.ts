@@ -114,7 +114,7 @@ test("T24 a hook that has gone before its second question hides nothing", async 
   expect(fleet.log.of("auth")).toMatchObject([{ level: "info" }, { level: "err" }]);
 });
 
-test("what is hidden is no attempt, and not logged; the caller's question is, once", async () => {
+test("what is hidden is not an attempt, and not logged; the caller's question is, once", async () => {
   await using fleet = await fleetWithRuns('test "$ENVEXEC_SUBMITTER" != bob');
   await seen(fleet);
   expect(fleet.log.of("auth")).toMatchObject([{ fields: { RESULT: "pass" } }]);
@@ -152,7 +152,7 @@ test.each([
   expect((await listRuns(run.fleet.controller, CALLER, others)).runs).toEqual([]);
 });
 
-test("what seemed to have failed, and has not, is no failure", async () => {
+test("what seemed to have failed, and has not, is not a failure", async () => {
   await using run = await leftRun(() => http10({ ...DONE, exit: 0 }));
   const list = async () => await listRuns(run.fleet.controller, CALLER, { ...ALL, failed: true });
   expect((await list()).runs).toEqual([]);

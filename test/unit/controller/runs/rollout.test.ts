@@ -477,7 +477,7 @@ test("too many failures in the last batch stop nothing: it has no check, and eve
   expect(told).toEqual(["batch 1", "batch-end 1", "check 1", "batch 2", "batch-end 2"]);
 });
 
-describe("it stops behind a batch in which more hosts failed than may, and goes on with the rest", () => {
+describe("it stops after a batch in which more hosts failed than may, and goes on with the rest", () => {
   test("none unless told otherwise", async () => {
     mark("web-02", "bad");
     const { reqid, results, rollout } = await run();
@@ -598,7 +598,7 @@ describe("the check", () => {
     }
   });
 
-  test("stops behind the last batch too", async () => {
+  test("stops after the last batch too", async () => {
     mark("web-04", "ill");
     const { rollout: told } = await run({ rollout });
     const stopped = "after batch 4 of 4: its check failed on web-04";
@@ -641,7 +641,7 @@ test("what was stopped in the middle of a batch has an end for each of its hosts
 });
 
 describe("what cannot be gone on with", () => {
-  test("a run that was no rollout, another script, one under way, one that is not known", async () => {
+  test("a run that was not a rollout, another script, one under way, one that is not known", async () => {
     const order = { hosts: ["web-01"], port: undefined, script: "deploy", args: [] };
     const plain = await startRun(fleet.controller, CALLER, order, () => undefined);
     await plain.finished;
@@ -777,7 +777,7 @@ test("a refusal of the check comes before anything runs", async () => {
   expect(fleet.log.of("dispatch")).toEqual([]);
 });
 
-test("T63 what only a rotation calls is no check", async () => {
+test("T63 what only a rotation calls is not a check", async () => {
   const rollout = { ...ONE, check: "update-ctrl-exec-serial" };
   await expect(run({ rollout })).rejects.toMatchObject({ code: "bad-request" });
   expect(batches()).toEqual([]);

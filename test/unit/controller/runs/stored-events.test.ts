@@ -30,7 +30,7 @@ test("both streams are told one after the other, and what was dropped behind eac
   expect(told({})).toEqual(["begin", "end 0 0"]);
 });
 
-test("from a byte on only what follows it is told, and from behind the end nothing", () => {
+test("from a byte on only what follows it is told, and from after the end nothing", () => {
   const both = { stdout: "out", stderr: "error", stdout_dropped: 2 };
   expect(told(both, { stdout: 1, stderr: 4 })).toEqual([
     ...["begin", "stdout 1 ut", "stdout 3 dropped 2", "stderr 4 r", "end 5 5"],

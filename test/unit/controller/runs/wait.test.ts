@@ -125,7 +125,7 @@ test("who has left asks no agent", async () => {
   expect([report.results[0]?.state, run.asked]).toEqual(["unknown", []]);
 });
 
-test("a host that is away is told of, and has no result meanwhile", async () => {
+test("a host that is away is reported, and has no result meanwhile", async () => {
   await using run = await leftRun(() => "");
   const away: ReadonlyMap<string, string>[] = [];
   const looks = watchRun(run.fleet.controller, REQID, never(), (hosts) => void away.push(hosts));
@@ -152,7 +152,7 @@ test.each([
   await expect(wait(never())).rejects.toMatchObject({ code: "denied" });
 });
 
-test("T25 the hook is told who submitted the run, also by a record of 1.0, and nothing that is no id", async () => {
+test("T25 the hook is told who submitted the run, also by a record of 1.0, and nothing that is not an id", async () => {
   await using fleet = await LocalFleet.bare();
   const hook = fleet.folder.script("hook", 'cat >> "$0.in"; echo >> "$0.in"');
   Object.assign(fleet.controller, { config: { ...fleet.controller.config, auth_hook: hook } });

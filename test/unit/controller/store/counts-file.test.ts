@@ -41,7 +41,7 @@ test("nothing is written when there is nothing to add", async () => {
   expect(statSync(file).ino).toBe(before);
 });
 
-test("a file that was removed begins anew, and says since when", async () => {
+test("a file that was removed begins again, and says since when", async () => {
   await add();
   const before = (await addCounts(context, new Map()))?.since;
   rmSync(file);

@@ -117,7 +117,7 @@ describe("T30 it is true at once after", () => {
     expect(index.names()).toEqual(["web-01", "web-02"]);
   });
 
-  test("a record that was written anew, as pairing and edit-agent do", async () => {
+  test("a record that was written again, as pairing and edit-agent do", async () => {
     const found = findAgent(config, "web-01");
     if (found?.kind !== "agent") throw new Error("web-01 is not registered");
     writeAgent(config, { ...found.record, ip: "10.0.0.7", port: 7450 });

@@ -50,7 +50,7 @@ test("rows share what is the same in all of them, and a time is that of its colu
   expect(() => known({ ...row, tags: '{"env":1}', tags_at: 1 })).toThrow("tags that are not valid");
 });
 
-test("what is no list of names is none", () => {
+test("what is not a list of names is none", () => {
   expect(scriptsIn('["a"]', 5)).toEqual({ value: ["a"], at: new Date(5) });
   expect(scriptsIn("[1]", 5).value).toEqual([]);
 });

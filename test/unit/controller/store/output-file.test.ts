@@ -77,7 +77,7 @@ test("it can take another file's place, and be told to again", () => {
   }
 });
 
-test("its size is known, unless it is no file", () => {
+test("its size is known, unless it is not a file", () => {
   expect(outputSize(folder.write("out", "abc"))).toBe(3);
   expect(outputSize(folder.join("none"))).toBeUndefined();
   mkdirSync(folder.join("folder"));

@@ -74,7 +74,7 @@ describe("in memory", () => {
 });
 
 describe("in a file", () => {
-  test("bytes that are no text are told as such, and what is text is not", async () => {
+  test("bytes that are not text are told as such, and what is text is not", async () => {
     const output = writer();
     await output.take(Buffer.from([0x61, 0xff]), false);
     const { base64 } = await output.end();

@@ -50,7 +50,7 @@ test("T10 a request whose decider was killed before it removed it goes with its 
   expect(left()).toEqual([]);
 });
 
-test("a copy under another name is no request, and is dropped", async () => {
+test("a copy under another name is not a request, and is dropped", async () => {
   addRequest(config, REQUEST);
   const file = folder.join("pairing", `${FIRST}.json`);
   copyFileSync(file, folder.join("pairing", `${SECOND}.json`));
@@ -65,7 +65,7 @@ test("a request is never written over another", () => {
   expect(() => addRequest(config, REQUEST)).toThrow(expect.objectContaining({ code: "exists" }));
 });
 
-test("to begin anew removes requests, answers and what was pushed out, and no other file", async () => {
+test("to begin again removes requests, answers and what was pushed out, and no other file", async () => {
   addRequest(config, REQUEST);
   leaveAnswer(config, SECOND, "denied", DENIED);
   rememberPushedOut(config, SECOND);

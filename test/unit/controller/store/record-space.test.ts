@@ -63,7 +63,7 @@ test("records are kept as long as run_retention says, to the second", async () =
   expect(log.events).toEqual([]);
 });
 
-test("what is too much goes, the oldest first, with its outputs, and the log says how many", async () => {
+test("what is too much goes, oldest first, with its outputs, and the log says how many", async () => {
   record(1, 10, 30);
   outputs(1, 8 * MIB, 40);
   // Older outputs, and a record that was touched since.

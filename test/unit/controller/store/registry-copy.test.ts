@@ -244,7 +244,7 @@ test("of a few hosts there is no copy", async () => {
   expect(existsSync(copy)).toBe(false);
 });
 
-test("what cannot be used is in no copy, is named each time, and is seen when it is mended", async () => {
+test("what cannot be used is in no copy, is named each time, and is seen when it is repaired", async () => {
   folder.write("agents/host-003.json", "{");
   later();
   for (let look = 0; look < 2; look++) {

@@ -72,7 +72,7 @@ describe("finding the agents of a request", () => {
     });
   });
 
-  test("T06 what is no host name is no file name either", () => {
+  test("T06 what is not a host name is not a file name either", () => {
     folder.write("secret.json", '{"hostname":"secret"}');
     expect(findAgent(config, "../secret")).toBeUndefined();
   });

@@ -187,7 +187,7 @@ test("the certificate that 0.8 gave a host is revoked with the one that has take
   expect(revoked).toEqual([first, second]);
 });
 
-test("a line of the list that is no serial stops every dial, and is named", async () => {
+test("a line of the list that is not a serial stops every dial, and is named", async () => {
   await using fleet = await LocalFleet.create();
   await fleet.addAgent("web-01");
   const file = fleet.folder.write("control/state/revoked-serials", "# list\nnot a serial\n");

@@ -52,7 +52,7 @@ test("T65 its end leaves neither a file nor an open one, also where one cannot b
   expect(openFiles(process.pid).filter((file) => file.startsWith(folder.path))).toEqual([]);
 });
 
-test("who begins it anew finds nothing of what was wanted before", async () => {
+test("who begins it again finds nothing of what was wanted before", async () => {
   await rollouts.wish(REQID, "cancel", WISH);
   const owned = await rollouts.own(REQID);
   await owned?.renew();
@@ -101,7 +101,7 @@ test("T65 who would take rollouts and cannot listen leaves that to others, and n
   expect(openFiles(process.pid).filter((file) => file.startsWith(folder.path))).toEqual([]);
 });
 
-test("why it was not taken is told with what to do next; what is no answer counts as none", async () => {
+test("why it was not taken is told with what to do next; what is not an answer counts as none", async () => {
   using _taker = await rollouts.takeOffers(async () => {
     throw new CtrlExecError("busy", "there are too many", { hint: "Wait for one." });
   });

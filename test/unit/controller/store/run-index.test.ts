@@ -158,7 +158,7 @@ describe("the list of runs", () => {
   });
 
   test.each<[string, Omit<RunFilter, "limit">, number[]]>([
-    ["the newest first", {}, [4, 3, 2, 1]],
+    ["newest first", {}, [4, 3, 2, 1]],
     ["a host", { hosts: ["db-01"] }, [4, 2]],
     ["a host in capitals, with a port", { hosts: ["DB-01:7445"] }, [4, 2]],
     ["a host that no run was on", { hosts: ["db-0"] }, []],
@@ -309,7 +309,7 @@ describe("the list of runs", () => {
     expect(idsOf(await runs.list(ALL))).toEqual([1]);
   });
 
-  test("passes over a damaged record, and names it until it is mended", async () => {
+  test("passes over a damaged record, and names it until it is repaired", async () => {
     using stage = new Stage();
     stage.record(1);
     const cut = stage.record(2);
@@ -327,7 +327,7 @@ describe("the list of runs", () => {
     });
   });
 
-  test("names what is no file in the place of a record", async () => {
+  test("names what is not a file in the place of a record", async () => {
     using stage = new Stage();
     stage.record(1);
     stage.folder.write(`state/runs/${idOf(2)}.json/x`, "");
@@ -384,7 +384,7 @@ const SPOILED: Readonly<Record<string, (index: string) => void>> = {
 };
 
 describe("the index", () => {
-  test.each(Object.keys(SPOILED))("%s is made anew", async (kind) => {
+  test.each(Object.keys(SPOILED))("%s is made again", async (kind) => {
     using stage = new Stage();
     for (let number = 0; number < 60; number += 1) stage.record(number);
     const { runs, index } = await stage.open();

@@ -219,7 +219,7 @@ describe("a run's record", () => {
     [null, "", [], [0], true, false, {}, 1.5, " 0", "0x0", "1e0", "-", undefined].map((exit) => ({
       exit,
     })),
-  )("with %j for an exit status is no success", async ({ exit }) => {
+  )("with %j for an exit status is not a success", async ({ exit }) => {
     using stage = new Stage();
     const controller = await stage.controller();
     const results = [{ ...resultOf("a"), exit }];

@@ -42,7 +42,7 @@ test("a sound one is loaded, and nothing is lost", async () => {
   expect(lossOfCredential(config, fleet.now)).toBeUndefined();
 });
 
-test("T09 one that has expired is named, and is no loss: it can be signed again", async () => {
+test("T09 one that has expired is named, and is not a loss: it can be signed again", async () => {
   await using fleet = await LocalFleet.create();
   const { config } = fleet.controller;
   fleet.passDays(364);
@@ -72,7 +72,7 @@ test("T09 a key of another certificate", async () => {
   expectLost(fleet, "it is not the key of");
 });
 
-test("T09 a kept one whose key and certificate do not fit is named, and is no loss of the present", async () => {
+test("T09 a kept one whose key and certificate do not match is named, and is not a loss of the present", async () => {
   await using fleet = await LocalFleet.create();
   const { config } = fleet.controller;
   const certificate = readFileSync(config.cert, "utf8");
@@ -127,7 +127,7 @@ test("T09 one that is missing is a loss, and how a control host is set up is sai
   );
 });
 
-test("T09 what only cannot be read, or is open to all, is not lost: it can be mended", async () => {
+test("T09 what only cannot be read, or is open to all, is not lost: it can be repaired", async () => {
   await using fleet = await LocalFleet.create();
   const { config } = fleet.controller;
   const { rotation } = paths(config);
@@ -146,7 +146,7 @@ test("T09 what only cannot be read, or is open to all, is not lost: it can be me
   expect(() => lossOfCredential(config, fleet.now)).toThrow(`${config.cert}: it is a folder`);
 });
 
-test("those that agents may still know come after the one in force, the newest first", async () => {
+test("those that agents may still know come after the one in force, newest first", async () => {
   await using fleet = await LocalFleet.create();
   const serials = [loadCredential(fleet.controller.config, fleet.now).certificate.serial];
   for (let rotation = 0; rotation < 3; rotation++) {

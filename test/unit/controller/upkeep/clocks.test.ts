@@ -43,7 +43,7 @@ async function request(controller: Controller): Promise<string> {
   return submission.request.id;
 }
 
-describe("T68 what was made while the clock was wrong is mended", () => {
+describe("T68 what was made while the clock was wrong is repaired", () => {
   test("after a look at +280 days, a host that is paired later is reached", async () => {
     await using fleet = await fleetOf(["web-01"]);
     const looked = await maintainOnce(ahead(fleet, 280));
@@ -196,7 +196,7 @@ describe("T68 while the clock is wrong", () => {
     expect(fleet.log.of("renew")).toEqual([]);
   });
 
-  test("what was written down under another clock decides nothing: hosts are asked anew", async () => {
+  test("what was written down under another clock decides nothing: hosts are asked again", async () => {
     await using fleet = await fleetOf(three);
     expect(await fleet.pingFailures(three)).toEqual([]);
     await expect(rotateNow(ahead(fleet, TWO_HOURS))).rejects.toThrow("disagree");

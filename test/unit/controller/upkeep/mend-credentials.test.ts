@@ -49,7 +49,7 @@ test("before the CA's own beginning nothing is signed, and nothing is changed", 
   expect(stage.life()).toEqual(before);
 });
 
-test("the copies of earlier ones: mended with their keys if they are not valid yet, and not when they have ended", async () => {
+test("the copies of earlier ones: repaired with their keys if they are not valid yet, and not when they have ended", async () => {
   await using stage = await fleetWith([...WHOLE, "cert_renewal_days = 1"]);
   const { fleet, controller } = stage;
   const { credentials } = paths(controller.config);

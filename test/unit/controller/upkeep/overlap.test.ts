@@ -119,7 +119,7 @@ test("during the overlap those credentials are kept that an agent may know, and 
   expect(kept()).toEqual(["notes.txt"]);
 });
 
-test("without a rotation nothing is over, dropped, mended or finished", async () => {
+test("without a rotation nothing is over, dropped, repaired or finished", async () => {
   await using fleet = await LocalFleet.create();
   const { controller } = fleet;
   expect(await overlapIsOver(controller)).toBe(false);
@@ -130,7 +130,7 @@ test("without a rotation nothing is over, dropped, mended or finished", async ()
   expect(readdirSync(paths(controller.config).credentials)).toEqual(["in-force.pem"]);
 });
 
-test("T68 the overlap of a rotation from ahead is mended on a host's word alone", async () => {
+test("T68 the overlap of a rotation from ahead is repaired on a host's word alone", async () => {
   await using fleet = await LocalFleet.create();
   const { controller } = fleet;
   const agent = await fleet.addAgent("web-01");

@@ -88,7 +88,7 @@ test("a renewal that fails is logged, leaves the old certificate in force, and i
   expect((await maintainOnce(fleet.controller)).renewed).toEqual(["web-01"]);
 });
 
-test("an agent that is paired anew while it runs shows what it was paired with, which is not due", async () => {
+test("an agent that is paired again while it runs shows what it was paired with, which is not due", async () => {
   await using fleet = await LocalFleet.create([AHEAD]);
   const agent = await fleet.addAgent("web-01");
   fleet.passDays(DUE_DAYS);

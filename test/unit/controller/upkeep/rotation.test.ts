@@ -207,7 +207,7 @@ test("a corrupt rotation.json is logged, locks nobody out, and deletes nothing",
 });
 
 for (const [index, name] of STEPS.entries()) {
-  test(`a rotation.json that is cut after "${name}" locks nobody out, and the next rotation writes it anew`, async () => {
+  test(`a rotation.json that is cut after "${name}" locks nobody out, and the next rotation writes it again`, async () => {
     await using fleet = await LocalFleet.create();
     await fleet.addAgent("web-01");
     const away = await fleet.addAgent("db-01");

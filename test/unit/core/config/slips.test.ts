@@ -102,12 +102,12 @@ describe("files of other versions still work:", () => {
     expect(caught).toEqual([]);
   });
 
-  test("a short key that is too far from every other is no slip", () => {
+  test("a short key that is too far from every other is not a slip", () => {
     expect(slipOf("aut_hk", ["auth_hook", "port"])).toBeUndefined();
     expect(slipOf("auth_hk", ["auth_hook", "port"])).toBe("auth_hook");
   });
 
-  test("a key of one file in the other is told, and is no slip", () => {
+  test("a key of one file in the other is told, and is not a slip", () => {
     for (const key of agentKeys.filter((name) => !controllerKeys.includes(name))) {
       expect(`${key}: ${slipOf(key, controllerKeys)}`).toBe(`${key}: undefined`);
     }

@@ -39,7 +39,7 @@ describe("names are folded", () => {
     expect(foldHosts(names.split(" ").filter((name) => name !== ""))).toBe(folded);
   });
 
-  test("a zero alone is no padding, and numbers with padding have as many digits", () => {
+  test("a zero alone is not a padding, and numbers with padding have as many digits", () => {
     const from = (first: number, last: number) =>
       Array.from({ length: last - first + 1 }, (_, index) => `n${first + index}`);
     expect(foldHosts(from(0, 11))).toBe("n[0-11]");

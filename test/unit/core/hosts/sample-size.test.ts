@@ -31,6 +31,6 @@ test.each([
   ["1000000", "1000000 is more than 999999 hosts"],
   ["1.5", '"1.5" is neither a number of hosts nor a percentage'],
   ["", '"" is neither a number of hosts nor a percentage'],
-])("why %p is no size", (text, why) => {
+])("why %p is not a size", (text, why) => {
   expect(sizeProblem(text)).toBe(why);
 });

@@ -115,7 +115,7 @@ test("what another version or somebody else has left is not merged", () => {
   expect(all.isEmpty).toBe(true);
 });
 
-test("what is taken is counted anew", () => {
+test("what is taken is counted again", () => {
   const tally = new Tally({ metrics, maxScripts: 1 });
   tally.add(runs, { script: "a", outcome: "ok" });
   expect([...tally.take()]).toEqual([["runs a ok", [1]]]);

@@ -62,7 +62,7 @@ test("the end of a certificate is told once for each threshold, and not again wh
   ).toEqual([[14], [], [7], [], [], [0]]);
 });
 
-test("another certificate, or another run's lock, is told anew; the one before is not said to be over", () => {
+test("another certificate, or another run's lock, is told again; the one before is not said to be over", () => {
   const [, next] = news(
     look([ending("web-01", 7), held("web-01", "2026-01-01T00:00:00Z")]),
     look([ending("web-01", 14, "2026-06-09T00:00:00Z"), held("web-01", "2026-01-01T02:00:00Z")]),

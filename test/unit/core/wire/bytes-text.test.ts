@@ -30,7 +30,7 @@ test.each([
 
 test.each([
   ["a character that is cut at the end", Buffer.from("é").subarray(0, 1)],
-  ["a byte that is no UTF-8", Buffer.from([0x78, 0xff, 0x79])],
+  ["a byte that is not UTF-8", Buffer.from([0x78, 0xff, 0x79])],
   ["many of them", Buffer.from("xé\xff".repeat(LONG), "latin1")],
 ])("%s: base64 has the exact bytes", (_, bytes) => {
   for (const length of [1000, 65_536]) {

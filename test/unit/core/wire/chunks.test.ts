@@ -60,7 +60,7 @@ test("the content is passed on as it comes, and not copied", () => {
 describe("T61 anything else is refused at its first wrong byte", () => {
   test.each([
     ["no size", "\r", "without a size"],
-    ["a size that is no number", "g", "not a number"],
+    ["a size that is not a number", "g", "not a number"],
     ["a sign", "-", "not a number"],
     ["a blank before the size", " ", "not a number"],
     ["a blank after it", "1 ", "not a number"],

@@ -137,7 +137,7 @@ test("the control host is called that, whatever is wrong", () => {
   expect(agent("connect", "ECONNREFUSED").hint).toContain("systemctl status ctrl-exec-agent");
 });
 
-test("a request that may have been carried out is told as that", () => {
+test("a request that may have been carried out is reported as that", () => {
   expect(agent("request", "ECONNRESET").hint).toStartWith("The request may have been carried out");
 });
 

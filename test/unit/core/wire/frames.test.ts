@@ -61,7 +61,7 @@ const output = (stream: "stdout" | "stderr", offset: number, text: string): RunE
   bytes: Buffer.from(text),
 });
 
-test("a head without its output is no event yet, however short the output is", () => {
+test("a head without its output is not an event yet, however short the output is", () => {
   const reader = new FrameReader();
   const bytes = bytesOf([BEGIN, output("stdout", 0, "x")]);
   expect([...reader.take(bytes.subarray(0, -1))]).toEqual([BEGIN]);
@@ -116,7 +116,7 @@ describe("a run's events become frames and events again, however the bytes are c
     ).toBe(true);
   });
 
-  test("empty output is no frame", () => {
+  test("empty output is not a frame", () => {
     expect(framePieces(output("stdout", 0, ""))).toEqual([]);
   });
 
@@ -139,7 +139,7 @@ describe("T61 T69 any other stream is refused", () => {
 
   test.each<[string, Buffer[], string]>([
     ["an unknown type", [begin, frame("Z", 0, "")], "unknown type"],
-    ["a type that is no letter", [Buffer.alloc(13)], "unknown type"],
+    ["a type that is not a letter", [Buffer.alloc(13)], "unknown type"],
     ["HTTP", [Buffer.from("HTTP/1.1 200 OK\r\n\r\n")], "unknown type"],
     ["a payload that is too long", [begin, frame("O", 0, Buffer.alloc(65_537))], "65537 bytes"],
     ["output before B", [frame("O", 0, "x")], "not one frame B"],
@@ -156,14 +156,18 @@ describe("T61 T69 any other stream is refused", () => {
     ["bytes after X", [begin, end({}), Buffer.from("O")], "after the end"],
     ["output missing at the end", [begin, end({ stdout_bytes: 3 })], "stdout from byte 3 on"],
     ["errors missing at the end", [begin, end({ stderr_bytes: 3 })], "stderr from byte 3 on"],
-    ["an exit that is no number", [begin, end({ exit: "0" })], "frame X"],
-    ["an exit that is none", [begin, end({ exit: 256 })], "frame X"],
+    ["an exit that is not a number", [begin, end({ exit: "0" })], "frame X"],
+    ["an exit that is not valid", [begin, end({ exit: 256 })], "frame X"],
     ["a state of its own", [begin, end({ state: "asleep" })], "frame X"],
     ["an error without end", [begin, end({ error: "x".repeat(8193) })], "frame X"],
-    ["a time that is none", [begin, end({ started: "\u001b[2J" })], "frame X"],
+    ["a time that is not valid", [begin, end({ started: "\u001b[2J" })], "frame X"],
     ["no JSON", [frame("B", 0, "{")], "frame B"],
     ["an empty B", [frame("B", 0, "")], "frame B"],
-    ["a reqid that is none", [frame("B", 0, JSON.stringify({ ...BEGIN, reqid: "x" }))], "frame B"],
+    [
+      "a reqid that is not valid",
+      [frame("B", 0, JSON.stringify({ ...BEGIN, reqid: "x" }))],
+      "frame B",
+    ],
     ["an offset beyond counting", [begin, frame("O", 2n ** 63n, "x")], "can be counted"],
     [
       "a sum beyond counting",

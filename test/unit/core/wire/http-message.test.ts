@@ -80,7 +80,7 @@ describe("what is written is read back", () => {
 
 test.each([
   ["HTTP/1.1 and any case", "POST /pair HTTP/1.1\r\nCONTENT-length:2\r\n\r\n{}", "{}"],
-  ["no length is no body", "GET / HTTP/1.0\r\nHost: x\r\n\r\n", ""],
+  ["no length is not a body", "GET / HTTP/1.0\r\nHost: x\r\n\r\n", ""],
   ["a status without words", "HTTP/1.1 200\r\nContent-Length: 1 \r\n\r\nx", "x"],
 ])("%s", (_, text, body) => {
   expect(take(text)?.body).toBe(body);
@@ -123,7 +123,7 @@ describe("T04 what is not one plain message is refused before its body is looked
       "chunks and a length",
       "POST / HTTP/1.1\r\nContent-Length: 0\r\nTransfer-Encoding: chunked\r\n\r\n",
     ],
-    ["a length that is no number", "POST / HTTP/1.0\r\nContent-Length: two\r\n\r\n{}"],
+    ["a length that is not a number", "POST / HTTP/1.0\r\nContent-Length: two\r\n\r\n{}"],
     ["a signed length", "POST / HTTP/1.0\r\nContent-Length: +2\r\n\r\n{}"],
     ["a hexadecimal length", "POST / HTTP/1.0\r\nContent-Length: 0x2\r\n\r\n{}"],
     ["an empty length", "POST / HTTP/1.0\r\nContent-Length:\r\n\r\n{}"],

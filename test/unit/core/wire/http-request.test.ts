@@ -70,7 +70,7 @@ describe("refused, with nothing read behind it", () => {
     ["LF alone, before anything else has come", "GET / HTTP/1.1\n", 400],
     ["CR alone", "GET / HTTP/1.1\r\nX: a\rb\r\n\r\n", 400],
     ["another version", lines("GET / HTTP/2.0"), 400],
-    ["a target that is no ASCII", lines("GET /\u00e4 HTTP/1.1"), 400],
+    ["a target that is not ASCII", lines("GET /\u00e4 HTTP/1.1"), 400],
     ["no target", lines("GET  HTTP/1.1"), 400],
     ["a NUL in a header", lines("GET / HTTP/1.1", "X: a\0"), 400],
     ["a folded header", lines("GET / HTTP/1.1", "X: a", " b"), 400],

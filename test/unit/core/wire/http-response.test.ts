@@ -131,7 +131,7 @@ describe("a response that", () => {
     }).toThrow("answered with something that is not JSON");
   });
 
-  test("is no JSON in the end has none", () => {
+  test("is not JSON in the end has none", () => {
     const reader = new ResponseReader(100);
     reader.take(chunk(`${headOf("Content-Length: 5")}hello`));
     expect(reader.response().json).toBeUndefined();
@@ -192,7 +192,7 @@ describe("the stream of a run", () => {
     );
   });
 
-  test("an answer that is none is like any other, although one was asked for", () => {
+  test("an answer that is not valid is like any other, although one was asked for", () => {
     const head = parseResponseHead(headOf(OK, "Content-Length: 2"), true);
     expect(head).toEqual({ status: 200, bodyLength: 2, keepSeconds: 0, date: undefined });
   });

@@ -31,7 +31,7 @@ test.each([
   ['["\\"", [1]]', 2],
   ["1", 0],
   ["[[[", 3],
-])("%s has %d in each other", (text, depth) => {
+])("%s has %d nested", (text, depth) => {
   const bytes = Buffer.from(text);
   expect([isDeeper(bytes, depth - 1), isDeeper(bytes, depth)]).toEqual([depth >= 0, false]);
 });

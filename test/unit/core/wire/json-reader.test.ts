@@ -42,13 +42,13 @@ describe("reads what JSON.parse reads", () => {
     expect(Bun.deepEquals(read(json, 1021), { text: "😀".repeat(400_000) })).toBe(true);
   });
 
-  test("what is no UTF-8, as a decoder replaces it, cut in two as well", () => {
+  test("what is not UTF-8, as a decoder replaces it, cut in two as well", () => {
     const bytes = Buffer.from('"\xff\xe2\x82 \xf0\x9f\x98\x80"', "latin1");
     for (let step = 1; step < 5; step++) expect(read(bytes, step)).toBe("\ufffd\ufffd 😀");
   });
 });
 
-describe("what is no JSON is undefined", () => {
+describe("what is not JSON is undefined", () => {
   const long = "x".repeat(3_000_000);
   test.each([
     ["nothing", ""],
@@ -59,7 +59,7 @@ describe("what is no JSON is undefined", () => {
     ["two values", "1 2"],
     ["a byte order mark", "\ufeff{}"],
     ["a long text without its end", `{"a":"${long}`],
-    ["an escape that is none in a long text", `{"a":"${long}\\x${long}"}`],
+    ["an escape that is not valid in a long text", `{"a":"${long}\\x${long}"}`],
     ["a long text in a wrong place", `{"a" "${long}"}`],
     ["HTML", "<html>"],
   ])("%s", (_, json) => {
@@ -68,7 +68,7 @@ describe("what is no JSON is undefined", () => {
   });
 });
 
-test("T29 what is no long text is bounded", () => {
+test("T29 what is not a long text is bounded", () => {
   const list = JSON.stringify(Array.from({ length: 1000 }, () => 1));
   expect(read(list, 100, list.length)).toHaveLength(1000);
   expect(() => read(list, 100, list.length - 1)).toThrow(
@@ -160,7 +160,7 @@ test("input that can no longer become JSON is known as that", () => {
 });
 
 test.each(['1 "open', '["abc\\u12", "x"]', '["long\\x"]', '{\\"a": 1}', '"abcd'])(
-  "%s is no JSON, also in a reader that takes texts of four characters for long",
+  "%s is not JSON, also in a reader that takes texts of four characters for long",
   (json) => {
     for (const step of [1, 100]) {
       const reader = new JsonReader(100, 4);

@@ -78,7 +78,7 @@ describe("while it is under way", () => {
     ]);
   });
 
-  test("bytes that are no text come as they are, in messages of 48 KiB at most", () => {
+  test("bytes that are not text come as they are, in messages of 48 KiB at most", () => {
     const bytes = Buffer.alloc(49_152 * 2 + 5, 0xff);
     expect(heard(BEGIN, printed(7, bytes)).slice(1, -1)).toEqual([
       out64(7, bytes.subarray(0, 49_152)),

@@ -19,7 +19,7 @@ test.each([true, false])("a file is replaced whole (durable: %p)", async (durabl
   expect(readdirSync(folder.path)).toEqual(["f"]);
 });
 
-test("T22 one that cannot be replaced is told as that, and nothing is left beside it", async () => {
+test("T22 one that cannot be replaced is reported as that, and nothing is left beside it", async () => {
   using folder = new TestFolder();
   mkdirSync(folder.join("f"));
   await expect(writeWholeAsync(folder.join("f"), ["x"], 0o600, true)).rejects.toThrow(

@@ -38,7 +38,7 @@ test("it is made if it is missing, for its owner alone, and so are its files", a
   expect([path, `${path}/f`].map((one) => statSync(one).mode & 0o777)).toEqual([0o700, 0o600]);
 });
 
-test("what was made in vain is removed; what was there, is used, or has something in it stays", async () => {
+test("what was made for nothing is removed; what was there, is used, or has something in it stays", async () => {
   using folder = new TestFolder();
   EmptyFolder.open(folder.join("vain"))[Symbol.dispose]();
   mkdirSync(folder.join("there"));

@@ -64,7 +64,7 @@ describe("reading", () => {
     expect(() => tryLock(fifo)).toThrow(`Cannot lock ${fifo}: it is not a plain file`);
   });
 
-  test("T74 what is no file is not listed among files", () => {
+  test("T74 what is not a file is not listed among files", () => {
     using folder = new TestFolder();
     folder.write("a.json", "{}");
     mkdirSync(folder.join("b.json"));
@@ -315,7 +315,7 @@ test("moving over: the file has the new name only, and a failure names where it 
   });
 });
 
-test("listing: sorted names, none without a folder, and an error for what is no folder", () => {
+test("listing: sorted names, none without a folder, and an error for what is not a folder", () => {
   using folder = new TestFolder();
   for (const name of ["c", "a", "b"]) folder.write(name, "");
   // It may be a file by the time that it is read, whose reader then gets the error.

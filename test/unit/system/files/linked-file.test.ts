@@ -82,7 +82,7 @@ describe("the place of a file", () => {
     expect([readFileSync(target, "utf8"), readFileSync(link, "utf8")]).toEqual(["theirs", "ours"]);
   });
 
-  test("a link to nothing is no file, until it is written", () => {
+  test("a link to nothing is not a file, until it is written", () => {
     using folder = new TestFolder();
     mkdirSync(folder.join("held"));
     symlinkSync("held/f", folder.join("f"));

@@ -105,7 +105,7 @@ describe("T66 a reader that does not read stops nothing, and gets everything whe
   });
 });
 
-describe("a descriptor that cannot be opened anew", () => {
+describe("a descriptor that cannot be opened again", () => {
   // Another user's pipe; without the right to be another user, a socket, which nobody can open anew.
   test("T66 is asked before each write", async () => {
     using pipe = new UnreadPipe();

@@ -106,7 +106,7 @@ describe("an unreachable log never stops the work", () => {
     using folder = new TestFolder();
     expect(stderrOf(folder.join("none"), call)).toMatch(line);
   });
-  test("a file that is no socket: stderr", () => {
+  test("a file that is not a socket: stderr", () => {
     using folder = new TestFolder();
     expect(stderrOf(folder.write("file", ""), call)).toMatch(line);
   });

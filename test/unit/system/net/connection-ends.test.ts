@@ -201,7 +201,7 @@ test("no handshake begins on a connection that is closed", async () => {
   await expect(server.secureAsServer({}, 1000)).rejects.toMatchObject({ code: "ETIMEDOUT" });
 });
 
-test("no handshake begins with credentials that are none: the connection is closed", async () => {
+test("no handshake begins with credentials that are not valid: the connection is closed", async () => {
   const accepted = Promise.withResolvers<Connection>();
   const listener = listenTcp("127.0.0.1", 0, accepted.resolve);
   const client = await connectTcp("127.0.0.1", listener.port, 10_000);

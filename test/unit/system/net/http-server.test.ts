@@ -313,7 +313,7 @@ const UNREADABLE: readonly (readonly [name: string, bytes: string])[] = [
   ["a chunk whose size is not a number", `${CHUNKED}5\r\nhello\r\nzz\r\n`],
   ["a chunk that is longer than it says", `${CHUNKED}5\r\nhello!\r\n0\r\n\r\n`],
   ["a chunk size that no integer holds", `${CHUNKED}${"f".repeat(40)}\r\n`],
-  ["a trailer that is no header", `${CHUNKED}5\r\nhello\r\n0\r\nno header\r\n\r\n`],
+  ["a trailer that is not a header", `${CHUNKED}5\r\nhello\r\n0\r\nno header\r\n\r\n`],
   ["a NUL in a trailer", `${CHUNKED}5\r\nhello\r\n0\r\nX: \0\r\n\r\n`],
   ["no HTTP", "\x16\x03\x01\x02\0\r\n\r\n"],
   ["HTTP/2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"],
@@ -321,7 +321,7 @@ const UNREADABLE: readonly (readonly [name: string, bytes: string])[] = [
     "two framings",
     "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
   ],
-  ["a length that is none", "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5x\r\n\r\nhello"],
+  ["a length that is not valid", "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5x\r\n\r\nhello"],
 ];
 
 test.each(UNREADABLE)("T64 %s: answered with 400, let go at once, and closed", async (_, bytes) => {

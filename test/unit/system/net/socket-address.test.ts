@@ -15,11 +15,11 @@ test("a zone is an interface's name, or its number as getaddrinfo writes it", ()
   expect([zoneOf(`fe80::1%${first}`), zoneOf("fe80::1%1"), zoneOf("fe80::1")]).toEqual([1, 1, 0]);
 });
 
-test.each(["no-such-if", "0", "01", "1234567890"])("%s is no zone", (zone) => {
+test.each(["no-such-if", "0", "01", "1234567890"])("%s is not a zone", (zone) => {
   expect(() => socketAddress(`fe80::1%${zone}`, 7443)).toThrow(new ConnectionFailed("ENODEV"));
 });
 
-test("T67 an interface's altname is no zone, even one that looks like a number", async () => {
+test("T67 an interface's altname is not a zone, even one that looks like a number", async () => {
   if (!(await mayHaveNetwork())) return;
   const altnames = ["d0alt", "77"].map((name) => `ip link property add dev d0 altname ${name}`);
   const calls = ["fe80::1%d0alt 1 20000", "fe80::1%77 1 20000"];

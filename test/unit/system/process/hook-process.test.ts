@@ -193,7 +193,7 @@ describe("T24 a hook that is being written", () => {
     expect(await asked).toEqual({ kind: "exited", code });
   });
 
-  test("is judged anew before it is asked", async () => {
+  test("is judged again before it is asked", async () => {
     using folder = new TestFolder();
     const { file, writer, asked } = askWhileOpen(folder, "exit 0");
     chmodSync(file, 0o777);

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { onceWritten } from "../../../../src/system/process/once-written.ts";
 
-test("a file that is being written is tried again, judged anew, until it is written", async () => {
+test("a file that is being written is tried again, judged again, until it is written", async () => {
   const tries: boolean[] = [];
   const began = performance.now();
   const outcome = await onceWritten(

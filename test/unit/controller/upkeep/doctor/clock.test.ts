@@ -3,7 +3,7 @@ import { clockFindings } from "../../../../../src/controller/upkeep/doctor/clock
 import { register } from "../../../../support/doctor.ts";
 import { LocalFleet } from "../../../../support/local-fleet.ts";
 
-test("the clock is judged by what hosts have told in the last day, and nobody is asked", async () => {
+test("the clock is judged by what hosts have reported in the last day, and nobody is asked", async () => {
   await using fleet = await LocalFleet.bare();
   const { controller } = fleet;
   const { registry, clocks } = controller.store;

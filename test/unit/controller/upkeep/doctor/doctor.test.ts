@@ -93,7 +93,7 @@ test("what has no effect in ctrl-exec.conf is named", async () => {
   });
 });
 
-test("T62 what others could have changed is not looked at, nor mended, before it is closed", async () => {
+test("T62 what others could have changed is not looked at, nor repaired, before it is closed", async () => {
   await using fleet = await LocalFleet.create();
   const { controller } = fleet;
   plant(fleet);
@@ -166,7 +166,7 @@ test("T10 a --fix that was killed after any of its steps leaves a working host, 
   }
 });
 
-test("what cannot be mended is said with its reason, and the rest is done", async () => {
+test("what cannot be repaired is said with its reason, and the rest is done", async () => {
   await using fleet = await LocalFleet.create();
   const { controller } = fleet;
   plant(fleet);

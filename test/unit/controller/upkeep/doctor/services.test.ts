@@ -23,7 +23,7 @@ async function services(
   return await serviceFindings({ ...controller, config }, around);
 }
 
-test("what does not run, and need not, is no fault; another program on its port is", async () => {
+test("what does not run, and need not, is not a fault; another program on its port is", async () => {
   await using fleet = await LocalFleet.create();
   await maintainOnce(fleet.controller);
   const found = await services(fleet);

@@ -114,7 +114,10 @@ test("a sample and the sizes of batches are read as on the command line, and tol
   const order = { ...HOSTS, script: "s" };
   const why = (more: object) => refused(() => parsed({ ...order, ...more }, {}, run));
   const size = 'expected a number of hosts, or a percentage such as "10%"';
-  expect(why({ limit: "some" })).toEqual([400, "limit: expected text such as 10 or 10%"]);
+  expect(why({ limit: "some" })).toEqual([
+    400,
+    'limit: "some" is neither a number of hosts nor a percentage; expected text such as 10 or 10%',
+  ]);
   expect(why({ rollout: { batch: [1, "some"] } })).toEqual([400, `rollout.batch.1: ${size}`]);
   const failures = { batch: [1], max_failures: "-1" };
   expect(why({ rollout: failures })).toEqual([400, `rollout.max_failures: ${size}`]);

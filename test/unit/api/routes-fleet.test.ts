@@ -1,10 +1,10 @@
 /** The routes that ask agents, over HTTP, with one agent that is there and one host that nobody knows. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { VERSION } from "../../../../src/core/version.ts";
-import { until } from "../../../support/folder.ts";
-import { LocalApi } from "../../../support/local-api.ts";
-import type { LocalAgent } from "../../../support/local-fleet.ts";
-import { streamingPeer } from "../../../support/streaming-peer.ts";
+import { VERSION } from "../../../src/core/version.ts";
+import { until } from "../../support/folder.ts";
+import { LocalApi } from "../../support/local-api.ts";
+import type { LocalAgent } from "../../support/local-fleet.ts";
+import { streamingPeer } from "../../support/streaming-peer.ts";
 
 let api: LocalApi;
 let agent: LocalAgent;

@@ -1,15 +1,15 @@
 /** Every parser that reads what others wrote, fed with anything: none throws but its own error. */
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { parseAllowlist } from "../../../src/agent/scripts/allowlist.ts";
-import { parseAgentConfig } from "../../../src/core/config/agent-config.ts";
-import { readSettings } from "../../../src/core/config/conf-syntax.ts";
-import { CtrlExecError } from "../../../src/core/errors.ts";
-import { AddressList, parseAddressPrefix } from "../../../src/core/net/address-list.ts";
-import { isScriptName } from "../../../src/core/script-name.ts";
-import { parseRevocations, readSerialLine, readSerials } from "../../../src/core/serial.ts";
-import { parseByteSize, parseRateLimit } from "../../../src/core/units.ts";
-import { formatHttpRequest, HttpMessageReader } from "../../../src/core/wire/http-message.ts";
+import { parseAllowlist } from "../../src/agent/scripts/allowlist.ts";
+import { parseAgentConfig } from "../../src/core/config/agent-config.ts";
+import { readSettings } from "../../src/core/config/conf-syntax.ts";
+import { CtrlExecError } from "../../src/core/errors.ts";
+import { AddressList, parseAddressPrefix } from "../../src/core/net/address-list.ts";
+import { isScriptName } from "../../src/core/script-name.ts";
+import { parseRevocations, readSerialLine, readSerials } from "../../src/core/serial.ts";
+import { parseByteSize, parseRateLimit } from "../../src/core/units.ts";
+import { formatHttpRequest, HttpMessageReader } from "../../src/core/wire/http-message.ts";
 
 /** Text that looks like the format now and then. */
 const near = (...pieces: readonly string[]) =>

@@ -1,13 +1,13 @@
 import { describe, expect, test } from "bun:test";
-import { paint } from "../../../../src/cli/render/colour.ts";
-import { showError } from "../../../../src/cli/render/error.ts";
-import { mayHaveRun } from "../../../../src/cli/render/may-have-run.ts";
-import { Progress } from "../../../../src/cli/render/progress.ts";
-import { RunBlocks } from "../../../../src/cli/render/run-result.ts";
-import { renderColumns, renderTable } from "../../../../src/cli/render/table.ts";
-import { CtrlExecError, DeniedError, LockedError } from "../../../../src/core/errors.ts";
-import type { RunResult } from "../../../../src/core/run-result.ts";
-import { KeptIo } from "../../../support/kept-io.ts";
+import { paint } from "../../../src/cli/render/colour.ts";
+import { showError } from "../../../src/cli/render/error.ts";
+import { mayHaveRun } from "../../../src/cli/render/may-have-run.ts";
+import { Progress } from "../../../src/cli/render/progress.ts";
+import { RunBlocks } from "../../../src/cli/render/run-result.ts";
+import { renderColumns, renderTable } from "../../../src/cli/render/table.ts";
+import { CtrlExecError, DeniedError, LockedError } from "../../../src/core/errors.ts";
+import type { RunResult } from "../../../src/core/run-result.ts";
+import { KeptIo } from "../../support/kept-io.ts";
 
 const OWN = { file: "/etc/ctrl-exec/ctrl-exec.conf", pairing_port: 7444 };
 

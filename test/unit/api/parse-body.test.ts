@@ -120,7 +120,10 @@ test("a sample and the sizes of batches are read as on the command line, and tol
   ]);
   expect(why({ rollout: { batch: [1, "some"] } })).toEqual([400, `rollout.batch.1: ${size}`]);
   const failures = { batch: [1], max_failures: "-1" };
-  expect(why({ rollout: failures })).toEqual([400, `rollout.max_failures: ${size}`]);
+  expect(why({ rollout: failures })).toEqual([
+    400,
+    `rollout.max_failures: "-1" is neither a number of hosts nor a percentage; ${size}`,
+  ]);
   const rollout = { batch: [1, "5%"], max_failures: 0 };
   expect(parsed({ ...order, limit: "10%", rollout }, {}, run)).toMatchObject({
     limit: { percent: 10 },

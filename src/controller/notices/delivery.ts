@@ -1,6 +1,6 @@
 /**
  * Sends waiting notices to their receivers: each receiver has its own turn, so that a slow one delays no other. A
- * notice is removed when it was accepted or its deadline has passed; if a process is killed in between, the notice is
+ * notice is removed when it was taken or its deadline has passed; if a process is killed in between, the notice is
  * sent again, under the same id.
  */
 import { messageOf } from "../../core/errors.ts";
@@ -19,7 +19,7 @@ const LONGEST_PAUSE_MS = 300_000;
 /** How long a command may take for it: the rest waits for the next one. */
 const MAINTAIN_MS = 60_000;
 
-/** What is known about a receiver that has not accepted a notice. */
+/** What is known about a receiver that has not taken a notice. */
 interface Trouble {
   readonly error: string;
   readonly pauseMs: number;
@@ -56,7 +56,7 @@ export function startDelivery(host: HostContext): Delivering {
 }
 
 /**
- * On a host without an API: what waits now, each receiver's until it does not accept one. @returns how many were
+ * On a host without an API: what waits now, each receiver's until it does not take one. @returns how many were
  * accepted
  */
 export async function deliverWaiting(host: HostContext): Promise<number> {
@@ -71,21 +71,21 @@ export async function deliverWaiting(host: HostContext): Promise<number> {
 }
 
 export class Delivery {
-  /** How many notices were accepted. */
+  /** How many notices were taken. */
   taken = 0;
   readonly #host: HostContext;
   readonly #stopped = new AbortController();
   readonly #busy = new Map<string, Promise<void>>();
   readonly #troubles = new Map<string, Trouble>();
   /**
-   * Failed attempts, by notice and receiver: a notice that its receiver never accepts must not keep the others
+   * Failed attempts, by notice and receiver: a notice that its receiver never takes must not keep the others
    * waiting.
    */
   readonly #attempts = new Map<string, number>();
 
   readonly #firstPauseMs: number;
 
-  /** @param firstPauseMs how long a receiver that has not accepted a notice is left alone; longer each time */
+  /** @param firstPauseMs how long a receiver that has not taken a notice is left alone; longer each time */
   constructor(host: HostContext, firstPauseMs = FIRST_PAUSE_MS) {
     this.#host = host;
     this.#firstPauseMs = firstPauseMs;
@@ -166,7 +166,7 @@ export class Delivery {
     log({ event: "notice-drop", count: old.length, reason, receiver });
   }
 
-  /** One after the other, until one is not accepted. Never rejects. */
+  /** One after the other, until one is not taken. Never rejects. */
   async #turn(receiver: Receiver, notices: readonly WaitingNotice[]): Promise<void> {
     const order = notices.toSorted((a, b) => this.#attemptsOf(a) - this.#attemptsOf(b));
     for (const notice of order) {

@@ -27,7 +27,7 @@ export interface Sending {
 /** A key that can be guessed is useless. */
 const SHORTEST_KEY = 16;
 
-/** @throws Error that says why it was not accepted, and nothing about the address except its host */
+/** @throws Error that says why it was not taken, and nothing about the address except its host */
 export async function send(receiver: Receiver, sending: Sending): Promise<void> {
   if (receiver.kind === "address") await sendToAddress(receiver, sending);
   else await sendToProgram(receiver, sending);

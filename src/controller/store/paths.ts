@@ -15,7 +15,7 @@ export function paths({ ca_dir, state_dir, key }: ControllerConfig) {
     runs: join(state_dir, "runs"),
     /** New: rollouts under way. */
     rollouts: join(state_dir, "rollouts"),
-    /** New: notices that no receiver has accepted yet; can be emptied at any time. */
+    /** New: notices that no receiver has taken yet; can be emptied at any time. */
     notices: join(state_dir, "notices"),
     /** New: built from the records in `runs`; can be deleted at any time. */
     runIndex: join(state_dir, "run-index.sqlite"),

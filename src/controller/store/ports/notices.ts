@@ -1,4 +1,4 @@
-/** Notices that are waiting to be accepted by their receivers. See ../ports.ts. */
+/** Notices that are waiting to be taken by their receivers. See ../ports.ts. */
 import type { Condition } from "../../../core/notices/conditions.ts";
 import type { NoticeKind, NoticeNews } from "../../../core/notices/news.ts";
 

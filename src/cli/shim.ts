@@ -7,7 +7,8 @@ import { outliveStops } from "./command/stop-signals.ts";
 
 export async function shim(): Promise<number> {
   takeSignals();
-  // Its agent's end is not its own, nor is that of the service's other processes: it ends after its last job.
+  // The end of its agent is not its own end, nor is that of the service's other processes: it ends after its last
+  // job.
   outliveStops();
   nameProcess("ctrl-exec-shim");
   await startWorkerThreads();

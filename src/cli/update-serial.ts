@@ -12,7 +12,7 @@ import { readConfig } from "./command/config-option.ts";
 
 const update = defineVerb({
   positionals: "<serial>",
-  // Without a serial, who typed it learns that agents run it.
+  // Without a serial, a person who typed it learns that agents run it.
   arity: [0, 1],
   options: {},
   details: [

@@ -47,24 +47,24 @@ export function liveLines(io: Io, names: readonly string[]): LiveOutput {
 }
 
 /**
- * The lines of one stream of one host, as texts: each character of what is not for a terminal is a byte, so that
- * bytes which are not UTF-8 pass unchanged.
+ * The lines of one stream of one host, as texts: if the output is not for a terminal, each character is one byte, so
+ * that bytes which are not UTF-8 pass unchanged.
  */
 class Lines {
   readonly #mark: string;
   readonly #stream: ScriptStream;
   /** The line that has not ended. */
   #held = "";
-  /** The colours with which it begins: the line before has left none, for nobody else's line to have them. */
+  /** The colours with which it begins: the previous line was reset, so that no other host's line has them. */
   #colours = "";
 
   constructor(mark: string, stream: ScriptStream) {
     this.#stream = stream;
-    // For a pipe too its bytes are those of UTF-8.
+    // Even for a pipe, its bytes are those of UTF-8.
     this.#mark = stream.filter === undefined ? Buffer.from(mark).toString("latin1") : mark;
   }
 
-  /** Lines that end here are written at once, so that no other stream's come between. */
+  /** Lines that end here are written at once, so that no lines of another stream come between them. */
   take(bytes: Uint8Array): void {
     const { filter } = this.#stream;
     const text = this.#held + (filter?.take(bytes) ?? latin1(bytes));
@@ -99,7 +99,7 @@ function latin1(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("latin1");
 }
 
-/** In parts of a length that may be held; no character and no colour is torn. */
+/** In parts of a length that may be held; no character and no colour is split. */
 function cutLine(line: string): string[] {
   const parts: string[] = [];
   let start = 0;
@@ -115,7 +115,7 @@ function cutLine(line: string): string[] {
 function cutBefore(line: string, end: number): number {
   const at = line.lastIndexOf(ESCAPE, end - 1);
   if (end - at < MAX_COLOUR && line.indexOf("m", at) >= end) return at;
-  // Of a character of UTF-8 that is held as bytes, up to three follow the first.
+  // If a UTF-8 character is held as bytes, up to three bytes follow the first.
   for (let start = end; end - start < 4; start--) {
     if (!continuesCharacter(line.charCodeAt(start))) return start;
   }
@@ -127,7 +127,7 @@ function continuesCharacter(code: number): boolean {
   return (code >= 0xdc00 && code <= 0xdfff) || (code >= 0x80 && code < 0xc0);
 }
 
-/** The colours in effect after a text that a filter has let pass. @param before those that it begins with */
+/** The colours in effect after a text that a filter has passed. @param before those with which it begins */
 function coloursBehind(before: string, text: string): string {
   let colours = before;
   for (const part of text.split(ESCAPE).slice(1)) {

@@ -8,7 +8,7 @@ const NEWLINE = 10;
 /** Output of scripts that are still running. */
 export interface LiveOutput {
   show(host: string, stream: OutputStream, bytes: Uint8Array): void;
-  /** What follows begins a line. */
+  /** What follows starts a new line. */
   end(host: string): void;
 }
 

@@ -1,5 +1,5 @@
 /**
- * What one output has that another has not, as a unified diff. Within bounds: whatever hosts print, all differences
+ * What one output has and another does not, as a unified diff. Within limits: whatever hosts print, all differences
  * of a run together take a few seconds and a few times MAX_BYTES of memory (T69).
  */
 import { outputBytes } from "../../core/output-bytes.ts";
@@ -7,10 +7,10 @@ import type { OutputStream } from "../../core/run-event.ts";
 import type { RunResult } from "../../core/run-result.ts";
 import { formatBytes } from "../../core/units.ts";
 
-/** Of a longer output no difference is made. */
+/** For a longer output no difference is computed. */
 const MAX_BYTES = 2 ** 20;
 
-/** Lines that may be there or not there; texts that differ in more are not alike. */
+/** Lines that may be present or not; texts that differ in more are not alike. */
 const MAX_CHANGES = 1_000;
 
 /** For one difference, and for all of them: milliseconds. */
@@ -28,7 +28,7 @@ export type Difference =
   | { readonly kind: "empty" }
   /** Lines that begin with `@@`, ` `, `-`, `+` or `\`, each with its newline. */
   | { readonly kind: "lines"; readonly text: string }
-  /** None was made, and why. */
+  /** None was computed, and why. */
   | { readonly kind: "none"; readonly why: string };
 
 /** The text of an output, or why there is none that could be compared. */

@@ -23,7 +23,7 @@ export interface Batch {
   readonly toCome: number;
 }
 
-/** So many of the slowest are named where they fit; more where they fold into as little. */
+/** This many of the slowest are named if they fit; more if they fold into as little space. */
 const NAMED = 3;
 export const MAX_NAMED = 30;
 
@@ -41,7 +41,7 @@ export function progressLine(run: RunSoFar, width: number): string {
   return fitting[0].slice(0, width);
 }
 
-/** What is said before the names, and how they are introduced: the most first. */
+/** What comes before the names, and how they are introduced: the longest first. */
 function heads({ batch, total, done, outcomes, seconds }: RunSoFar) {
   const parts = (...words: readonly string[]) => words.filter((word) => word !== "").join(", ");
   const failures = RUN_OUTCOMES.filter((word) => word !== "ok" && outcomes.has(word))

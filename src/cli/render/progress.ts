@@ -60,7 +60,7 @@ export class Progress {
     this.#draw();
   }
 
-  /** `print` writes what a host has printed: as long as that goes on, it shows how far the run is. */
+  /** `print` writes what a host has printed; while that goes on, the line shows how far the run is. */
   during(print: () => void): void {
     this.#clear();
     this.#quietSince = performance.now();

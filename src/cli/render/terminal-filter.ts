@@ -9,7 +9,7 @@ import { forColourTerminal, forTerminal } from "../../core/text.ts";
 
 const ESCAPE = "\u001b";
 
-/** What follows the escape of a colour, as far as it has come. */
+/** What follows the escape of a colour, as far as it has arrived. */
 const UNFINISHED_COLOUR = /^(?:\[[\d;:]{0,64})?$/;
 
 /** Resets all colours. */
@@ -52,7 +52,7 @@ export class TerminalFilter {
   }
 }
 
-/** How much of the text is clear without the next piece: a colour or a line's end may come with that. */
+/** How much of the text is complete without the next piece: a colour or the end of a line may come with that. */
 function finishedLength(text: string): number {
   if (text.endsWith("\r")) return text.length - 1;
   const at = text.lastIndexOf(ESCAPE);

@@ -3,7 +3,7 @@ import { configArgument, type OwnSetting } from "../../core/config/controller-co
 import { runsAlreadyAs } from "../../core/refusal-steps.ts";
 import type { RunResult } from "../../core/run-result.ts";
 
-/** @param recorded whether there is a record, by which alone one can come back */
+/** @param recorded whether there is a record, without which one cannot come back */
 export function wayBack(
   reqid: string,
   results: readonly RunResult[],
@@ -16,7 +16,7 @@ export function wayBack(
     ...commandsFor(other, own),
   ]);
   if (recorded && results.some(mayGoOn)) {
-    // If both are in question, each says which run its commands are for.
+    // If both are possible, each says which run its commands are for.
     lines.push(
       ...(others.size === 0 ? [] : [`Run ${reqid} may go on.`]),
       ...commandsFor(reqid, own),
@@ -34,7 +34,7 @@ function commandsFor(reqid: string, own: OwnSetting): string[] {
   ];
 }
 
-/** One that was let go of runs without an error. */
+/** A detached run is under way without an error. */
 function mayGoOn({ state, error }: RunResult): boolean {
   return state === "unknown" || (state === "running" && error !== undefined);
 }

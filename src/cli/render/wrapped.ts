@@ -1,5 +1,6 @@
 /**
- * The text in lines, broken after commas and spaces; what is longer than a line between two of them is not broken.
+ * The text in lines, broken after commas and spaces; a part between two of them that is longer than a line is not
+ * broken.
  *
  * @param room columns of a line
  * @returns none for an empty text

@@ -118,7 +118,10 @@ test("a sample and the sizes of batches are read as on the command line, and tol
     400,
     'limit: "some" is neither a number of hosts nor a percentage; expected text such as 10 or 10%',
   ]);
-  expect(why({ rollout: { batch: [1, "some"] } })).toEqual([400, `rollout.batch.1: ${size}`]);
+  expect(why({ rollout: { batch: [1, "some"] } })).toEqual([
+    400,
+    `rollout.batch.1: "some" is neither a number of hosts nor a percentage; ${size}`,
+  ]);
   const failures = { batch: [1], max_failures: "-1" };
   expect(why({ rollout: failures })).toEqual([
     400,

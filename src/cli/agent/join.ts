@@ -132,7 +132,9 @@ async function joinAndStore(
     onFailure: (why) => io.err(`${forOneLine(why)}; trying again\n`),
   });
   if (outcome.kind === "refused") {
-    const { reason } = outcome;
+    const { reason, again } = outcome;
+    // Another try would be another join: nothing is kept for it.
+    if (!again) forgetJoin(config);
     log({ event: "join-denied", dispatcher: controller, reason, token: token.id });
     io.err(`Refused: ${forOneLine(reason)}. Nothing was stored.\n`);
     io.err(`The log of ${controller} says why: ACTION=join-refuse TOKEN=${token.id}\n`);

@@ -15,6 +15,7 @@ import type { JoinAnswer, JoinProof } from "../../core/wire/messages/join.ts";
 import { type JudgedCsr, judgeCsr } from "../../pki/csr.ts";
 import { isSignedByToken } from "../../pki/join-key.ts";
 import type { Controller } from "../control-host.ts";
+import type { AgentRecord } from "../store/agent-record.ts";
 import type { StoredToken, TokenUse } from "../store/ports/join-tokens.ts";
 import type { Registered } from "../store/ports/registry.ts";
 import type { Writer } from "../store/ports.ts";
@@ -22,7 +23,7 @@ import type { ControllerCredential } from "../trust/credential.ts";
 import { knownSerials } from "../trust/known-serials.ts";
 import { requireRightClock } from "../upkeep/clock-check.ts";
 import { decideJoin, type JoinRefusal, NOT_ACCEPTED, refusalOf } from "./judge-join.ts";
-import { registerHost } from "./register-host.ts";
+import { type NewHost, registerHost } from "./register-host.ts";
 import { isSameHost } from "./same-host.ts";
 
 /**
@@ -128,19 +129,23 @@ export class JoinDesk {
     });
     if (decision.kind === "refused") return decision.refusal;
     // If a join is only being completed, the record has them; what an operator has changed since then stays (T77).
-    const isRecorded = known?.kind === "agent" && known.record.reqid === earlier?.reqid;
-    const tags = isRecorded ? known.record.tags : joinedTags(known, token.tags);
+    const record = known?.kind === "agent" ? known.record : undefined;
+    const isRecorded = record !== undefined && record.reqid === earlier?.reqid;
+    const tags = isRecorded ? record.tags : joinedTags(known, token.tags);
     if (tags instanceof CtrlExecError) return { code: "local", why: tags.message, told: LATER };
     const use = { key, nonce, hostname, ip, reqid: id, at: isoSeconds(now()) };
     // Before it is signed: a crash from here on costs at most this use, and never gives an additional one (T31).
     await writer.putUse(token.id, { ...use, registered: false });
     try {
       if (decision.replaces) await this.#revoke(writer, hostname, known);
-      const host = { hostname, ip, port: proof.port, lookupBy: undefined, publicKey, nonce };
+      // A host under the name of another one is called anew; the same host as an operator has said.
+      const lookupBy = decision.replaces ? undefined : record?.lookup_by;
+      const host = { hostname, ip, port: proof.port, lookupBy, publicKey, nonce, reqid: id };
+      const edited = isRecorded ? editedAddress(record, earlier) : {};
       const { answer } = await registerHost(
         this.#controller,
         writer,
-        { ...host, reqid: id },
+        { ...host, ...edited },
         () => tags,
       );
       await writer.putUse(token.id, { ...use, registered: true });
@@ -220,6 +225,17 @@ async function isFrom({ from }: StoredToken, ip: string): Promise<boolean> {
   if (from === undefined) return true;
   const networks = from.flatMap((text) => parseAddressPrefix(text) ?? []);
   return (await AddressList.of(networks)).has(ip);
+}
+
+/**
+ * Of a join that is only being completed: what an operator has changed since then stays. An address that nobody has
+ * changed is the one from which the host calls now.
+ */
+function editedAddress(
+  { ip, port }: AgentRecord,
+  earlier: TokenUse | undefined,
+): Partial<Pick<NewHost, "ip" | "port">> {
+  return ip === earlier?.ip ? { port } : { ip, port };
 }
 
 function judged({ csr, hostname }: JoinProof): JudgedCsr | CtrlExecError {

@@ -68,27 +68,38 @@ test("a control host and an agent that 0.8 set up are taken over in place", asyn
   expect(files.map((file) => readFileSync(file, "utf8"))).toEqual(before);
 }, 120_000);
 
-test("a 0.8 agent that pairs with it gets the serial as 0.8 compares it, with its leading zero", async () => {
-  using folder = new TestFolder();
-  const { controlConfig } = await makeLegacyHosts(folder);
-  appendFileSync(controlConfig, "pairing_bind = 127.0.0.1\npairing_port = 0\n");
-  const setting = ["--config", controlConfig, "--log", "stderr"];
-  const pairing = new Running("ctrl-exec", ["pairing-mode", ...setting]);
-  try {
-    const [, port = ""] = await pairing.seen(/Waiting for pairing requests on port (\d+)/);
-    const key = folder.write("new-08.key", await runOpenssl(["genrsa", "2048"]), 0o600);
-    const csr = await runOpenssl(["req", "-new", "-key", key, "-subj", "/CN=new-08"]);
-    const request = http10({ hostname: "new-08", csr, nonce: "00112233445566778899aabbccddeeff" });
-    const waiting = sClient(
-      { port: Number(port) },
-      request.replace("HTTP/1.0 200 OK", "POST /pair HTTP/1.0"),
-    );
-    const [, id = ""] = await pairing.seen(/ACTION=pair-request .*REQID=([0-9a-f]{16})/);
-    expect((await runProgram("ctrl-exec", ["approve", id, ...setting])).status).toBe(0);
-    expect(await waiting).toContain('"dispatcher_serial":"02"');
-    const record = readFileSync(folder.join("control", "state", "agents", "new-08.json"), "utf8");
-    expect(JSON.parse(record).dispatcher_serial).toBe("02");
-  } finally {
-    await pairing.stop();
-  }
-}, 120_000);
+test.each([
+  ["pairing-mode", "ctrl-exec", ["pairing-mode"], ""],
+  ["ctrl-exec-api, which takes tokens too", "ctrl-exec-api", [], "join = on\napi_port = 0\n"],
+] as const)(
+  "a 0.8 agent that pairs with %s gets the serial as 0.8 compares it, with its leading zero",
+  async (_, program, mode, lines) => {
+    using folder = new TestFolder();
+    const { controlConfig } = await makeLegacyHosts(folder);
+    appendFileSync(controlConfig, `pairing_bind = 127.0.0.1\npairing_port = 0\n${lines}`);
+    const setting = ["--config", controlConfig, "--log", "stderr"];
+    const pairing = new Running(program, [...mode, ...setting]);
+    try {
+      const [, port = ""] = await pairing.seen(/ACTION=pairing-mode-start .*PORT=(\d+)/);
+      const key = folder.write("new-08.key", await runOpenssl(["genrsa", "2048"]), 0o600);
+      const csr = await runOpenssl(["req", "-new", "-key", key, "-subj", "/CN=new-08"]);
+      const request = http10({
+        hostname: "new-08",
+        csr,
+        nonce: "00112233445566778899aabbccddeeff",
+      });
+      const waiting = sClient(
+        { port: Number(port) },
+        request.replace("HTTP/1.0 200 OK", "POST /pair HTTP/1.0"),
+      );
+      const [, id = ""] = await pairing.seen(/ACTION=pair-request .*REQID=([0-9a-f]{16})/);
+      expect((await runProgram("ctrl-exec", ["approve", id, ...setting])).status).toBe(0);
+      expect(await waiting).toContain('"dispatcher_serial":"02"');
+      const record = readFileSync(folder.join("control", "state", "agents", "new-08.json"), "utf8");
+      expect(JSON.parse(record).dispatcher_serial).toBe("02");
+    } finally {
+      await pairing.stop();
+    }
+  },
+  120_000,
+);

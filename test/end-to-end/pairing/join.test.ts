@@ -89,6 +89,8 @@ test("T31 a token that is used up ends 3, and the token's file stays", async () 
   expect([refused.status, existsSync(file)]).toEqual([3, true]);
   expect(refused.err).toContain("Refused: this token is used up. Nothing was stored.\n");
   expect(existsSync(second.path("agent.crt"))).toBe(false);
+  // Nor is the key kept of a join that will never be.
+  expect(existsSync(second.path("agent.key.join"))).toBe(false);
 });
 
 test("T31 a stolen token is of no use elsewhere, nor after it was revoked", async () => {

@@ -4,6 +4,7 @@ import { chmodSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { unpairAgent } from "../../../../src/controller/inventory/unpair.ts";
 import { revokeToken } from "../../../../src/controller/pairing/join-tokens.ts";
 import { formatJoinToken, readJoinToken } from "../../../../src/core/join-token.ts";
+import { isoSeconds } from "../../../../src/core/time.ts";
 import { joinStatement } from "../../../../src/core/wire/join-statement.ts";
 import { readCertificate } from "../../../../src/pki/certificate.ts";
 import { keyFromSeed, signStatement } from "../../../../src/pki/join-key.ts";
@@ -190,6 +191,24 @@ test("T77 a host that asks again gets no tag back that an operator has taken awa
   expect(found?.kind === "agent" && found.record.tags).toEqual({ env: "quarantine" });
 });
 
+test("nor does it undo an address that an operator has set; one that nobody has set follows the host", async () => {
+  await using stage = await JoinStage.open();
+  const token = await stage.token();
+  const host = await joiner("web-01");
+  await stage.join(token, host);
+  const { registry } = stage.controller.store;
+  const set = (changes: object) => registry.change((record) => ({ ...record, ...changes }));
+  await set({ ip: "192.0.2.7", port: 7450, lookup_by: "ip" });
+  await stage.join(token, host, { servePort: 7460 });
+  expect(stage.fleet.record("web-01")).toMatchObject({
+    ...{ ip: "192.0.2.7", port: 7450, lookup_by: "ip" },
+  });
+  await set({ ip: "127.0.0.1", port: 7450 });
+  await stage.join(token, host, { servePort: 7460 });
+  expect(stage.fleet.record("web-01")).toMatchObject({ ip: "127.0.0.1", port: 7450 });
+  expect(await stage.used(token)).toBe(1);
+});
+
 test("T31 a host whose answer was lost asks again with its key, and counts once", async () => {
   await using stage = await JoinStage.open();
   const token = await stage.token();
@@ -278,6 +297,39 @@ test("T31 a host whose clock is ten minutes off joins; one whose clock is days o
   expect(await stage.used(token)).toBe(2);
 });
 
+test("T68 a host ten minutes behind, where certificates are backdated by less, is told to set its clock", async () => {
+  await using stage = await JoinStage.open(["cert_backdate = 60"]);
+  const token = await stage.token();
+  const host = await joiner("web-01");
+  const behind = { now: () => new Date(stage.fleet.now.getTime() - 600_000) };
+  await expect(stage.join(token, host, behind)).rejects.toMatchObject({
+    message: expect.stringContaining("the certificate that it sends is not valid yet"),
+    hint: expect.stringContaining("Set the clock right and pair again."),
+  });
+  expect((await stage.join(token, host)).kind).toBe("joined");
+  expect(await stage.used(token)).toBe(1);
+});
+
+test("T68 a control host whose agents' clocks are ten minutes off lets nobody join; its log says why", async () => {
+  await using stage = await JoinStage.open();
+  const token = await stage.token();
+  const seen = isoSeconds(stage.fleet.now);
+  const clocks: Record<string, object> = {};
+  for (const hostname of ["db-01", "db-02", "db-03"]) {
+    const record = { hostname, ip: "127.0.0.1", port: 1, expiry: "", paired: "" };
+    stage.fleet.folder.write(`control/state/agents/${hostname}.json`, JSON.stringify(record));
+    clocks[hostname] = { offset: -600, seen };
+  }
+  stage.fleet.folder.write("control/state/clocks.json", JSON.stringify(clocks));
+  expect(await stage.join(token, "web-01")).toEqual({
+    ...{ kind: "refused", reason: "the control host cannot let hosts join now", again: true },
+  });
+  expect(stage.lastRefusal).toMatch(
+    /^Cannot let a host join: the clocks of 3 of the 3 hosts .* \(db-0\d is 10 minutes behind\)$/,
+  );
+  expect([stage.lastCode, await stage.used(token)]).toEqual(["local", 0]);
+});
+
 describe("T33 a name that is registered", () => {
   test("is not taken over with a token alone", async () => {
     await using stage = await JoinStage.open();
@@ -299,8 +351,14 @@ describe("T33 a name that is registered", () => {
     const first = await stage.join(token, host);
     if (first.kind !== "joined") throw new Error(first.reason);
     const own = { certPem: first.enrolled.certPem, keyPem: host.keyPem };
-    expect((await stage.join(token, "web-01", { own })).kind).toBe("joined");
+    const { registry } = stage.controller.store;
+    await registry.change((record) => ({ ...record, ip: "192.0.2.7", lookup_by: "ip" }));
+    expect((await stage.join(token, "web-01", { own, servePort: 7450 })).kind).toBe("joined");
     expect(stage.fleet.log.of("join").at(-1)?.fields.REASON).toBe("same host");
+    // It may be somewhere else by now, but how it is called is the operator's to say.
+    expect(stage.fleet.record("web-01")).toMatchObject({
+      ...{ ip: "127.0.0.1", port: 7450, lookup_by: "ip" },
+    });
     expect([...(await stage.controller.store.certificates.revoked())]).toEqual([]);
     expect(await stage.used(token)).toBe(2);
   });

@@ -80,21 +80,30 @@ export class FileRollouts implements RolloutStore {
     ensureFolder(this.#folder, 0o700);
     const lock = await takenSoon(file);
     if (lock === undefined) return undefined;
+    const before = this.#wishes(reqid);
     return {
       wishes: async () => this.#wishes(reqid),
       hearWishes: (onLook) => this.#look(reqid, onLook),
       keep: async (order) => this.#keep(reqid, "order", order),
       keepToOffer: async (order) => this.#keep(reqid, "offer", order),
       order: async () => readOrder(this.#file(reqid, "order")),
-      renew: async () => {
-        for (const what of LEFT_OVER) removeIfPresent(this.#file(reqid, what));
-      },
+      renew: async () => this.#renew(reqid, before),
       end: async () => {
         for (const what of [...LEFT_OVER, "lock"]) this.#remove(reqid, what);
         lock.release();
       },
       leave: async () => lock.release(),
     };
+  }
+
+  /** @param before what others had asked for when this process took the rollout: what they ask for since then counts */
+  #renew(reqid: string, before: RolloutWishes): void {
+    const now = this.#wishes(reqid);
+    const isNew = (what: string) =>
+      (what === "pause" || what === "cancel") && !isSameWish(before[what], now[what]);
+    for (const what of LEFT_OVER) {
+      if (!isNew(what)) removeIfPresent(this.#file(reqid, what));
+    }
   }
 
   async isOwned(reqid: string): Promise<boolean> {
@@ -301,6 +310,10 @@ export class FileRollouts implements RolloutStore {
 }
 
 const UNREADABLE: RolloutWish = { by: "", since: "" };
+
+function isSameWish(one: RolloutWish | undefined, other: RolloutWish | undefined): boolean {
+  return one?.by === other?.by && one?.since === other?.since;
+}
 
 /** A user who may not enter the folder cannot know what is in it. */
 function mayLook(file: string): boolean {

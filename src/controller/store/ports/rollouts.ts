@@ -45,7 +45,11 @@ export interface OwnedRollout {
   keepToOffer(order: RolloutOrder): Promise<void>;
   /** Undefined if it was not detached. @throws CtrlExecError `config` if others could have written it */
   order(): Promise<RolloutOrder | undefined>;
-  /** What was asked for before, and kept, no longer counts. @throws CtrlExecError `storage` */
+  /**
+   * What was kept, and asked for before this process took the rollout, no longer counts.
+   *
+   * @throws CtrlExecError `storage`
+   */
   renew(): Promise<void>;
   /** It has ended: nothing of it is left. Never rejects. */
   end(): Promise<void>;

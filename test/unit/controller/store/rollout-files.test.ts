@@ -61,6 +61,17 @@ test("who begins it again finds nothing of what was wanted before", async () => 
   await owned?.end();
 });
 
+test("what is wanted of it from the moment when it was taken counts", async () => {
+  const later = { ...WISH, by: "somebody else" };
+  await rollouts.wish(REQID, "pause", WISH);
+  const owned = await rollouts.own(REQID);
+  await rollouts.wish(REQID, "pause", later);
+  await rollouts.wish(REQID, "cancel", WISH);
+  await owned?.renew();
+  expect(await owned?.wishes()).toEqual({ pause: later, cancel: WISH });
+  await owned?.end();
+});
+
 test("what was wanted counts although it cannot be read", async () => {
   folder.write(`rollouts/${REQID}.pause`, "{");
   mkdirSync(fileOf(REQID, "cancel"));

@@ -651,6 +651,28 @@ install_agent() {
   put "$work/asset" 755 - /opt/ctrl-exec-scripts/ctrl-exec-demonstrator.sh
   settle /etc/ctrl-exec-agent/agent.key 640 ctrl-exec-agent
   service ctrl-exec-agent
+  upgrades
+}
+
+# What carries out an upgrade: with agent.conf as it is, it refuses every one.
+upgrades() {
+  [ "$manager" = systemd ] || return 0
+  if [ "$program_changed" = 1 ] || ! cmp -s "$root$prefix/bin/ctrl-exec" "$root$prefix/bin/ctrl-exec-upgrade"; then
+    step "keep the program as $prefix/bin/ctrl-exec-upgrade too" keep_program
+  fi
+  put_service ctrl-exec-upgrade.service 644 /etc/systemd/system/ctrl-exec-upgrade.service
+  put_service ctrl-exec-upgrade.path 644 /etc/systemd/system/ctrl-exec-upgrade.path
+  [ "$new" = 0 ] || enable_unit ctrl-exec-upgrade.path
+}
+
+# A second name where the file system has such, so that it takes no room.
+keep_program() {
+  name_aside "$prefix/bin/ctrl-exec-upgrade"
+  drop_dead
+  aside=$aside$$
+  make_way "$prefix/bin/ctrl-exec-upgrade" &&
+    { ln "$root$prefix/bin/ctrl-exec" "$aside" 2>/dev/null || cp -p "$root$prefix/bin/ctrl-exec" "$aside"; } &&
+    mv -f "$aside" "$root$prefix/bin/ctrl-exec-upgrade"
 }
 
 # Without this entry, or with 0.8's script in it, an agent before 1.1 misses rotations. A program with
@@ -947,19 +969,21 @@ next_steps() {
 
 uninstall_all() {
   changes=0
-  for name in ctrl-exec-agent ctrl-exec-api ctrl-exec-maintain; do stop_service "$name"; done
+  for name in ctrl-exec-upgrade ctrl-exec-agent ctrl-exec-api ctrl-exec-maintain; do stop_service "$name"; done
   for file in \
     /etc/systemd/system/multi-user.target.wants/ctrl-exec-agent.service \
     /etc/systemd/system/multi-user.target.wants/ctrl-exec-api.service \
     /etc/systemd/system/timers.target.wants/ctrl-exec-maintain.timer \
     /etc/systemd/system/ctrl-exec-agent.service /etc/systemd/system/ctrl-exec-api.service \
     /etc/systemd/system/ctrl-exec-maintain.service /etc/systemd/system/ctrl-exec-maintain.timer \
+    /etc/systemd/system/multi-user.target.wants/ctrl-exec-upgrade.path \
+    /etc/systemd/system/ctrl-exec-upgrade.service /etc/systemd/system/ctrl-exec-upgrade.path \
     /etc/runlevels/default/ctrl-exec-agent /etc/runlevels/default/ctrl-exec-api \
     /etc/rc.d/S95ctrl-exec-agent /etc/rc.d/S96ctrl-exec-api \
     /etc/init.d/ctrl-exec-agent /etc/init.d/ctrl-exec-api \
     /etc/cron.hourly/ctrl-exec-maintain /etc/periodic/hourly/ctrl-exec-maintain \
     "$prefix/bin/ctrl-exec-agent" "$prefix/bin/ctrl-exec-api" \
-    "$prefix/bin/update-ctrl-exec-serial" "$prefix/bin/ctrl-exec" \
+    "$prefix/bin/update-ctrl-exec-serial" "$prefix/bin/ctrl-exec" "$prefix/bin/ctrl-exec-upgrade" \
     "$prefix/share/bash-completion/completions/ctrl-exec-agent" \
     "$prefix/share/bash-completion/completions/ctrl-exec-api" \
     /opt/ctrl-exec-scripts/ctrl-exec-demonstrator.sh; do
@@ -983,7 +1007,7 @@ stop_service() {
   [ "$running" = 1 ] || return 0
   case $manager in
     systemd)
-      for unit in "$1.timer" "$1.service"; do
+      for unit in "$1.timer" "$1.path" "$1.service"; do
         ! systemctl is-active --quiet "$unit" || step "stop $unit" systemctl stop "$unit"
       done
       ;;
@@ -997,7 +1021,7 @@ stop_service() {
 }
 
 purge_all() {
-  for name in /etc/ctrl-exec /etc/ctrl-exec-agent /var/lib/ctrl-exec /var/lib/ctrl-exec-agent \
+  for name in /etc/ctrl-exec /etc/ctrl-exec-agent /var/lib/ctrl-exec /var/lib/ctrl-exec-agent /var/lib/ctrl-exec-upgrade \
     /etc/systemd/system/ctrl-exec-agent.service.d; do
     [ ! -d "$root$name" ] || step "remove $name and all in it" rm -rf "$root$name"
   done

@@ -35,7 +35,7 @@ _ctrl_exec_table() {
     'ctrl-exec asset') options='--help' kinds='assets' ;;
     'ctrl-exec demo') options='--keep --help' kinds='' ;;
     'ctrl-exec help') options='--help' kinds='' modes='run ping discovery list-scripts status wait logs cancel pause continue list-runs list-agents list-groups pairing-mode list-requests token approve deny edit-agent tag unpair rotate-cert serial-status maintain doctor list-locks setup-ca setup-ctrl-exec asset demo help' ;;
-    'ctrl-exec-agent ') modes='serve reload self-check self-ping request-pairing join pairing-status help' ;;
+    'ctrl-exec-agent ') modes='serve reload self-check self-ping request-pairing join pairing-status apply-upgrade help' ;;
     'ctrl-exec-agent serve') options='--config --allowlist --log --help' kinds='' ;;
     'ctrl-exec-agent reload') options='--help' kinds='' ;;
     'ctrl-exec-agent self-check') options='--config --allowlist --json --help' kinds='' ;;
@@ -43,7 +43,8 @@ _ctrl_exec_table() {
     'ctrl-exec-agent request-pairing') options='--dispatcher --ctrl-exec --port --hostname --ca-fingerprint --background --timeout --config --log --help' kinds='' ;;
     'ctrl-exec-agent join') options='--dispatcher --ctrl-exec --port --hostname --token-file --timeout --consume --config --log --help' kinds='' ;;
     'ctrl-exec-agent pairing-status') options='--config --json --help' kinds='' ;;
-    'ctrl-exec-agent help') options='--help' kinds='' modes='serve reload self-check self-ping request-pairing join pairing-status help' ;;
+    'ctrl-exec-agent apply-upgrade') options='--config --log --help' kinds='' ;;
+    'ctrl-exec-agent help') options='--help' kinds='' modes='serve reload self-check self-ping request-pairing join pairing-status apply-upgrade help' ;;
     'ctrl-exec-api ') options='--config --log --help --version' ;;
   esac
 }

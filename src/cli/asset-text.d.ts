@@ -55,3 +55,7 @@ declare module "*.8" {
   const text: string;
   export default text;
 }
+declare module "*.path" {
+  const text: string;
+  export default text;
+}

@@ -11,7 +11,7 @@ export interface UpgradeQuestion {
   readonly build: string;
   /** The version that the host has. */
   readonly from: string;
-  /** Whether an older version may replace a newer one. */
+  /** Whether an older version may replace a newer one: both the caller and the host must want it. */
   readonly downgrade: boolean;
 }
 

@@ -98,7 +98,7 @@ test.each(files.filter((name) => /\.[158]$/.test(name)))("%s is clean mdoc", (na
 });
 
 describe("systemd units", () => {
-  const units = files.filter((name) => /\.(service|timer)$/.test(name));
+  const units = files.filter((name) => /\.(service|timer|path)$/.test(name));
 
   /** The units with a program that is there, as systemd wants to see one. */
   function unitFolder(): TestFolder {
@@ -137,6 +137,7 @@ describe("systemd units", () => {
     using folder = unitFolder();
     expect(exposure(folder.join("ctrl-exec-api.service"))).toBeLessThanOrEqual(2.5);
     expect(exposure(folder.join("ctrl-exec-maintain.service"))).toBeLessThanOrEqual(2.5);
+    expect(exposure(folder.join("ctrl-exec-upgrade.service"))).toBeLessThanOrEqual(2.5);
     const agent = exposure(folder.join("ctrl-exec-agent.service"));
     expect(agent).toBeGreaterThan(2.5);
     mkdirSync(folder.join("ctrl-exec-agent.service.d"));

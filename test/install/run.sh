@@ -1,7 +1,7 @@
 #!/bin/sh
 # `make test-install`: install.sh for real, on Debian machines of its own that systemd runs, once with
-# each shell: install, pair, run, rotate, renew, upgrade, uninstall; and once over 1.0, while a script of its agent
-# runs. Needs root (systemd-nspawn) and the network the first time (debootstrap); the base and 1.0 are kept in .tools.
+# each shell: install, pair, run, rotate, renew, upgrade, uninstall; once over 1.0, while a script of its agent
+# runs; and once with signed releases. Needs root (systemd-nspawn) and the network the first time (debootstrap); the base and 1.0 are kept in .tools.
 set -eu
 
 cd "$(dirname "$0")/../.."
@@ -76,6 +76,9 @@ if [ ! -e "$old/.complete" ]; then
   touch "$old/.complete"
 fi
 
+bun=.tools/bun-$(sed -n 's/.*"packageManager": *"bun@\([^"]*\)".*/\1/p' package.json)/bun
+"$bun" test/install/releases.ts "$work/releases" || fail 'the releases for the upgrades cannot be made'
+
 passed=0 failed=0
 # scenario <name> <file> <shell>: in a machine of its own
 scenario() {
@@ -87,6 +90,8 @@ scenario() {
   cp "test/install/$2" "$root/root/scenario.sh"
   mkdir "$root/root/1.0"
   cp "$old/ctrl-exec" "$old/install.sh" "$root/root/1.0/"
+  cp -a "$work/releases" "$root/releases"
+  chmod -R a+rX "$root/releases"
   echo machine >"$root/etc/hostname"
   echo '127.0.0.1 localhost machine' >"$root/etc/hosts"
   printf 'SHELL_TO_TEST=%s\n' "$3" >"$root/root/environment"
@@ -96,6 +101,7 @@ scenario() {
 }
 for shell in dash bash 'busybox ash'; do scenario "install.sh with $shell" scenario.sh "$shell"; done
 scenario '1.0 with a running script is replaced' upgrade.sh dash
+scenario 'a signed release is put in place, or rolled back' signed-upgrade.sh dash
 
 printf '\n%s passed, %s failed\n' "$passed" "$failed"
 [ "$failed" = 0 ]

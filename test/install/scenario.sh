@@ -36,8 +36,8 @@ is 'the state folder' 'root:root 700' "$(owner /var/lib/ctrl-exec)"
 is 'agent.conf' 'root:ctrl-exec-agent 644' "$(owner /etc/ctrl-exec-agent/agent.conf)"
 check 'systemd takes the units' systemd-analyze verify --man=no \
   /etc/systemd/system/ctrl-exec-agent.service /etc/systemd/system/ctrl-exec-api.service \
-  /etc/systemd/system/ctrl-exec-maintain.timer
-for unit in ctrl-exec-agent.service ctrl-exec-api.service ctrl-exec-maintain.timer; do
+  /etc/systemd/system/ctrl-exec-maintain.timer /etc/systemd/system/ctrl-exec-upgrade.path
+for unit in ctrl-exec-agent.service ctrl-exec-api.service ctrl-exec-maintain.timer ctrl-exec-upgrade.path; do
   is "$unit is enabled" enabled "$(systemctl is-enabled "$unit")"
 done
 is 'the timer waits' active "$(systemctl is-active ctrl-exec-maintain.timer)"

@@ -43,6 +43,7 @@ export async function checkAgent(
     ...checkFileFaults(config, allowlistPath, onlooker),
     ...(await checkAllowlist(config, allowlistPath)),
     ...checkHook(config),
+    ...checkUpgrades(config),
   ];
 }
 
@@ -236,4 +237,16 @@ function checkHook(config: AgentConfig): Check[] {
   const judged = judgeStartable(hook);
   if (judged.kind === "good") return [{ name: "auth_hook", ok: true, detail: hook }];
   return [{ name: "auth_hook", ok: false, detail: judged.problem, remedy: judged.remedy }];
+}
+
+function checkUpgrades({ allow_upgrade, release_key, file }: AgentConfig): Check[] {
+  const name = "allow_upgrade";
+  if (!allow_upgrade) return [];
+  if (release_key !== undefined) {
+    return [{ name, ok: true, detail: "the control host may bring releases of release_key" }];
+  }
+  const detail = "there is no release_key, so every release is refused";
+  return [
+    { name, ok: false, detail, remedy: `set release_key in ${file}, or remove allow_upgrade` },
+  ];
 }

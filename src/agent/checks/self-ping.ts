@@ -1,14 +1,17 @@
 /** `self-ping`: a real connection to the running agent, with the agent's own certificate. */
-
+import * as z from "zod/mini";
 import { type AgentConfig, agentConfigArgument } from "../../core/config/agent-config.ts";
 import { CtrlExecError } from "../../core/errors.ts";
 import { formatHostPort } from "../../core/net/host-name.ts";
 import { MAX_SHORT_ANSWER } from "../../core/wire/limits.ts";
 import { refusalIn } from "../../core/wire/messages/refusal.ts";
+import { word } from "../../core/wire/messages/texts.ts";
 import { factsOf } from "../../pki/certificate.ts";
 import { dial, unreachable } from "../../system/net/dial.ts";
 import { requestOver } from "../../system/net/http-client.ts";
 import type { AgentTrust } from "../trust/trust.ts";
+
+const ownVersion = z.object({ version: z.optional(word) });
 
 /** For each step: connecting, the handshake, the answer. */
 const CONNECT_MS = 5_000;
@@ -23,6 +26,8 @@ export interface SelfPingReply {
   readonly status: number;
   /** The refusal's text; empty if there is none. */
   readonly error: string;
+  /** The agent's; undefined if it does not say, as agents before 1.1. */
+  readonly version: string | undefined;
 }
 
 /** @throws CtrlExecError that says how far it got */
@@ -55,7 +60,8 @@ export async function selfPing(
       maxBytes: MAX_SHORT_ANSWER,
       keepAlive: false,
     });
-    return { status: reply.status, error: refusalIn(reply.json) ?? "" };
+    const { version } = ownVersion.safeParse(reply.json).data ?? {};
+    return { status: reply.status, error: refusalIn(reply.json) ?? "", version };
   } catch (thrown) {
     throw unreachable(thrown, {
       listener: "agent",
@@ -64,6 +70,11 @@ export async function selfPing(
       hintFor: (code) => (code === "ECONNREFUSED" ? startHint(file) : undefined),
     });
   }
+}
+
+/** An agent that is bound to one address does not listen on the loopback address. */
+export function ownAddress({ bind }: Pick<AgentConfig, "bind">): string {
+  return bind === "::" || bind === "0.0.0.0" ? "127.0.0.1" : bind;
 }
 
 /** The service uses the usual file. */

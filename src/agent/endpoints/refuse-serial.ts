@@ -1,5 +1,6 @@
 /** The answer to a caller whose serial is not the control host's, and what the log says about it. */
 import { callerNetwork } from "../../core/net/caller-network.ts";
+import { VERSION } from "../../core/version.ts";
 import type { AgentState } from "../state/state.ts";
 import {
   type AgentContext,
@@ -9,6 +10,8 @@ import {
   refusal,
   requestIdIn,
 } from "./endpoint.ts";
+
+const MISMATCH = { error: "serial mismatch", status: "forbidden" };
 
 /**
  * docs/PROTOCOL.md, section 2: /capabilities says less than the others.
@@ -27,10 +30,11 @@ export function refuseSerial(
     if (reason === undefined && route === "POST /ping" && isItself(state, caller)) {
       const kind = `self-ping ${callerNetwork(ip)}`;
       quiet.event(kind, performance.now(), { event: "self-ping", peer: ip });
+      return { status: 403, body: { ...MISMATCH, version: VERSION } };
     } else {
       log({ event: "serial-reject", peer: ip, reason, reqid: requestIdIn(body) });
     }
-    return { status: 403, body: { error: "serial mismatch", status: "forbidden" } };
+    return { status: 403, body: MISMATCH };
   }
   if (!state.trust.controller.known) {
     log({ event: "capabilities-no-serial", peer: ip, reason: "no stored serial" });

@@ -69,7 +69,7 @@ export const upgrade: Endpoint = whereAllowed(async (context, { peerIp, body }, 
     key,
     build: buildName(ownPlatform()),
     from: VERSION,
-    downgrade,
+    downgrade: downgrade && state.config.allow_downgrade,
   });
   if (judged.kind === "refused") return refuse(context, peerIp, reqid, 403, judged.problem);
   if (existsSync(journalOf(state.config))) {

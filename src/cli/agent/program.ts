@@ -36,6 +36,10 @@ export const agentProgram: Program = {
       summary: "Say whether this agent is paired, and until when",
       load: async () => (await import("./pairing-status.ts")).pairingStatus,
     },
+    "apply-upgrade": {
+      summary: "Carry out the upgrade that the agent was sent, as root",
+      load: async () => (await import("./apply-upgrade.ts")).applyUpgrade,
+    },
     help: {
       summary: "Show the help of the program or of a mode",
       load: async () => (await import("../help-mode.ts")).helpMode(agentProgram),

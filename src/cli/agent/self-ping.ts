@@ -1,4 +1,4 @@
-import { selfPing as callSelf } from "../../agent/checks/self-ping.ts";
+import { selfPing as callSelf, ownAddress } from "../../agent/checks/self-ping.ts";
 import { readAllowedIps } from "../../agent/state/allowed-ips.ts";
 import { loadTrust } from "../../agent/trust/trust.ts";
 import type { AgentConfig } from "../../core/config/agent-config.ts";
@@ -29,7 +29,7 @@ export const selfPing = defineVerb({
     io.out(`Config OK (port ${config.port})\n`);
     const trust = loadTrust(config);
     io.out(`Paired: yes (cert expires ${opensslTime(trust.identity.certificate.notAfter)})\n`);
-    const host = loopback(config);
+    const host = ownAddress(config);
     io.out(`Connecting to ${formatHostPort(host, config.port)}...\n`);
     const { status, error } = await callSelf(trust, config, host, {
       onListening: () => io.out(`Port ${config.port}: listening\n`),
@@ -72,9 +72,4 @@ function notAllowed({ file }: AgentConfig, host: string, cause: unknown): CtrlEx
     hint: `Add ${host} to allowed_ips and reload the agent. The control host is not affected.`,
     cause,
   });
-}
-
-/** An agent that is bound to one address does not listen on the loopback address. */
-function loopback({ bind }: AgentConfig): string {
-  return bind === "::" || bind === "0.0.0.0" ? "127.0.0.1" : bind;
 }

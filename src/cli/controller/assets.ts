@@ -23,6 +23,8 @@ import demonstrator from "../../assets/ctrl-exec-demonstrator.sh" with { type: "
 import maintainCron from "../../assets/ctrl-exec-maintain.cron" with { type: "text" };
 import maintainService from "../../assets/ctrl-exec-maintain.service" with { type: "text" };
 import maintainTimer from "../../assets/ctrl-exec-maintain.timer" with { type: "text" };
+import upgradePath from "../../assets/ctrl-exec-upgrade.path" with { type: "text" };
+import upgradeService from "../../assets/ctrl-exec-upgrade.service" with { type: "text" };
 import scriptsConf from "../../assets/scripts.conf" with { type: "text" };
 import scriptsConfPage from "../../assets/scripts.conf.5" with { type: "text" };
 
@@ -55,6 +57,8 @@ export const ASSETS: Readonly<Record<string, Asset>> = {
   "ctrl-exec-maintain.service": file("systemd unit of the maintenance", maintainService),
   "ctrl-exec-maintain.timer": file("systemd timer of the maintenance", maintainTimer),
   "ctrl-exec-maintain.cron": file("The same for cron, without systemd", maintainCron),
+  "ctrl-exec-upgrade.service": file("systemd unit of upgrades", upgradeService),
+  "ctrl-exec-upgrade.path": file("systemd unit that starts them", upgradePath),
   "ctrl-exec-agent.openrc": file("OpenRC script of the agent", agentOpenrc),
   "ctrl-exec-api.openrc": file("OpenRC script of the API", apiOpenrc),
   "ctrl-exec.bash": file("Completions for bash", bashCompletion),

@@ -50,6 +50,7 @@ const shape = z.object({
   metrics_bind: optional(loopbackAddress),
   metrics_port: withDefault(port, 7447),
   allow_upgrade: withDefault(flag, false),
+  allow_downgrade: withDefault(flag, false),
   release_key: optional(releaseKey),
   upgrade_timeout: withDefault(seconds, 60),
   upgrade_restart: optional(absolutePath),

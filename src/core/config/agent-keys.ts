@@ -102,6 +102,11 @@ export const AGENT_KEYS = {
     text: "yes if the control host may replace the program with a release that release_key has signed.",
     example: "yes",
   },
+  allow_downgrade: {
+    group: UPGRADES,
+    text: "yes if that may also be an older release. Root here decides it, since the request comes through the agent's user.",
+    example: "yes",
+  },
   release_key: {
     group: UPGRADES,
     text: "Public key of the releases that this host takes, as ssh-keygen writes it (Ed25519).",

@@ -171,6 +171,21 @@ export const AGENT_EVENTS = {
     fields: ["peer", "reqid"],
     when: "the release has come whole and was handed to root's part, `ctrl-exec-upgrade`",
   },
+  upgrade: {
+    level: "info",
+    fields: ["from", "release", "reqid"],
+    when: "the agent answers with the new version, which stays",
+  },
+  "upgrade-fail": {
+    level: "err",
+    fields: ["error", "from", "release", "reqid"],
+    when: "root's part refused the release, and has changed nothing",
+  },
+  "upgrade-rollback": {
+    level: "err",
+    fields: ["error", "from", "release", "reqid"],
+    when: "the agent did not answer with the new version in time: the old program was put back",
+  },
   "pair-complete": { level: "info", fields: ["dispatcher", "status"], when: "paired" },
   "join-complete": {
     level: "info",

@@ -53,6 +53,7 @@ export const FIELDS = {
     "text",
     "why an agent could not be asked, in one word: `refused`, `timeout`, `name` (cannot be resolved), `no-route`, `closed`, `tls`, `certificate`, `identity` (another host's), `serial`, `late`, `answer` (cannot be read, or is too long), or `local` (this host cannot call it)",
   ),
+  from: field("text", "the version before"),
   fingerprint: field("text", "SHA-256 of the CA's certificate"),
   hook: field("text", "the file of the auth hook"),
   host: field("text", "a host; of a refused request the name that it gave this host"),

@@ -80,6 +80,10 @@ describe.each(SHELLS.map((shell) => [shell.join(" "), shell] as const))("with %s
       expect(readlinkSync(root.join("usr/local/bin", name))).toBe("ctrl-exec");
       expect(mode(root.join(`etc/systemd/system/${name}.service`))).toBe("644");
     }
+    const inode = (name: string) => statSync(root.join("usr/local/bin", name)).ino;
+    expect(inode("ctrl-exec-upgrade")).toBe(inode("ctrl-exec"));
+    const wants = "etc/systemd/system/multi-user.target.wants/ctrl-exec-upgrade.path";
+    expect(readlinkSync(root.join(wants))).toBe("../ctrl-exec-upgrade.path");
     expect(mode(root.join("etc/ctrl-exec-agent"))).toBe("2755");
     expect(mode(root.join("var/lib/ctrl-exec-agent"))).toBe("2771");
     for (const name of HELD) {

@@ -37,3 +37,17 @@ test("T09 the key must be the certificate's own, and root's or the agent's", asy
     remedy,
   });
 });
+
+test("upgrades that are allowed need the key of releases", async () => {
+  await using fleet = await LocalFleet.create();
+  const agent = await fleet.addAgent("web-01");
+  const check = async (changes: object) => {
+    const config = { ...agent.config, ...changes };
+    const checks = await checkAgent(config, [], agent.path("scripts.conf"), fleet.now);
+    return checks.find(({ name }) => name === "allow_upgrade");
+  };
+  expect(await check({})).toBeUndefined();
+  expect(await check({ allow_upgrade: true })).toMatchObject({ ok: false });
+  const release_key = new Uint8Array(32);
+  expect(await check({ allow_upgrade: true, release_key })).toMatchObject({ ok: true });
+});

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { selfPing } from "../../../../src/agent/checks/self-ping.ts";
 import { loadTrust } from "../../../../src/agent/trust/trust.ts";
+import { VERSION } from "../../../../src/core/version.ts";
 import { freePort } from "../../../../src/system/net/free-port.ts";
 import { until } from "../../../support/folder.ts";
 import { type LocalAgent, LocalFleet } from "../../../support/local-fleet.ts";
@@ -29,7 +30,7 @@ function pinging(port: number) {
 
 test("the running agent is reached with its own certificate, and refuses it as anybody's", async () => {
   const { steps, reply } = pinging(agent.config.port);
-  expect(await reply).toEqual({ status: 403, error: "serial mismatch" });
+  expect(await reply).toEqual({ status: 403, error: "serial mismatch", version: VERSION });
   expect(steps).toEqual(["listening", "handshake"]);
   expect(agent.log.of("self-ping")).toHaveLength(1);
 });

@@ -20,6 +20,14 @@ const CONTROLS = new RegExp(CONTROL, "g");
 /** SGR (ECMA-48, 8.3.117): colours and weights of letters, as many at once as anyone uses. */
 const COLOUR = String.raw`\u001b\[[\d;:]{0,64}m`;
 
+/**
+ * What SGR sets, one after another: a colour by its number or its parts is one, and so 5 in it is no blinking.
+ */
+const SETTING = /(?:[345]8;(?:5;\d*|2;\d*;\d*;\d*))(?![^;])|[^;]+/g;
+
+/** Blinking, and letters that cannot be seen, which would also hide what is shown after them. */
+const HIDING = /^0*[568](?!\d)/;
+
 const COLOURS_AND_CONTROLS = new RegExp(`${COLOUR}|${CONTROL}`, "g");
 
 /**
@@ -33,8 +41,17 @@ export function forTerminal(text: string): string {
 /** The same, but colours stay: the caller resets them after the text. */
 export function forColourTerminal(text: string): string {
   return text.replace(COLOURS_AND_CONTROLS, (found, at: number) =>
-    found.length > 1 ? found : visible(found, text[at + 1]),
+    found.length > 1 ? withoutHiding(found) : visible(found, text[at + 1]),
   );
+}
+
+function withoutHiding(sequence: string): string {
+  const settings = sequence.slice(2, -1);
+  const hides = (setting: string) => HIDING.test(setting);
+  const all: string[] = settings.match(SETTING) ?? [];
+  if (!all.some(hides)) return sequence;
+  const kept = all.filter((setting) => !hides(setting));
+  return kept.length === 0 ? "" : `\u001b[${kept.join(";")}m`;
 }
 
 function visible(control: string, next: string | undefined): string {

@@ -217,12 +217,12 @@ export const run = defineVerb({
         io.err("Stopped waiting. Scripts that have started keep running.\n");
       io.err(stoppedText(report, script, args.length > 0, controller.config));
       io.err(mayHaveRun(results));
-      const back = wayBack(reqid, results, controller.config, recorded);
+      const back = wayBack(reqid, results, controller.config, recorded, signal !== undefined);
       if (back !== undefined) io.err(`${back}\n`);
       if (timeout !== undefined) io.err(timeoutIgnored(results));
       if (!recorded) {
         io.err(
-          `ctrl-exec: Cannot keep all of the record of run ${reqid}: ACTION=run-store-fail in the log says why\nWhat is shown here is all there is.\n`,
+          `ctrl-exec: Cannot keep all of the record of run ${reqid}: ACTION=run-store-fail in the log says why\nWhat the record lacks is shown here alone, unless an agent still keeps it.\n`,
         );
       }
       if (detach && signal === undefined) return results.every(wasTaken) ? 0 : 1;

@@ -31,6 +31,9 @@ function noteOn(result: RunResult, own: OwnSetting): string {
   const { host, script, error = "" } = result;
   if (!wasTaken(result)) {
     const why = withNextStep(error, own, script);
+    if (result.state === "unknown") {
+      return screenLine`ctrl-exec: ${host} did not say whether it has started the script: ${why}; an agent older than 1.1 answers only when the script has ended\n`;
+    }
     return screenLine`ctrl-exec: ${host} did not accept the run: ${why}\n`;
   }
   return isOfOlderAgent(result)

@@ -79,7 +79,11 @@ export function runView(
   if (noLive || !isLive) {
     // A person who wants to see less on a terminal is still told how it went.
     const isSummedUp = io.outIsTerminal && !noLive && total > 1;
-    return blocksView(io, own, progress, as, isSummedUp);
+    const blocks = new RunBlocks(io, own, false, noLive ? { running: false } : {});
+    return {
+      ...blocksView(io, own, blocks, progress, as, isSummedUp),
+      ...(noLive ? {} : heardOnTerminal(io)),
+    };
   }
   const output = total === 1 ? wholeOutput(io) : liveLines(io, labels);
   return liveView(io, own, total, progress, output, as);
@@ -118,15 +122,23 @@ function jsonStreamView(io: Io, own: OwnSetting, progress: Progress): RunView {
   };
 }
 
+/**
+ * A person waits for as long as a script runs, whatever is shown of it, and a pipe for no longer than read_timeout.
+ * A listener also gets results whose long outputs are in files, and not in memory.
+ */
+function heardOnTerminal({ outIsTerminal }: Io): Pick<RunView, "hear"> {
+  return outIsTerminal ? { hear: () => undefined } : {};
+}
+
 /** A block for each host as it answers: what a pipe gets, and what 1.0 showed everywhere. */
 function blocksView(
   io: Io,
   own: OwnSetting,
+  blocks: RunBlocks,
   progress: Progress,
   as: ShownAs,
   isSummedUp: boolean,
 ): RunView {
-  const blocks = new RunBlocks(io, own);
   return {
     show: (result) =>
       step(progress, result, () => {
@@ -247,20 +259,19 @@ function foldedView(
   as: ShownAs,
 ): RunView {
   let left = total;
-  let failed = 0;
+  let told = 0;
   let batchSize = 0;
   return {
     begin: (reqid) => sayId(io, reqid),
-    // A listener gets results whose long outputs are in files, and not in memory.
-    hear: () => undefined,
+    ...heardOnTerminal(io),
     show(result) {
       left -= 1;
-      if (runFailed(result)) failed += 1;
       // Hosts that were given up have no time.
-      const isNews = runFailed(result) && result.rtt !== "" && left > 0;
-      const isTold = isNews && failed <= TOLD_FAILURES && io.errIsTerminal;
+      const isNews = runFailed(result) && result.rtt !== "" && left > 0 && io.errIsTerminal;
+      if (isNews) told += 1;
       step(progress, result, () => {
-        if (isTold) io.err(failureNote(result, failed === TOLD_FAILURES));
+        if (isNews && told <= TOLD_FAILURES) io.err(failureNote(result));
+        else if (isNews && told === TOLD_FAILURES + 1) io.err(MORE_FAILURES);
       });
     },
     note: (text) => progress.during(() => io.err(text)),
@@ -279,10 +290,10 @@ function foldedView(
   };
 }
 
-/** @param isLast no more of them are reported */
-function failureNote(result: RunResult, isLast: boolean): string {
+const MORE_FAILURES = "More hosts have failed: all are shown at the end\n";
+
+function failureNote(result: RunResult): string {
   const { host, exit, signal, error } = result;
   const why = error ?? (signal === undefined ? `exit:${exit}` : `killed by ${signal}`);
-  const more = isLast ? "; more failures are shown at the end" : "";
-  return screenLine`${host} failed: ${why}${more}\n`;
+  return screenLine`${host} failed: ${why}\n`;
 }

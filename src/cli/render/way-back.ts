@@ -3,19 +3,23 @@ import { configArgument, type OwnSetting } from "../../core/config/controller-co
 import { runsAlreadyAs } from "../../core/refusal-steps.ts";
 import type { RunResult } from "../../core/run-result.ts";
 
-/** @param recorded whether there is a record, without which one cannot come back */
+/**
+ * @param recorded whether there is a record, without which one cannot come back
+ * @param isLeft nobody waits for any of its hosts
+ */
 export function wayBack(
   reqid: string,
   results: readonly RunResult[],
   own: OwnSetting,
   recorded: boolean,
+  isLeft = false,
 ): string | undefined {
   const others = new Set(results.flatMap(({ error = "" }) => runsAlreadyAs(error) ?? []));
   const lines = [...others].flatMap((other) => [
     `Run ${other} is in the way.`,
     ...commandsFor(other, own),
   ]);
-  if (recorded && results.some(mayGoOn)) {
+  if (recorded && results.some((result) => mayGoOn(result, isLeft))) {
     // If both are possible, each says which run its commands are for.
     lines.push(
       ...(others.size === 0 ? [] : [`Run ${reqid} may go on.`]),
@@ -35,6 +39,6 @@ function commandsFor(reqid: string, own: OwnSetting): string[] {
 }
 
 /** A detached run is under way without an error. */
-function mayGoOn({ state, error }: RunResult): boolean {
-  return state === "unknown" || (state === "running" && error !== undefined);
+function mayGoOn({ state, error }: RunResult, isLeft: boolean): boolean {
+  return state === "unknown" || (state === "running" && (isLeft || error !== undefined));
 }

@@ -148,7 +148,7 @@ describe("a request that did not arrive in time", () => {
     using network = await LateNetwork.to(agent.port);
     const reqid = await unanswered(network);
     const { out, status } = await control.run("cancel", [reqid]);
-    expect([out, status]).toEqual(["127.0.0.1: not running\n", 0]);
+    expect([out, status]).toEqual(["127.0.0.1: will not start\n", 0]);
     const cancelled = /^this run was cancelled by \S+ before it came here$/;
     await expectNever(network, reqid, expect.stringMatching(cancelled));
   });

@@ -55,6 +55,7 @@ describe("T29 for a terminal that shows colours", () => {
   test.each([
     ["colours", "\u001b[1;31mred\u001b[0m\u001b[m\u001b[38:5:9m"],
     ["as many at once as anybody uses", `\u001b[${"1".repeat(64)}m`],
+    ["colours by number or parts", "\u001b[38;5;8;48;2;5;6;8;58;5;6m\u001b[38:5:8m"],
   ])("%s stay", (_, text) => {
     expect(forColourTerminal(text)).toBe(text);
   });
@@ -65,6 +66,8 @@ describe("T29 for a terminal that shows colours", () => {
     ["a carriage return over a line", "\u001b[1mreal\rfake", "\u001b[1mreal^Mfake"],
     ["a line's own", "a\r\nb\rc\r", "a\nb^Mc^M"],
     ["what hides text", "a\u202eb\u00a0", "a<U+202E>b\u00a0"],
+    ["letters that cannot be seen, and blinking", "\u001b[8ma\u001b[5;06;31mb", "a\u001b[31mb"],
+    ["those beside a colour by number", "\u001b[8;38;5;8;5m", "\u001b[38;5;8m"],
   ])("%s does not", (_, text, shown) => {
     expect(forColourTerminal(text)).toBe(shown);
   });

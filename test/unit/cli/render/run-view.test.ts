@@ -76,6 +76,28 @@ describe("a pipe, and --no-live anywhere, get the blocks as they come and nothin
   });
 });
 
+test("--no-live: what goes on is shown as in a pipe", () => {
+  const left = result("a", { exit: -1, rtt: "9ms", state: "running", error: "read timeout" });
+  const header = (options: object, terminal: object) => {
+    const kept = new KeptIo(terminal);
+    runView(kept.io, OWN, ["a"], { ...NO_OPTIONS, ...options }, AS).show(left);
+    return kept.out;
+  };
+  expect(header({ "no-live": true }, SCREEN)).toStartWith("==> a  [FAIL  exit:-1  9ms  req:");
+  expect(header({ "no-live": true }, SCREEN)).toBe(header({}, {}));
+});
+
+test("a person waits for as long as a script runs, whatever is shown of it, and a pipe does not", () => {
+  const heard = (hosts: readonly string[], more: object, terminal: object) =>
+    runView(new KeptIo(terminal).io, OWN, hosts, NO_OPTIONS, { ...AS, ...more }).hear !== undefined;
+  for (const more of [{ quiet: true }, { onlyFailed: true }, { fold: true }, { fold: false }]) {
+    for (const hosts of [["a", "b"], SIX]) {
+      expect(heard(hosts, more, SCREEN)).toBe(true);
+      expect(heard(hosts, more, {})).toBe(false);
+    }
+  }
+});
+
 describe("on a terminal, or with --live", () => {
   test("one host: its output, then its header", async () => {
     for (const [options, terminal] of [
@@ -124,7 +146,8 @@ describe("on a terminal, or with --live", () => {
     for (const host of hosts) failing.show(result(host, { exit: 126, signal: "SIGSEGV\u001b" }));
     failing.end();
     const told = hosts.slice(0, 5).map((host) => `${host} failed: killed by SIGSEGV^[`);
-    expect(other.err).toBe(`${told.join("\n")}; more failures are shown at the end\n`);
+    const more = "More hosts have failed: all are shown at the end\n";
+    expect(other.err).toBe(`${told.join("\n")}\n${more}`);
   });
 
   test("a host of an older agent: its output with its result, and a word about it", () => {

@@ -20,6 +20,12 @@ test("whoever leaves a script behind", () => {
   expect(back("unknown")).toStartWith("To wait for it: ");
 });
 
+test("whoever stops to wait for what runs as it should", () => {
+  expect(wayBack(REQID, [result("running")], OWN, true, true)).toStartWith(
+    `To wait for it: ctrl-exec wait ${REQID}`,
+  );
+});
+
 test("with the configuration that was used", () => {
   const own = { ...OWN, file: "/tmp/my file.conf" };
   const lines = wayBack(REQID, [result("unknown")], own, true)?.split("\n") ?? [];

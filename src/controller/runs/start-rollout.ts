@@ -59,6 +59,10 @@ export function carryOut(
   const watcher = watch?.(targets.map(({ label }) => label)) ?? { onEvent: undefined };
   const action = { action: "run", script: body.script, args: body.args } as const;
   const { check } = setting;
+  const mustBeRegistered = async (hosts: readonly ResolvedTarget[]) => {
+    const gone = await unregisteredOf(current(), hosts, registered);
+    if (gone.length > 0) throw new CtrlExecError("bad-request", noLongerRegistered(gone));
+  };
   const rollout = new Rollout(
     current(),
     {
@@ -66,12 +70,11 @@ export function carryOut(
       pause: setting.pause,
       openDialler: () => ({ ...openDialler(current()), budget }),
       authorize: async (batch) => {
-        const gone = await unregisteredOf(current(), batch, registered);
-        if (gone.length > 0) throw new CtrlExecError("bad-request", noLongerRegistered(gone));
+        await mustBeRegistered(batch);
         await authorizeBatch(current(), caller, action, batch);
       },
       unregistered: async (hosts) => await unregisteredOf(current(), hosts, registered),
-      check: check === "" ? undefined : checkOf(current, caller, check),
+      check: check === "" ? undefined : checkOf(current, caller, check, mustBeRegistered),
       endCheck: async (reqid, username) => {
         // Whoever cancels it also asks, and learns what could not be ended.
         await endRun(current(), reqid, { grace: GRACE, username }).catch(() => undefined);
@@ -87,7 +90,12 @@ export function carryOut(
 const GRACE = 10;
 
 /** A run of its own, with its own id: an agent accepts each id once. */
-function checkOf(current: () => Controller, caller: Caller, script: string) {
+function checkOf(
+  current: () => Controller,
+  caller: Caller,
+  script: string,
+  mustBeRegistered: (hosts: readonly ResolvedTarget[]) => Promise<void>,
+) {
   return async (batch: readonly ResolvedTarget[], reqid: string) => {
     const hosts = batch.map((target) => {
       const port = ownPort(target);
@@ -96,6 +104,8 @@ function checkOf(current: () => Controller, caller: Caller, script: string) {
     const order = { hosts, port: undefined, script, args: [], mustBeRecorded: true };
     // An earlier process may have begun it.
     if ((await findRun(current(), reqid)) !== undefined) return awaited(current(), reqid);
+    // It is given names: one that is no longer registered would be called as any other host.
+    await mustBeRegistered(batch);
     return await startRun(current(), { ...caller, requestId: reqid }, order, () => undefined);
   };
 }

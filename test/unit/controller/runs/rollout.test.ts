@@ -117,6 +117,20 @@ test("T76 nothing is sent to a host that was unpaired meanwhile: it stops there"
   }
 });
 
+test("T76 neither is the check of its batch", async () => {
+  const record = fleet.folder.join("control/state/agents/web-01.json");
+  const onNews = (each: RolloutNews) => {
+    if (each.event === "batch-end") renameSync(record, `${record}.away`);
+  };
+  try {
+    const { rollout } = await run({ onNews, rollout: { ...ONE, check: "health" } });
+    expect(rollout?.stopped).toBe("after batch 1 of 4: no longer registered: web-01");
+    expect(fleet.log.of("dispatch").map(({ fields }) => fields.SCRIPT)).toEqual(["deploy"]);
+  } finally {
+    renameSync(`${record}.away`, record);
+  }
+});
+
 describe("cancelled by somebody else", () => {
   const BOB = { ...CALLER, username: "bob" };
   const said: string[] = [];

@@ -18,6 +18,11 @@ export interface JobClues {
   readonly spared: readonly ProcessKey[];
   /** Whether it is known in another way that a process belongs to this job (true) or to another one (false). */
   isMarked(process: ProcessFacts): boolean | undefined;
+  /**
+   * The subreaper of its script (prctl(2)), if all of these processes that were orphaned and became its children
+   * belong to the job: a login takes the mark away, and setsid the session.
+   */
+  readonly adopter?: ProcessFacts | undefined;
 }
 
 /** A process and why it belongs to the job; undefined if it is known or marked. */
@@ -43,6 +48,8 @@ export function membersOf(processes: readonly ProcessFacts[], clues: JobClues): 
     if (marked === false) continue;
     if (marked === true || known.has(keyOf(process))) {
       members.set(process, { process, through: undefined });
+    } else if (process.parent === clues.adopter?.pid) {
+      members.set(process, { process, through: clues.adopter });
     }
     for (const link of [`below ${process.parent}`, `in ${process.session}`]) {
       const linked = links.get(link);

@@ -33,6 +33,7 @@ const SYMBOLS = {
 const LINUX_SYMBOLS = {
   __errno_location: { args: [], returns: "ptr" },
   prctl: { args: ["i32", "u64", "u64", "u64", "u64"], returns: "i32" },
+  getxattr: { args: ["ptr", "ptr", "ptr", "u64"], returns: "i64" },
   // For calls that musl, or a glibc before 2.36, has no function for.
   syscall: { args: ["i64", "i64", "i64", "ptr", "i64"], returns: "i64" },
 } as const;

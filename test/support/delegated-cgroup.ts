@@ -1,4 +1,5 @@
 /** A cgroup (version 2) as systemd delegates one to a service: its user owns it. For root alone. */
+import { dlopen } from "bun:ffi";
 import {
   chownSync,
   mkdirSync,
@@ -32,6 +33,15 @@ export class DelegatedCgroup implements Disposable {
     } catch {
       return undefined;
     }
+  }
+
+  /** An extended attribute: systemd says in one that it has delegated the cgroup. */
+  set(attribute: string, value: string): void {
+    const args = ["ptr", "ptr", "ptr", "u64", "i32"] as const;
+    const { symbols } = dlopen("libc.so.6", { setxattr: { args, returns: "i32" } });
+    const [path, name, text] = [this.path, attribute, value].map((one) => Buffer.from(`${one}\0`));
+    const failed = symbols.setxattr(path ?? null, name ?? null, text ?? null, value.length, 0);
+    if (failed !== 0) throw new Error(`${attribute} cannot be set`);
   }
 
   /** What a command line begins with to run in it. */

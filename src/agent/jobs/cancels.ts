@@ -20,6 +20,8 @@ export interface Endable {
   readonly facts: Pick<JobFacts, "script">;
   /** Its script's process; undefined if that is not known. */
   readonly root: ProcessId | undefined;
+  /** Its shim has had no other job since it started: end-job.ts says what that is for. */
+  readonly isAlone: boolean;
   readonly ended: Promise<unknown>;
   /** What an earlier request could not end. */
   readonly remains: readonly ProcessId[];
@@ -83,7 +85,8 @@ export class Cancels {
     const { name, root, remains: known, facts } = job;
     const { script } = facts;
     try {
-      const work = { name, root: rootOf(root), known, spared: this.#spared };
+      const isAlone = () => job.isAlone;
+      const work = { name, root: rootOf(root), known, spared: this.#spared, isAlone };
       const end = await endJob(work, graceMs, hurry);
       const { left, remains = [] } = end;
       if (known.length + left > 0) noteRemains(job, remains);
@@ -110,6 +113,8 @@ export function reasonOf({ why }: JobEnd): string | undefined {
   switch (why?.kind) {
     case "forbidden":
       return "it is another user's";
+    case "doubtful":
+      return "it may be another run's";
     case "no-handle":
       return `there is no handle on it (${why.code})`;
     case undefined:

@@ -45,6 +45,8 @@ export interface JobStart {
   readonly root: ProcessId;
   /** ISO 8601. */
   readonly started: string;
+  /** Its shim has had no other job since it started, and had no other child then. The last such line counts. */
+  readonly alone?: true | undefined;
 }
 
 export interface JobCancel {

@@ -38,9 +38,10 @@ function headOf(value: unknown): JobHead | undefined {
 }
 
 function startOf(value: unknown): JobStart | undefined {
-  const { root, started } = membersOf(value);
+  const { root, started, alone } = membersOf(value);
   const id = processId(root);
-  return id !== undefined && isTime(started) ? { root: id, started } : undefined;
+  if (id === undefined || !isTime(started)) return undefined;
+  return alone === true ? { root: id, started, alone } : { root: id, started };
 }
 
 /** Who has asked for its end, and what came of that; undefined if nobody has. */

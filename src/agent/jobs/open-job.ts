@@ -95,6 +95,10 @@ export class OpenJob implements Job, Readable, Endable {
     return recordIn(this.folder)?.start?.root;
   }
 
+  get isAlone(): boolean {
+    return recordIn(this.folder)?.start?.alone === true;
+  }
+
   get remains(): readonly ProcessId[] {
     return remainsIn(this.folder);
   }

@@ -133,6 +133,8 @@ class UnkeptRun implements BegunRun, Endable {
   #cancel: JobCancel | undefined;
   /** Nobody can come back to it. */
   readonly remains = [];
+  /** What it leaves behind may become a child of process 1, which gets others' too. */
+  readonly isAlone = false;
 
   constructor({ reqid, script, peerIp, username }: RunOrder, maxOutput: number) {
     this.request = { reqid, script: script.name, peer_ip: peerIp };
@@ -165,6 +167,8 @@ class UnkeptRun implements BegunRun, Endable {
       goesOn: () => undefined,
       cancel: () => this.#cancel,
       remains: () => undefined,
+      spared: () => [],
+      isAlone: () => false,
     };
   }
 

@@ -5,7 +5,7 @@
 import { OUTPUT_STREAMS, type OutputStream, type RunEnding } from "../../core/run-event.ts";
 import { Deadline } from "../../system/deadline.ts";
 import { Drain } from "../../system/process/drain.ts";
-import { endJob, type JobEnd } from "../../system/process/end-job.ts";
+import { endJob, type JobEnd, type JobProcesses } from "../../system/process/end-job.ts";
 import { jobMark, withMark } from "../../system/process/job-mark.ts";
 import { identify, type ProcessId } from "../../system/process/process-id.ts";
 import { bootId } from "../../system/process/process-table.ts";
@@ -31,7 +31,7 @@ export function startMarked(job: string, program: ProgramStart): StartedProgram 
   return withMark(jobMark(job), () => startProgram(program));
 }
 
-export interface ScriptRule {
+export interface ScriptRule extends Required<Pick<JobProcesses, "spared" | "isAlone">> {
   /** The job's name. */
   readonly job: string;
   /** Seconds after which everything that it has started is ended; undefined means no limit. */
@@ -126,14 +126,15 @@ export class WatchedScript {
   /** Returns how many processes of a script that took too long are left; undefined if it did not take too long. */
   async #endsInTime(): Promise<number | undefined> {
     const { exited } = this.#program.subprocess;
-    const { job, timeout } = this.#rule;
+    const { job, timeout, spared, isAlone } = this.#rule;
     if (timeout === undefined) {
       await exited;
       return undefined;
     }
     let end: Promise<JobEnd> | undefined;
     using _limit = new Deadline(timeout * 1000, () => {
-      end = endJob({ name: job, root: rootOf(this.root), spared: () => [] }, TERM_GRACE_MS);
+      const work = { name: job, root: rootOf(this.root), spared, isAlone };
+      end = endJob(work, TERM_GRACE_MS);
     });
     await exited;
     const { left, remains = [] } = (await end) ?? {};

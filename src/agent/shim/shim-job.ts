@@ -1,7 +1,7 @@
 /** One job in the shim: from the start of its script to its end in the folder. */
 import type { OutputStream, RunEnding } from "../../core/run-event.ts";
 import { JobCgroup } from "../../system/process/job-cgroup.ts";
-import type { ProcessId } from "../../system/process/process-id.ts";
+import { identify, type ProcessId } from "../../system/process/process-id.ts";
 import type { StartedProgram } from "../../system/process/start-program.ts";
 import { JobFolder, type JobLine } from "../jobs/job-folder.ts";
 import { cancelIn } from "../jobs/job-records.ts";
@@ -9,6 +9,7 @@ import { startMarked, WatchedScript } from "../scripts/watched-script.ts";
 import { KeptStream, type Room } from "./kept-stream.ts";
 import type { KeptBytes, StartMessage } from "./messages.ts";
 import type { Reports } from "./reports.ts";
+import type { Stay, Stays } from "./stays.ts";
 
 /** On a full disk. */
 const RETRY_MS = 1_000;
@@ -24,7 +25,23 @@ export async function runJob(
   message: StartMessage,
   room: Room,
   reports: Reports,
+  stays: Stays,
   retryMs = RETRY_MS,
+): Promise<void> {
+  const stay = stays.begin();
+  try {
+    await runWith(stay, message, room, reports, retryMs);
+  } finally {
+    stays.end(stay);
+  }
+}
+
+async function runWith(
+  stay: Stay,
+  message: StartMessage,
+  room: Room,
+  reports: Reports,
+  retryMs: number,
 ): Promise<void> {
   const { job, input, stdinTimeout } = message;
   const report = () => reports.send({ kind: "stalled", job, bytes: Buffer.byteLength(input) });
@@ -35,22 +52,30 @@ export async function runJob(
     reports.send({ kind: "not-started", job, code, mayHaveRun });
     return;
   }
-  await new ShimJob(message, program, room, reports).run(retryMs);
+  await new ShimJob(message, program, room, reports, stay).run(retryMs);
 }
 
 class ShimJob {
   readonly #job: string;
   readonly #script: WatchedScript;
   readonly #reports: Reports;
+  readonly #stay: Stay;
   readonly #folder: JobFolder;
   readonly #streams: Readonly<Record<OutputStream, KeptStream>>;
   #isTold = false;
   #cgroup: JobCgroup | undefined;
 
-  constructor(message: StartMessage, program: StartedProgram, room: Room, reports: Reports) {
+  constructor(
+    message: StartMessage,
+    program: StartedProgram,
+    room: Room,
+    reports: Reports,
+    stay: Stay,
+  ) {
     const { job, folder, timeout, maxOutput, secret = "" } = message;
     this.#job = job;
     this.#reports = reports;
+    this.#stay = stay;
     this.#folder = new JobFolder(folder);
     const keep = (stream: OutputStream) =>
       new KeptStream(this.#folder.fileOf(stream), maxOutput, room, secret);
@@ -59,7 +84,10 @@ class ShimJob {
     const goesOn = () => this.#goesOn();
     const cancel = () => cancelIn(this.#folder);
     const remains = (left: readonly ProcessId[]) => void this.#writes({ remains: left });
-    const rule = { job, timeout, take, goesOn, cancel, remains };
+    const shim = identify(process.pid);
+    const spared = () => (shim === undefined ? [] : [shim]);
+    const isAlone = () => stay.isAlone;
+    const rule = { job, timeout, take, goesOn, cancel, remains, spared, isAlone };
     this.#script = new WatchedScript(program, rule);
   }
 
@@ -82,8 +110,10 @@ class ShimJob {
     const { root, started } = this.#script;
     this.#tellStart();
     if (root === undefined) return;
+    const alone = this.#stay.isAlone ? true : undefined;
     // If the disk is full, an agent that comes later will not know which process it is.
-    this.#writes({ start: { root, started } });
+    this.#writes({ start: { root, started, alone } });
+    this.#stay.disturbed = () => void this.#writes({ start: { root, started } });
     this.#cgroup = JobCgroup.make(this.#job);
     void this.#cgroup?.takeTree(root);
   }

@@ -9,7 +9,7 @@ import { messageOf } from "../../core/errors.ts";
 import type { AgentLog } from "../../core/events.ts";
 import { formatHostPort } from "../../core/net/host-name.ts";
 import { startWorkerThreads } from "../../system/process/helper-threads.ts";
-import { removeMark } from "../../system/process/job-mark.ts";
+import { leaveJobs } from "../../system/process/job-mark.ts";
 import { reapOrphans } from "../../system/process/orphans.ts";
 import { nameProcess } from "../../system/process/process-name.ts";
 import { notifyReady } from "../../system/process/service-manager.ts";
@@ -46,7 +46,7 @@ export const serve = defineVerb({
   async run(input) {
     reapOrphans();
     // A script may have started this agent: then it is not part of that script's job.
-    removeMark();
+    leaveJobs();
     const stopped = untilStopped();
     const started = Promise.withResolvers<Serving>();
     // Before anything else: a SIGHUP while the agent is starting must not end it.

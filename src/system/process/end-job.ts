@@ -5,13 +5,14 @@
 import {
   isConfirmed,
   keyOf,
+  type Member,
   membersOf,
   type ProcessFacts,
   type ProcessKey,
 } from "../../core/job-members.ts";
 import { inSlices } from "../in-slices.ts";
 import { JobCgroup } from "./job-cgroup.ts";
-import { hasMark, type JobMark, jobMark } from "./job-mark.ts";
+import { canMark, hasMark, type JobMark, jobMark } from "./job-mark.ts";
 import {
   isRunning,
   type ProcessId,
@@ -30,18 +31,25 @@ export interface JobProcesses {
   readonly known?: readonly ProcessId[];
   /** Never touched: shims, including those that are started in the meantime. Neither is this process. */
   readonly spared: () => readonly ProcessKey[];
+  /**
+   * Whether what its shim has adopted since its start can only be its own: the shim had no other job in this time,
+   * and no other child before. If not, such processes are counted and never touched.
+   */
+  readonly isAlone?: () => boolean;
 }
 
 export interface JobEnd {
-  /** How many processes could not be ended. */
+  /** How many processes could not be ended, or may be another job's. */
   readonly left: number;
-  /** Which, if there are any. */
+  /** Those of them that are this job's, if there are any. */
   readonly remains?: readonly ProcessId[];
   /** Why, if that is known. */
   readonly why?: Refusal;
 }
 
-type Refusal = Extract<SignalOutcome, { readonly kind: "forbidden" | "no-handle" }>;
+type Refusal =
+  | Extract<SignalOutcome, { readonly kind: "forbidden" | "no-handle" }>
+  | { readonly kind: "doubtful" };
 
 /** How long to go on killing a job that keeps starting processes, or that waits for a disk and cannot end. */
 const KILL_MS = 5_000;
@@ -68,15 +76,27 @@ export async function endJob(
   hurry?: AbortSignal,
 ): Promise<JobEnd> {
   if (job.root.boot !== bootId()) return { left: 0 };
+  const adopter = adopterOf(job);
   // A stopped process receives TERM when it continues.
-  const asking = new Hunt(job, ["SIGTERM", "SIGCONT"]);
+  const asking = new Hunt(job, ["SIGTERM", "SIGCONT"], { adopter });
   const grace = performance.now() + graceMs;
   while (performance.now() < grace && !hurry?.aborted) {
     const found = await asking.look();
     if (found.length === 0) break;
     await untilEnded(found, Math.min(grace, performance.now() + LOOK_MS), hurry);
   }
-  return await new Hunt(job, ["SIGKILL"], asking.known).kill();
+  return await new Hunt(job, ["SIGKILL"], { adopter, known: asking.known }).kill();
+}
+
+/** The shim of a job whose script is running: it is asked before the script ends, and has another parent. */
+function adopterOf({ root, spared }: JobProcesses): ProcessFacts | undefined {
+  // Where nothing has a mark, an orphan and another job's script look the same.
+  if (!canMark()) return undefined;
+  const script = readRunning(root.pid);
+  if (script?.start !== root.start) return undefined;
+  const parent = readRunning(script.parent);
+  const isShim = parent && spared().some((shim) => keyOf(shim) === keyOf(parent));
+  return isShim ? parent : undefined;
 }
 
 /** Whether anything that its script has started is running. @throws as above */
@@ -94,19 +114,23 @@ class Hunt {
   /** Once found, never lost: the parent of a process may end, and the link to it is lost. */
   #known: readonly ProcessId[];
   readonly #sent = new Set<string>();
+  readonly #adopter: ProcessFacts | undefined;
   #hasLooked = false;
   /** At the last check. */
   #refused = new Map<string, { readonly member: ProcessId; readonly why: Refusal }>();
+  /** How many there were then that may be another job's. */
+  #doubtful = 0;
   #cgroup: JobCgroup | undefined;
 
   constructor(
     job: JobProcesses,
     signals: readonly Signal[],
-    known: readonly ProcessId[] = [job.root, ...(job.known ?? [])],
+    { adopter, known }: { adopter?: ProcessFacts | undefined; known?: readonly ProcessId[] } = {},
   ) {
     this.#job = job;
     this.#signals = signals;
-    this.#known = known;
+    this.#adopter = adopter;
+    this.#known = known ?? [job.root, ...(job.known ?? [])];
     this.#mark = jobMark(job.name);
     this.#cgroup = JobCgroup.find(job.name);
     const self = readProcess(process.pid);
@@ -143,15 +167,23 @@ class Hunt {
     this.#hasLooked = true;
     // Read after the processes: if one is still running when it is signalled, it is the one that was in there.
     const inside = new Set(this.#cgroup?.pids());
-    const members = membersOf(processes, {
+    const clues = {
       known: this.#known,
       spared: this.#spared,
-      isMarked: ({ pid }) => inside.has(pid) || marks.get(pid),
-    });
-    const found: ProcessFacts[] = [];
-    await inSlices(members, (member) => {
-      if (isConfirmed(member, readRunning)) found.push(member.process);
-    });
+      isMarked: ({ pid }: ProcessFacts) => inside.has(pid) || marks.get(pid),
+    };
+    // The other job's start is known before anything of it runs.
+    const isAlone = this.#job.isAlone?.() ?? false;
+    const adopter = this.#adopter;
+    const members = membersOf(processes, isAlone ? { ...clues, adopter } : clues);
+    const found = await confirmed(members);
+    this.#doubtful = 0;
+    if (adopter !== undefined && !isAlone) {
+      const sure = new Set(members.map(({ process }) => process));
+      const all = membersOf(processes, { ...clues, adopter });
+      const doubtful = all.filter(({ process }) => !sure.has(process));
+      this.#doubtful = (await confirmed(doubtful)).length;
+    }
     this.#known = found.map((process) => this.#idOf(process));
     await inSlices(found, (process) => this.#signal(process));
     return this.#known;
@@ -164,14 +196,16 @@ class Hunt {
       empty = found.length === 0 ? empty + 1 : 0;
       if (empty === EMPTY_LOOKS) {
         this.#cgroup?.remove();
-        return { left: 0 };
+        const left = this.#doubtful;
+        return left === 0 ? { left } : { left, why: { kind: "doubtful" } };
       }
       const refused = [...this.#refused.values()];
       const outside = await this.#killInCgroup(refused.map(({ member }) => member));
       const isFinal = found.length > 0 && outside === found.length;
       if (isFinal || performance.now() >= end) {
         const [first] = refused;
-        return { left: found.length, remains: found, ...(first && { why: first.why }) };
+        const left = found.length + this.#doubtful;
+        return { left, remains: found, ...(first && { why: first.why }) };
       }
       await untilEnded(found, performance.now() + LOOK_KILLING_MS);
     }
@@ -203,6 +237,15 @@ class Hunt {
     cgroup.kill();
     return outside;
   }
+}
+
+/** Those that are still what they were when they were read. */
+async function confirmed(members: readonly Member[]): Promise<ProcessFacts[]> {
+  const found: ProcessFacts[] = [];
+  await inSlices(members, (member) => {
+    if (isConfirmed(member, readRunning)) found.push(member.process);
+  });
+  return found;
 }
 
 /** Waits until all have ended, at most until a given time of performance.now(). */

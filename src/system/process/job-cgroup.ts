@@ -7,10 +7,14 @@
 import { mkdirSync, readdirSync, readFileSync, rmdirSync, statSync, writeFileSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { linux } from "../libc.ts";
 import { isRunning, type ProcessId } from "./process-id.ts";
 import { readOf, readRunning } from "./process-table.ts";
 
 const PREFIX = "job-";
+
+/** The character. */
+const ONE = 0x31;
 
 export class JobCgroup {
   readonly #folder: string;
@@ -115,12 +119,24 @@ function findDelegated(): string | undefined {
     const mount = /^\S+ \S+ \S+ \/ (\S+) .* - cgroup2 /m.exec(mounts)?.[1];
     if (path === undefined || mount === undefined) return undefined;
     const folder = join(mount, path);
-    // The service manager gives it to the user of the service. Root may end every process without it.
+    // The service manager gives it to the user of the service. Root has all of them, also those that are not its own
+    // to divide.
     const owner = statSync(join(folder, "cgroup.procs")).uid;
-    return owner !== 0 && owner === process.geteuid?.() ? folder : undefined;
+    if (owner !== process.geteuid?.()) return undefined;
+    return owner !== 0 || isSaidToBeDelegated(folder) ? folder : undefined;
   } catch {
     return undefined;
   }
+}
+
+/** systemd says so in an attribute; since 251 also in one that can be read without CAP_SYS_ADMIN. */
+function isSaidToBeDelegated(folder: string): boolean {
+  const value = new Uint8Array(1);
+  return ["user.delegate", "trusted.delegate"].some((name) => {
+    const [path, attribute] = [folder, name].map((text) => Buffer.from(`${text}\0`));
+    const length = linux().getxattr(path ?? null, attribute ?? null, value, 1n);
+    return length === 1n && value[0] === ONE;
+  });
 }
 
 async function enter(folder: string, pid: number): Promise<boolean> {

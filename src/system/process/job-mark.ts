@@ -2,14 +2,18 @@
  * The mark of a job, which is inherited by everything that its script starts, including processes that have left its
  * session and cleared their environment: a soft limit that nothing else uses, on realtime processor time spent
  * without sleeping (getrlimit(2)), of over a hundred thousand years. Anyone can read it for any process. It does not
- * survive a login (pam_limits), so what a script starts through sudo is found by its parents, sessions and cgroup.
+ * survive a login (pam_limits), so what a script starts through sudo is found by its parents, sessions and cgroup, or as
+ * a child of the job's shim.
  */
 import type { ProcessFacts } from "../../core/job-members.ts";
 import { readOf } from "./process-table.ts";
-import { limitIn, readLimit, setLimit, UNLIMITED } from "./resource-limits.ts";
+import { limitIn, type ResourceLimit, readLimit, setLimit, UNLIMITED } from "./resource-limits.ts";
 
 /** Nobody sets a limit this high: microseconds. */
 const FIRST = 2n ** 62n;
+
+/** Of what is no job's: more than 15 digits can add. */
+const NO_JOB = FIRST + 2n ** 61n;
 
 export type JobMark = bigint;
 
@@ -23,18 +27,27 @@ export function jobMark(name: string): JobMark {
  * lower limit of its own.
  */
 export function withMark<Result>(mark: JobMark, step: () => Result): Result {
-  if (!setMark(mark)) return step();
+  const before = markable();
+  if (before === undefined || !setMark(mark)) return step();
   try {
     return step();
   } finally {
-    setMark(UNLIMITED);
+    setMark(before.soft);
   }
 }
 
-/** For a program that a script may have started and that is not part of its job: the agent. */
-export function removeMark(): void {
-  if (process.platform !== "linux") return;
-  if (markIn(readOf(process.pid, "limits")) !== undefined) setMark(UNLIMITED);
+/**
+ * For a program that a script may have started and that is not part of its job: the agent. What it starts is not
+ * either, unless it gets a mark.
+ */
+export function leaveJobs(): void {
+  const now = markable();
+  if (now !== undefined && now.soft >= FIRST) setMark(NO_JOB);
+}
+
+/** Whether this process's children can have marks. */
+export function canMark(): boolean {
+  return markable() !== undefined;
 }
 
 /** @returns undefined when it has none */
@@ -48,8 +61,12 @@ function markIn(limits: string | undefined): JobMark | undefined {
   return soft === undefined || soft < FIRST || soft === UNLIMITED ? undefined : soft;
 }
 
+function markable(): ResourceLimit | undefined {
+  if (process.platform !== "linux") return undefined;
+  const limit = readLimit("realtime timeout");
+  return limit?.hard === UNLIMITED ? limit : undefined;
+}
+
 function setMark(soft: bigint): boolean {
-  if (process.platform !== "linux") return false;
-  const hard = readLimit("realtime timeout")?.hard;
-  return hard === UNLIMITED && setLimit("realtime timeout", { soft, hard });
+  return setLimit("realtime timeout", { soft, hard: UNLIMITED });
 }

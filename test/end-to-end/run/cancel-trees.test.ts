@@ -21,6 +21,11 @@ const SCRIPTS = {
     echo $$ >>$1; wait`,
   // Starts more all the time.
   forks: `trap "" TERM; while :; do setsid sleep 64 & echo $! >>$1; sleep 0.01; done`,
+  // Has neither its parents nor its session nor its mark.
+  cut: `${asRoot ? "sudo -n" : "prlimit --rttime=unlimited"} sh -c '
+      setsid -f sh -c "echo \\$\\$ >$0; exec sleep 67" </dev/null >/dev/null 2>&1' "$1"
+    exec sleep 68`,
+  other: "exec sleep 69",
   // Is another process every moment.
   hops: `[ "$2" = hop ] || { "$0" "$1" hop & exec sleep 65; }
     echo $$ >>$1; sleep 0.02; setsid "$0" "$1" hop & exit`,
@@ -58,6 +63,46 @@ test.each([
   expect(JSON.parse(out).results).toMatchObject([{ state: "ended", cancelled: true }]);
 });
 
+describe("what sudo has left in a session of its own", () => {
+  let agent: TestAgent;
+  beforeAll(async () => {
+    agent = await control.startAgent("web-02", { scripts: SCRIPTS });
+  });
+
+  test("is ended when the run is cancelled, and when its time is over", async () => {
+    const { reqid, pid } = await cutOff(agent, agent.path("cancelled"));
+    const cancelled = await control.run("cancel", [reqid, "--grace", "1"]);
+    expect(cancelled).toMatchObject({ out: "web-02: ended\n", err: "", status: 0 });
+    expect(isAlive(pid)).toBe(false);
+    const file = agent.path("late");
+    const late = await control.run("run", ["web-02", "cut", "--timeout", "1", "--", file]);
+    expect(late.status).toBe(1);
+    expect([pidsIn(file).length, pidsIn(file).filter(isAlive)]).toEqual([1, []]);
+  });
+
+  test("is counted, and left alone, if it may be another run's", async () => {
+    const { reqid, pid } = await cutOff(agent, agent.path("doubtful"));
+    const other = await letGo("web-02", "other", "");
+    try {
+      const { out, status } = await control.run("cancel", [reqid, "--grace", "0"]);
+      expect(out).toStartWith("web-02: still running: 1 process could not be ended.");
+      expect([status, isAlive(pid)]).toEqual([1, true]);
+      await agent.serving.seen(/ACTION=cancel LEFT=1 .*REASON="it may be another run's"/);
+    } finally {
+      process.kill(pid, "SIGKILL");
+      await control.mustRun("cancel", [other, "--grace", "1"]);
+    }
+  });
+});
+
+/** A run whose script has started one that is cut off, and goes on. */
+async function cutOff(agent: TestAgent, file: string) {
+  const reqid = await letGo(agent.name, "cut", file);
+  await until("it has started it", () => pidsIn(file).length === 1);
+  await agent.serving.seen(new RegExp(`ACTION=run-start .*REQID=${reqid}`));
+  return { reqid, pid: pidsIn(file)[0] ?? 0 };
+}
+
 describe("what a script has started as another user, by sudo", () => {
   const NOBODY = LIMITED_USER ?? process.getuid?.() ?? 0;
 
@@ -66,7 +111,7 @@ describe("what a script has started as another user, by sudo", () => {
     // Who is not root has no sudo that another may rely on: there the processes are the script's own.
     const script = asRoot ? "sudo -n sleep 66" : "setsid sleep 66";
     const agent = await control.addAgent(name, {
-      scripts: { other: `${script} & echo $! >$1; wait` },
+      scripts: { other: `${script} & echo $! >$1; wait`, cut: SCRIPTS.cut },
     });
     await agent.pair();
     if (!asRoot) {
@@ -114,6 +159,14 @@ describe("what a script has started as another user, by sudo", () => {
       await agent.serving.seen(/ACTION=cancel LEFT=[1-9] .*REASON="it is another user's"/);
     } finally {
       for (const pid of others.filter(isAlive)) process.kill(pid, "SIGKILL");
+    }
+    const cut = await cutOff(agent, agent.path("cut"));
+    try {
+      const cancelled = await control.run("cancel", [cut.reqid, "--grace", "0"]);
+      expect(cancelled.out).toStartWith("db-01: still running: 1 process could not be ended.");
+      expect([cancelled.status, isAlive(cut.pid)]).toEqual([1, true]);
+    } finally {
+      process.kill(cut.pid, "SIGKILL");
     }
   });
 

@@ -2,6 +2,7 @@ import { describe, expect, test } from "bun:test";
 import {
   isConfirmed,
   type JobClues,
+  type Member,
   membersOf,
   type ProcessFacts,
 } from "../../../src/core/job-members.ts";
@@ -48,6 +49,18 @@ describe("what belongs to a job", () => {
   test("not what is spared, nor what is below that", () => {
     const agent = [process(101, 100, 101), process(102, 101, 102)];
     expect(pids([script, ...agent], { spared: [{ pid: 101, start: 101 }] })).toEqual([100]);
+  });
+
+  test("what a login and setsid have cut off, where it can be no other job's, and what is below that", () => {
+    const adopter = process(50, 1, 50);
+    const cut = [process(101, 50, 101), process(102, 101, 102), process(103, 1, 103)];
+    expect(pids([script, ...cut])).toEqual([100]);
+    expect(pids([script, ...cut], { adopter })).toEqual([100, 101, 102]);
+    const isMarked = ({ pid }: ProcessFacts) => (pid === 101 ? false : undefined);
+    expect(pids([script, ...cut], { adopter, isMarked })).toEqual([100]);
+    expect(pids([script, ...cut], { adopter, spared: [{ pid: 101, start: 101 }] })).toEqual([100]);
+    const member = { process: cut[0], through: adopter };
+    expect(membersOf(cut, { ...CLUES, adopter })[0]).toEqual(member as Member);
   });
 
   test("the oldest come first, each with why it belongs there", () => {

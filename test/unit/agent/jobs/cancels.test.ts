@@ -21,6 +21,7 @@ function started(stubborn = false) {
   const remains: (readonly ProcessId[])[] = [];
   const job: Endable = {
     ...{ name, root, facts: { script: "deploy" }, ended: child.exited, remains: [] },
+    isAlone: false,
     noteRemains: (left) => void remains.push(left),
     note: (cancel) => void notes.push(cancel),
   };

@@ -32,6 +32,8 @@ function watched(body: string, rule: Partial<ScriptRule> = {}) {
     },
     cancel: () => undefined,
     remains: () => undefined,
+    spared: () => [],
+    isAlone: () => false,
     ...rule,
   });
   return { job, script, subprocess, printed, goesOn: () => goesOn };

@@ -7,6 +7,7 @@ import { newJobName } from "../../../../src/agent/jobs/jobs-folder.ts";
 import type { ShimMessage, StartMessage } from "../../../../src/agent/shim/messages.ts";
 import { Reports } from "../../../../src/agent/shim/reports.ts";
 import { runJob } from "../../../../src/agent/shim/shim-job.ts";
+import { Stays } from "../../../../src/agent/shim/stays.ts";
 import { identify } from "../../../../src/system/process/process-id.ts";
 import { baseEnvironment } from "../../../../src/system/process/start-program.ts";
 import { TestFolder, until } from "../../../support/folder.ts";
@@ -61,7 +62,7 @@ function shimmed(body: string, more: Partial<StartMessage> = {}) {
     kinds,
     find,
     run: async () => {
-      await runJob(message, room, reports, 5);
+      await runJob(message, room, reports, new Stays(), 5);
       await new Promise(setImmediate);
     },
     [Symbol.dispose]: () => folder[Symbol.dispose](),

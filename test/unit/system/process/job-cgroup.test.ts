@@ -32,12 +32,22 @@ test("where none is delegated there are none, and nothing is looked for", () => 
 
 test.each([
   ["another user's", 12_345, NOBODY],
-  ["root's, who needs none", 0, 0],
+  ["root's, and not said to be", 0, 0],
 ])("one that is %s is not taken for delegated", (_, owner, user) => {
   using cgroup = DelegatedCgroup.make(owner);
   if (cgroup === undefined) return;
   const told = inside(cgroup, `return [JobCgroup.make("a") === undefined, below()];`, user);
   expect(told).toEqual([true, []]);
+});
+
+test.each(["user", "trusted"])("root's counts if systemd says so in %s.delegate", (kind) => {
+  using cgroup = DelegatedCgroup.make(0);
+  if (cgroup === undefined) return;
+  const made = `return [JobCgroup.make("a") !== undefined, below()];`;
+  cgroup.set(`${kind}.delegate`, "0");
+  expect(inside(cgroup, made, 0)).toEqual([false, []]);
+  cgroup.set(`${kind}.delegate`, "1");
+  expect(inside(cgroup, made, 0)).toEqual([true, ["job-a"]]);
 });
 
 test("one is made once, is found again, and goes when nothing is in it", () => {

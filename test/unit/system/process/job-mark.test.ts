@@ -16,7 +16,7 @@ function spawned() {
 /** Runs the code in a process of its own, and returns what limits its child says that it has. */
 function inProcess(code: string): string[] {
   const program = `
-    const { withMark, removeMark, jobMark } = await import("${PROCESS}/job-mark.ts");
+    const { withMark, leaveJobs, jobMark } = await import("${PROCESS}/job-mark.ts");
     const { setLimit, readLimit } = await import("${PROCESS}/resource-limits.ts");
     const mark = jobMark("${NAME}");
     const child = () => {
@@ -61,18 +61,25 @@ test("a process that has a limit of its own starts without a mark, and keeps its
     "1000000",
     "1000000",
   ]);
-  expect(inProcess(`${limit} removeMark(); console.log(child());`)).toEqual(["1000000"]);
+  expect(inProcess(`${limit} leaveJobs(); console.log(child());`)).toEqual(["1000000"]);
   const soft =
     'setLimit("realtime timeout", { ...readLimit("realtime timeout"), soft: 1000000n });';
-  expect(inProcess(`${soft} removeMark(); console.log(child());`)).toEqual(["1000000"]);
+  expect(inProcess(`${soft} leaveJobs(); console.log(child());`)).toEqual(["1000000"]);
 });
 
-test("an agent that a script has started takes its mark off", () => {
+test("an agent that a script has started leaves its job, and so does what it starts without a mark", () => {
   const hard = 'const { hard } = readLimit("realtime timeout");';
   const marked = `${hard} setLimit("realtime timeout", { soft: mark, hard });`;
-  expect(inProcess(`${marked} console.log(child()); removeMark(); console.log(child());`)).toEqual([
+  const noJob = String(2n ** 62n + 2n ** 61n);
+  expect(inProcess(`${marked} console.log(child()); leaveJobs(); console.log(child());`)).toEqual([
     String(jobMark(NAME)),
-    "unlimited",
+    noJob,
   ]);
-  expect(inProcess("removeMark(); console.log(child());")).toEqual(["unlimited"]);
+  // By sudo, which takes marks away.
+  const after = "console.log(withMark(mark, child)); console.log(child());";
+  expect(inProcess(`leaveJobs(); console.log(child()); ${after}`)).toEqual([
+    noJob,
+    String(jobMark(NAME)),
+    noJob,
+  ]);
 });

@@ -54,6 +54,10 @@ export const tokenAnswer = z.object({
   ok: z.literal(true),
   token: z.string().describe("The token itself. No later answer contains it."),
   ...known,
+  rules: z
+    .array(z.string())
+    .optional()
+    .describe("The rules of join.d that may let hosts join with it; absent if there are no rules."),
 });
 
 export const tokensAnswer = z.object({

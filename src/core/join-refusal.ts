@@ -12,6 +12,8 @@ export const JOIN_REFUSALS = [
   "network",
   /** Its name is not one of the token's. */
   "name",
+  /** No rule of join.d allows it. */
+  "rule",
   /** Its name is another host's. */
   "registered",
   /** Something is wrong on the control host. */

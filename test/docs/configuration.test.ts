@@ -3,6 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { parseAllowlist } from "../../src/agent/scripts/allowlist.ts";
 import { readGroupFile } from "../../src/controller/groups/group-file.ts";
 import { readReceiverFile } from "../../src/controller/notices/receiver-file.ts";
+import { readJoinRule } from "../../src/controller/pairing/join-rule-file.ts";
 import { parseAgentConfig } from "../../src/core/config/agent-config.ts";
 import { parseControllerConfig } from "../../src/core/config/controller-config.ts";
 import { allBlocks } from "../support/documents.ts";
@@ -17,6 +18,10 @@ const CHECKS: Readonly<Record<string, Check>> = {
   "ini scripts.conf": async (text) => (await parseAllowlist("/s.conf", text)).warnings,
   "toml groups.toml": async (text) => {
     await readGroupFile("/g.toml", text);
+    return [];
+  },
+  "toml join-rule.toml": async (text) => {
+    await readJoinRule("rule", "/r.toml", text);
     return [];
   },
   "toml receiver.toml": async (text) => {

@@ -59,10 +59,10 @@ export const createToken = defineRoute({
         ...(replace ? ["replace"] : []),
       ],
     });
-    const { createToken: create, shownToken } = await tokens();
+    const { createToken: create, shownCreated } = await tokens();
     const wish = { seconds, uses, name, tags, from, replace, user: caller.username };
-    const { text, token } = await create(controller, wish);
-    return success<typeof tokenAnswer>({ ok: true, token: text, ...shownToken(token) });
+    const created = await create(controller, wish);
+    return success<typeof tokenAnswer>({ ok: true, token: created.text, ...shownCreated(created) });
   },
 });
 

@@ -6,6 +6,7 @@ import { groupWarnings } from "../../controller/groups/groups.ts";
 import { startDelivery } from "../../controller/notices/delivery.ts";
 import { startLooking } from "../../controller/notices/look.ts";
 import { noticeWarnings } from "../../controller/notices/receivers.ts";
+import { joinRuleWarnings } from "../../controller/pairing/join-rules.ts";
 import { startCheckLoop } from "../../controller/upkeep/check-loop.ts";
 import type { ConfigWarning } from "../../core/config/config-file.ts";
 import { messageOf } from "../../core/errors.ts";
@@ -109,5 +110,9 @@ export const serve = defineVerb({
 
 /** Of the folders beside ctrl-exec.conf: what is wrong there is told before it is needed. */
 async function folderWarnings(host: Controller): Promise<ConfigWarning[]> {
-  return [...(await groupWarnings(host)), ...(await noticeWarnings(host.config))];
+  return [
+    ...(await groupWarnings(host)),
+    ...(await joinRuleWarnings(host.config)),
+    ...(await noticeWarnings(host.config)),
+  ];
 }

@@ -4,6 +4,7 @@ import {
   type ListedToken,
   listTokens,
   revokeToken,
+  shownCreated,
   shownToken,
 } from "../../controller/pairing/join-tokens.ts";
 import { type ControllerConfig, pairingPortOption } from "../../core/config/controller-config.ts";
@@ -43,6 +44,8 @@ export const joinToken = defineVerb({
     "golden image, an autoscaling group, cloud-init. Anyone who has it can join as",
     "any host for which it is valid, so bound it by time, uses, names and networks.",
     "It is shown once; this host keeps only what it needs to check it.",
+    "Rules in the folder join.d beside ctrl-exec.conf bound all tokens: where there",
+    "is one, a token or a host that no rule allows is refused.",
     "",
     "The new host runs ctrl-exec-agent join while pairing-mode runs here. A name that",
     "is registered already is refused, unless that host itself joins again with its",
@@ -95,19 +98,20 @@ async function create({ options: given, io }: TokenInput): Promise<number> {
   const from = given.from?.split(",").map((network) => network.trim());
   const controller = await openController(given);
   const created = await createToken(controller, { seconds, uses, name, tags, from, replace });
-  if (given.json) writeJson(io, { token: created.text, ...shownToken(created.token) });
+  if (given.json) writeJson(io, { token: created.text, ...shownCreated(created) });
   else show(io, controller.config, created);
   return 0;
 }
 
 /** Only the token is on stdout, for a pipe. */
-function show(io: Io, config: ControllerConfig, { text, token }: CreatedToken): void {
+function show(io: Io, config: ControllerConfig, { text, token, rules }: CreatedToken): void {
   io.out(`${text}\n`);
   const port = pairingPortOption(config);
   const hosts = token.uses === 1 ? "One host may join" : `${token.uses} hosts may join`;
   io.err(
     [
       screenLine`Token ${token.id}. ${hosts} with it until ${token.expires}. It is not shown again.`,
+      ...(rules === undefined ? [] : [`Rules of join.d that allow it: ${rules.join(", ")}.`]),
       "Put it into a file on the new host, readable by root alone, and install the agent there:",
       "  ./install.sh --agent --pair <this host> --join-token-file <file>",
       "Where the agent is installed:",

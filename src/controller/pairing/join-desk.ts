@@ -22,7 +22,14 @@ import type { Writer } from "../store/ports.ts";
 import type { ControllerCredential } from "../trust/credential.ts";
 import { knownSerials } from "../trust/known-serials.ts";
 import { requireRightClock } from "../upkeep/clock-check.ts";
-import { decideJoin, type JoinRefusal, NOT_ACCEPTED, refusalOf } from "./judge-join.ts";
+import { type Ruling, rulesForHost } from "./join-rules.ts";
+import {
+  decideJoin,
+  type JoinRefusal,
+  NOT_ACCEPTED,
+  refusalOf,
+  refusedByRules,
+} from "./judge-join.ts";
 import { type NewHost, registerHost } from "./register-host.ts";
 import { isSameHost } from "./same-host.ts";
 
@@ -92,6 +99,8 @@ export class JoinDesk {
     if (refusal !== undefined) return refusal;
     const problem = pairedNameProblem(hostname);
     if (problem !== undefined) return invalid(problem);
+    const ruling = await this.#ruling(call, token);
+    if (ruling.kind === "refused") return refusedByRules(ruling.why);
     const csr = judged(proof);
     if (csr instanceof CtrlExecError) return invalid(csr.message);
     await this.#requireRightClock();
@@ -117,6 +126,9 @@ export class JoinDesk {
     if (token === undefined) return UNKNOWN_TOKEN;
     const refusal = refusalOf(token, hostname, true, now());
     if (refusal !== undefined) return refusal;
+    const ruling = await this.#ruling(call, token);
+    if (ruling.kind === "refused") return refusedByRules(ruling.why);
+    const rules = ruling.kind === "allowed" ? ruling.rules : [];
     const known = await store.registry.find(hostname);
     const earlier = await store.joinTokens.useBy(token.id, key);
     const decision = decideJoin(token, {
@@ -126,6 +138,7 @@ export class JoinDesk {
       nonce,
       registered: known && { reqid: known.kind === "agent" ? known.record.reqid : "" },
       isSameHost: await this.#isSameHost(call, known),
+      mayReplace: ruling.kind === "free" || rules.some(({ replace }) => replace),
     });
     if (decision.kind === "refused") return decision.refusal;
     // If a join is only being completed, the record has them; what an operator has changed since then stays (T77).
@@ -149,13 +162,19 @@ export class JoinDesk {
         () => tags,
       );
       await writer.putUse(token.id, { ...use, registered: true });
-      const { reason } = decision;
-      log({ event: "join", agent: hostname, ip, reqid: id, token: token.id, reason });
+      const { reason, replaces } = decision;
+      const rule = rules.find(({ replace }) => replace || !replaces)?.rule;
+      log({ event: "join", agent: hostname, ip, reqid: id, token: token.id, reason, rule });
       return answer;
     } catch (thrown) {
       if (!decision.counted) await this.#takeBack(writer, token.id, use);
       throw thrown;
     }
+  }
+
+  /** The rules as they are now: they may have changed since the token was made. */
+  async #ruling({ proof: { hostname }, ip }: JoinCall, token: StoredToken): Promise<Ruling> {
+    return await rulesForHost(this.#controller.config, { hostname, ip }, token);
   }
 
   /** A join that failed on this host does not count. If this fails too, the use stays, only for the same host. */

@@ -11,6 +11,7 @@ import { keyFromSeed, publicHalf } from "../../pki/join-key.ts";
 import type { HostContext } from "../store/host.ts";
 import type { StoredToken } from "../store/ports/join-tokens.ts";
 import { caCertificate } from "../trust/ca-certificate.ts";
+import { joinRuleFolder, rulesForToken } from "./join-rules.ts";
 import { type TokenState, tokenState } from "./judge-join.ts";
 
 /**
@@ -31,6 +32,8 @@ export interface TokenWish {
 }
 
 export interface CreatedToken {
+  /** The rules of join.d that may let hosts join with it; undefined if there are no rules. */
+  readonly rules: readonly string[] | undefined;
   /** It contains the secret: it is shown once, and is stored nowhere. */
   readonly text: string;
   readonly token: StoredToken;
@@ -42,10 +45,14 @@ export interface ListedToken {
   readonly state: TokenState;
 }
 
-/** @throws CtrlExecError `bad-request` for values that are not allowed, `config` if there is no CA */
+/**
+ * @throws CtrlExecError `bad-request` for values that are not allowed, `denied` if no rule of join.d allows them, `config`
+ *   if there is no CA, or a rule cannot be used
+ */
 export async function createToken(controller: HostContext, wish: TokenWish): Promise<CreatedToken> {
   const { config, log, now, store } = controller;
   requireSound(wish);
+  const rules = await requireAllowed(controller, wish);
   const { fingerprint } = caCertificate(config);
   const seed = crypto.getRandomValues(new Uint8Array(32));
   const id = crypto.getRandomValues(new Uint8Array(8)).toHex();
@@ -67,10 +74,11 @@ export async function createToken(controller: HostContext, wish: TokenWish): Pro
     count: token.uses,
     expiry: token.expires,
     token: id,
+    rules,
     tags: tags && Object.entries(tags).map(([key, value]) => `${key}=${tagText(value)}`),
     user: wish.user,
   });
-  return { text: formatJoinToken({ caFingerprint: fingerprint, id, seed }), token };
+  return { text: formatJoinToken({ caFingerprint: fingerprint, id, seed }), token, rules };
 }
 
 /** Newest first. */
@@ -140,8 +148,34 @@ function requireSound({ seconds, uses, name, tags = {}, from = [] }: TokenWish):
   }
 }
 
+/** The rules that may let a host join; undefined if there are no rules. */
+async function requireAllowed(
+  { config, log }: HostContext,
+  wish: TokenWish,
+): Promise<readonly string[] | undefined> {
+  const ruling = await rulesForToken(config, wish);
+  if (ruling.kind === "free") return undefined;
+  if (ruling.kind === "allowed") return ruling.rules.map(({ rule }) => rule);
+  log({ event: "token-refuse", reason: ruling.why, user: wish.user });
+  const folder = joinRuleFolder(config);
+  throw new CtrlExecError(
+    "denied",
+    `Cannot make a join token: no rule of ${folder} allows it: ${ruling.why}`,
+    {
+      hint: `Ask for names, networks and tags that one rule allows, or change a rule: ${folder}`,
+      remoteMessage: `no rule allows such a token: ${ruling.why}`,
+      remoteHint: "Ask for names, networks and tags that one rule allows.",
+    },
+  );
+}
+
 /** What programs see of a token: everything except what only this host needs. */
 export function shownToken(token: StoredToken) {
   const { id, created, expires, uses, name, tags, from, replace, revoked } = token;
   return dropUndefined({ id, created, expires, uses, name, tags, from, replace, revoked });
+}
+
+/** What programs see of one that was just made, beside its text. */
+export function shownCreated({ token, rules }: CreatedToken) {
+  return { ...shownToken(token), ...(rules === undefined ? {} : { rules }) };
 }

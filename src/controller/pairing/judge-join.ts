@@ -1,6 +1,7 @@
 /** Whether a host may join with a token. Pure: the time, the counts and what is registered are arguments. */
 import type { JoinRefusalCode } from "../../core/join-refusal.ts";
 import { lowerAscii } from "../../core/net/host-name.ts";
+import { matchesWildcard } from "../../core/wildcard.ts";
 import type { StoredToken, TokenUse } from "../store/ports/join-tokens.ts";
 
 export type TokenState = "open" | "revoked" | "expired" | "used-up";
@@ -29,6 +30,7 @@ export const NOT_ACCEPTED = "this token is not accepted";
  * would be right.
  */
 const NOT_FOR_THIS_HOST = "this token is not for this host";
+const REGISTERED = "a host of this name is registered already";
 const USED_UP = "this token is used up";
 
 /**
@@ -46,7 +48,7 @@ export function refusalOf(
   if (state === "expired")
     return refusal("expired", "the token has expired", "this token has expired");
   if (!fromNetwork) return refusal("network", "the token is for other networks", NOT_FOR_THIS_HOST);
-  if (token.name !== undefined && !new Bun.Glob(token.name).match(lowerAscii(hostname))) {
+  if (token.name !== undefined && !matchesWildcard(token.name, lowerAscii(hostname))) {
     return refusal("name", "the token is for other names", NOT_FOR_THIS_HOST);
   }
   return undefined;
@@ -60,6 +62,8 @@ export interface Occasion {
   readonly nonce: string;
   /** Whether the name is registered, and by which request. */
   readonly registered: { readonly reqid: string } | undefined;
+  /** Whether the rules let a token take over a registered name. */
+  readonly mayReplace: boolean;
   /** Whether the host has proved that it is the registered one. */
   readonly isSameHost: boolean;
 }
@@ -78,7 +82,7 @@ export type JoinDecision =
 
 /** Judged while nobody else changes tokens or hosts. */
 export function decideJoin(token: StoredToken, occasion: Occasion): JoinDecision {
-  const { used, earlier, hostname, nonce, registered, isSameHost } = occasion;
+  const { used, earlier, hostname, nonce, registered, isSameHost, mayReplace } = occasion;
   if (earlier !== undefined) {
     const isSame = earlier.nonce === nonce && lowerAscii(earlier.hostname) === lowerAscii(hostname);
     if (!isSame) return refused("used-up", "the key has joined already", USED_UP);
@@ -95,13 +99,22 @@ export function decideJoin(token: StoredToken, occasion: Occasion): JoinDecision
     return { kind: "admitted", replaces: false, reason: undefined, counted };
   }
   if (isSameHost) return { kind: "admitted", replaces: false, reason: "same host", counted };
-  if (token.replace === true)
-    return { kind: "admitted", replaces: true, reason: "replace", counted };
-  return refused(
-    "registered",
-    "the name is registered, and the host has not proved to be that one",
-    "a host of this name is registered already",
-  );
+  if (token.replace !== true) {
+    return refused(
+      "registered",
+      "the name is registered, and the host has not proved to be that one",
+      REGISTERED,
+    );
+  }
+  if (!mayReplace) {
+    return refused("rule", "the name is registered, and no rule lets it be replaced", REGISTERED);
+  }
+  return { kind: "admitted", replaces: true, reason: "replace", counted };
+}
+
+/** @param why which rule does not allow it for which reason */
+export function refusedByRules(why: string): JoinRefusal {
+  return refusal("rule", `no rule of join.d allows it: ${why}`, NOT_FOR_THIS_HOST);
 }
 
 function refused(code: JoinRefusalCode, why: string, told: string): JoinDecision {

@@ -89,6 +89,8 @@ export const FIELDS = {
   reqid: field("text", "the id of the request or run; it joins the lines of both sides"),
   result: field("text", "`ok`; of a decision `pass`, `deny` or `error`"),
   rtt: field("number", "milliseconds until the answer"),
+  rule: field("text", "a file of `join.d`, without `.toml`"),
+  rules: field("list", "the rules of `join.d` that may let hosts join with the token"),
   script: field("text", "the script's name"),
   scripts: field("number", "how many scripts"),
   seen: field("number", "how many hosts said what time it is"),

@@ -53,8 +53,14 @@ export const PAIRING_EVENTS = {
   "token-create": {
     level: "info",
     fields: ["count", "expiry", "token"],
-    maybe: ["tags", "user"],
-    when: "a join token was made, with which COUNT hosts may join; USER if the API was asked",
+    maybe: ["rules", "tags", "user"],
+    when: "a join token was made, with which COUNT hosts may join; USER if the API was asked, RULES if there are any",
+  },
+  "token-refuse": {
+    level: "warning",
+    fields: ["reason"],
+    maybe: ["user"],
+    when: "no join token was made, because no rule of `join.d` allows it; USER if the API was asked",
   },
   "token-revoke": {
     level: "info",
@@ -65,8 +71,8 @@ export const PAIRING_EVENTS = {
   join: {
     level: "info",
     fields: ["agent", "ip", "reqid", "token"],
-    maybe: ["reason"],
-    when: "a host has joined with a token; REASON says why, if its name was registered before or its join was repeated",
+    maybe: ["reason", "rule"],
+    when: "a host has joined with a token; REASON says why, if its name was registered before or its join was repeated, and RULE which rule of `join.d` allowed it, if there are any",
   },
   "join-refuse": {
     level: "warning",

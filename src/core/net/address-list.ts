@@ -27,6 +27,12 @@ export function parseAddressPrefix(text: string): AddressPrefix | undefined {
   return { family: version === 4 ? "ipv4" : "ipv6", address, bits };
 }
 
+/** Whether there is an address in both: then the narrower one lies in the other. */
+export async function prefixesMeet(a: AddressPrefix, b: AddressPrefix): Promise<boolean> {
+  const [wide, narrow] = a.bits <= b.bits ? [a, b] : [b, a];
+  return (await AddressList.of([wide])).has(narrow.address);
+}
+
 export class AddressList {
   // Two lists, because BlockList would count an IPv4 address as a member of ::/0.
   readonly #lists: Readonly<Record<AddressPrefix["family"], BlockList>>;

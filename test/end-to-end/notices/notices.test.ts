@@ -125,10 +125,12 @@ test("T10 T35 an API that is killed while it hands out leaves the notice: it com
   await until("it was taken", () => spool().length === 0);
 });
 
-test("a file that cannot be used is reported at the API's start, and stops no run", async () => {
+test("a file of notify.d or join.d that cannot be used is reported at the API's start, and stops no run", async () => {
   name("pager", 'events = ["run-faild"]');
+  host.folder.write("control/join.d/web.toml", "names = []");
   await using api = await TestApi.start(host);
-  expect(api.logged("config-warn")[0]).toMatchObject({ KEY: "notify.d" });
+  expect(api.logged("config-warn").map(({ KEY }) => KEY)).toEqual(["join.d", "notify.d"]);
+  rmSync(host.folder.join("control/join.d"), { recursive: true });
   const { status } = await api.post("/run", { hosts: ["web-01"], script: "hello" });
   expect(status).toBe(200);
 });

@@ -1,6 +1,6 @@
 /** T31 to T33: hosts that join with a token, by the compiled programs. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { createServer } from "node:net";
 import { join as joinOnce } from "../../../src/agent/pairing/join.ts";
 import { joinWithPatience } from "../../../src/agent/pairing/join-attempts.ts";
@@ -229,4 +229,44 @@ test("T10 T31 a control host that is killed in the middle counts each host once"
   }
   expect((await all).filter(Boolean)).toHaveLength(12);
   expect(await listed(host, id)).toMatchObject({ used: 12, state: "used-up" });
+});
+
+test("T31 rules of join.d: a token that none allows is not made, and a host that none allows does not join", async () => {
+  const rule = (text: string) => control.folder.write("control/join.d/web.toml", text);
+  try {
+    const file = rule('names = ["rule-*"]\ntags = { role = ["web"] }');
+    const refused = await control.run("token", ["create", "--name=rule-*", "--tag=role=db"]);
+    expect([refused.status, refused.out]).toEqual([1, ""]);
+    expect(refused.err).toStartWith(
+      `Cannot make a join token: no rule of ${control.folder.join("control/join.d")} allows it: web: no tag role=db\n`,
+    );
+    const made = await control.mustRun("token", ["create", "--tag=role=web"]);
+    expect(made.err).toContain("Rules of join.d that allow it: web.\n");
+    const other = await control.addAgent("other-01");
+    const text = made.out.trim();
+    const kept = await other.run("join", joinArgs("other-01", written(control, text)));
+    expect([kept.status, kept.err]).toEqual([
+      3,
+      expect.stringContaining("this token is not for this host"),
+    ]);
+    const agent = await control.addAgent("rule-01");
+    // As long as the rule cannot be read nobody joins, and the log says which file it is.
+    rule("names = [");
+    const late = await agent.run("join", joinArgs("rule-01", written(control, text)));
+    expect(late.status).not.toBe(0);
+    const reasons = control.log.of("join-refuse").map(({ fields }) => [fields.CODE, fields.REASON]);
+    expect(reasons.slice(-2)).toEqual([
+      ["rule", "no rule of join.d allows it: web: other names"],
+      ["local", expect.stringContaining(file)],
+    ]);
+    const broken = await control.run("token", ["create"]);
+    expect([broken.status, broken.out]).toEqual([78, ""]);
+    expect(broken.err).toContain(file);
+    rule('names = ["rule-*"]\ntags = { role = ["web"] }');
+    const joined = await agent.run("join", joinArgs("rule-01", written(control, text)));
+    expect(joined.status).toBe(0);
+    expect(control.log.of("join").at(-1)?.fields).toMatchObject({ AGENT: "rule-01", RULE: "web" });
+  } finally {
+    rmSync(control.folder.join("control/join.d"), { recursive: true });
+  }
 });

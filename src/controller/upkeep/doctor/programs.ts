@@ -4,11 +4,16 @@ import { readPrivateText } from "../../../system/files/files.ts";
 import { judgeStartable } from "../../../system/process/startable.ts";
 import { groupWarnings } from "../../groups/groups.ts";
 import { noticeWarnings } from "../../notices/receivers.ts";
+import { joinRuleWarnings } from "../../pairing/join-rules.ts";
 import type { HostContext } from "../../store/host.ts";
 import { type Finding, ofSetting, passed } from "./finding.ts";
 
 export async function programFindings(host: HostContext): Promise<Finding[]> {
-  const warnings = [...(await groupWarnings(host)), ...(await noticeWarnings(host.config))];
+  const warnings = [
+    ...(await groupWarnings(host)),
+    ...(await joinRuleWarnings(host.config)),
+    ...(await noticeWarnings(host.config)),
+  ];
   return [
     ...(["auth_hook", "group_command"] as const).flatMap((key) => checkProgram(host.config, key)),
     ...tokenFindings(host.config),

@@ -118,3 +118,33 @@ test("a wish that cannot be had is refused, and so is a token that is not there"
     expect((await api.post(`/tokens/${id}/revoke`, {})).status).toBe(404);
   }
 });
+
+test("T25 T31 what no rule of join.d allows is refused, to whom the hook lets ask, with the rules' names alone", async () => {
+  using folder = new TestFolder();
+  await using api = await opened(folder);
+  const text = 'names = ["web-*"]\ntags = { role = ["secret-*"] }';
+  const file = api.fleet.folder.write("control/join.d/web.toml", text);
+  const made = await api.post("/tokens", { name: "web-*", username: "alice" });
+  expect([made.status, made.json]).toEqual([200, expect.objectContaining({ rules: ["web"] })]);
+  const refused = await api.post("/tokens", { name: "db-*", username: "alice" });
+  expect([refused.status, refused.json]).toEqual([
+    403,
+    {
+      ok: false,
+      error: "denied",
+      detail: "no rule allows such a token: web: other names",
+      hint: "Ask for names, networks and tags that one rule allows.",
+    },
+  ]);
+  expect(refused.text).not.toContain("secret");
+  expect(await stored(api)).toHaveLength(1);
+  expect(api.fleet.log.of("token-refuse")).toMatchObject([{ fields: { USER: "alice" } }]);
+  api.fleet.folder.write("control/join.d/web.toml", "[");
+  const broken = await api.post("/tokens", {});
+  expect([broken.status, await stored(api)]).toEqual([500, [expect.anything()]]);
+  expect(JSON.stringify(api.fleet.log.events)).toContain(file);
+  // Whom the hook refuses is told nothing of them.
+  folder.write("no", "token-create\n");
+  const denied = await api.post("/tokens", { name: "db-*" });
+  expect([denied.status, denied.text.includes("rule")]).toEqual([403, false]);
+});

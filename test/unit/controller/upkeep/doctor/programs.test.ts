@@ -70,3 +70,11 @@ test("a receiver of notices that cannot be told anything is named", async () => 
     expect.stringContaining("pager.toml: /no: no such file or folder"),
   ]);
 });
+
+test("a rule of join.d that cannot be used is named: no host can join then", async () => {
+  await using fleet = await LocalFleet.bare();
+  const file = fleet.folder.write("control/join.d/web.toml", "names = []");
+  expect(faults(await programFindings(fleet.controller))).toEqual([
+    expect.stringContaining(`join.d: Cannot use ${file}: names: expected a list`),
+  ]);
+});

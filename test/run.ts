@@ -72,7 +72,7 @@ const LONG: Readonly<Record<string, number>> = {
   "test/end-to-end/screen/usage.test.ts": 7,
   "test/unit/controller/store/file-store.test.ts": 16,
   "test/unit/controller/store/run-index.test.ts": 16,
-  "test/unit/controller/upkeep/clock-check-liars.test.ts": 8,
+  "test/unit/controller/inventory/clock-check-liars.test.ts": 8,
   "test/unit/controller/upkeep/maintenance-five-years.test.ts": 28,
   "test/unit/controller/upkeep/rotation.test.ts": 17,
   "test/unit/system/net/http-server.test.ts": 15,

@@ -2,10 +2,10 @@
 import { type AgentShares, agentShares } from "../core/descriptor-shares.ts";
 import { messageOf } from "../core/errors.ts";
 import type { AgentLog } from "../core/events.ts";
+import { QuietLog } from "../core/quiet-log.ts";
 import { listenTcp } from "../system/net/tcp.ts";
 import { descriptorLimit } from "../system/process/descriptors.ts";
 import { Door } from "./door/door.ts";
-import { QuietLog } from "./door/quiet-log.ts";
 import { Requests } from "./http/requests.ts";
 import { JobTable } from "./jobs/job-table.ts";
 import { jobsFolderOf } from "./jobs/jobs-folder.ts";

@@ -1,7 +1,7 @@
 /** Takes any program from its command line to its exit status. */
 import { asCtrlExecError, CtrlExecError, ERROR_FACTS } from "../core/errors.ts";
 import { versionText } from "../core/version.ts";
-import { end } from "../system/process/ending.ts";
+import { end } from "../system/ending.ts";
 import { takeOwnLimits } from "../system/process/own-limits.ts";
 import { takeSignals } from "../system/process/own-signals.ts";
 import { type Program, runVerb, splitCommandLine, unknownMode } from "./command/command.ts";

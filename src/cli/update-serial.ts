@@ -1,6 +1,6 @@
 /** The program update-ctrl-exec-serial. */
 import { readFileSync } from "node:fs";
-import { AGENT_FILE_RULE } from "../agent/checks/config-files.ts";
+import { AGENT_FILE_RULE } from "../agent/state/file-rule.ts";
 import { updateControllerSerial } from "../agent/trust/store-serial.ts";
 import {
   AGENT_CONFIG_VARIABLE,

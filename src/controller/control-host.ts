@@ -1,9 +1,9 @@
 /** What a use-case that calls agents needs. */
 
+import { type ReplyAccount, ReplyBudget } from "../core/reply-budget.ts";
 import { dialSetting } from "./fleet/dial-setting.ts";
 import type { FleetDialler } from "./fleet/fan-out.ts";
 import type { KeptDialler } from "./fleet/kept-dialler.ts";
-import { type ReplyAccount, ReplyBudget } from "./fleet/reply-budget.ts";
 import type { LiveCounts } from "./metrics/live-counts.ts";
 import type { LiveNotices } from "./notices/live-notices.ts";
 import type { HostContext } from "./store/host.ts";

@@ -115,7 +115,7 @@ const BEHIND_THE_PORTS: readonly { file: RegExp; to: readonly string[]; why: str
     why: "It opens the store.",
   },
   {
-    file: /^src\/controller\/(trust\/(ca|ca-certificate|credential|replaced-credential)|upkeep\/(mend-credentials|rotation))\.ts$/,
+    file: /^src\/controller\/(trust\/(ca|ca-certificate|credential)|upkeep\/(mend-credentials|replaced-credential|rotation))\.ts$/,
     to: ["paths.ts"],
     why: "The keys and certificates of the CA and of this host itself are its own files, wherever the rest is kept.",
   },

@@ -2,8 +2,8 @@
 import type { AddressInfo } from "node:net";
 import { createServer, type Server, type TLSSocket } from "node:tls";
 import type { FleetDialler } from "../../src/controller/fleet/fan-out.ts";
-import { ReplyBudget } from "../../src/controller/fleet/reply-budget.ts";
 import { parseControllerConfig } from "../../src/core/config/controller-config.ts";
+import { ReplyBudget } from "../../src/core/reply-budget.ts";
 import { Semaphore } from "../../src/core/semaphore.ts";
 import { readSerialLine } from "../../src/core/serial.ts";
 import { ReadPace } from "../../src/system/net/read-pace.ts";

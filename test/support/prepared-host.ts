@@ -5,7 +5,7 @@
  */
 import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Enrolled } from "../../src/agent/pairing/approval.ts";
+import type { Enrolled } from "../../src/agent/trust/identity-files.ts";
 import { storeIdentity } from "../../src/agent/trust/identity-files.ts";
 import type { Controller } from "../../src/controller/control-host.ts";
 import type { ApprovalOptions } from "../../src/controller/pairing/desk.ts";

@@ -11,11 +11,7 @@ import { dirname } from "node:path";
 import type { AgentConfig } from "../../core/config/agent-config.ts";
 import type { ConfigWarning } from "../../core/config/config-file.ts";
 import { fileToReplace } from "../../system/files/linked-file.ts";
-import type { TrustRule } from "../../system/files/trusted-file.ts";
 import { describeWriters, judgePath } from "../../system/files/trusted-path.ts";
-
-/** For agent.conf and scripts.conf. */
-export const AGENT_FILE_RULE: TrustRule = { groupMayWrite: true };
 
 export interface FileFault {
   /** The key of agent.conf that names the file, or the file's own usual name. */

@@ -5,13 +5,14 @@
 import type { X509Certificate } from "node:crypto";
 import type { AgentLog } from "../../core/events.ts";
 import { callerNetwork } from "../../core/net/caller-network.ts";
+import { QuietLog } from "../../core/quiet-log.ts";
 import { identityOf } from "../../pki/certificate.ts";
 import type { Connection } from "../../system/net/connection.ts";
 import { handshakePace } from "../../system/net/handshake-pace.ts";
-import type { Caller } from "../endpoints/endpoint.ts";
 import { refusal } from "../endpoints/endpoint.ts";
 import { ConnectionClock, type Late } from "../http/connection-clock.ts";
 import { sendReply } from "../http/replies.ts";
+import type { Visit } from "../http/visit.ts";
 import type { AgentState } from "../state/state.ts";
 import type { StateKeeper } from "../state/state-keeper.ts";
 import { checkCertificate } from "./certificate-check.ts";
@@ -19,19 +20,11 @@ import { Connections } from "./connections.ts";
 import { Gate } from "./gate.ts";
 import { handshake } from "./handshake.ts";
 import { KeptSlots } from "./kept-slots.ts";
-import { QuietLog } from "./quiet-log.ts";
 
 const HANDSHAKE_MS = 10_000;
 
 /** In the slot that a blocked address keeps: others at that address wait for their turn. */
 const KEPT_HANDSHAKE_MS = 3_000;
-
-/** A caller that was admitted, and its connection. */
-export interface Visit {
-  readonly caller: Caller;
-  readonly connection: Connection;
-  readonly clock: ConnectionClock;
-}
 
 interface Arrival {
   readonly ip: string;

@@ -10,7 +10,7 @@ import type { AgentConfig } from "../../core/config/agent-config.ts";
 import type { AgentLog } from "../../core/events.ts";
 import type { AddressList } from "../../core/net/address-list.ts";
 import { callerNetwork } from "../../core/net/caller-network.ts";
-import { QuietLog } from "./quiet-log.ts";
+import { QuietLog } from "../../core/quiet-log.ts";
 import { MAX_SOURCES, RateLimiter } from "./rate-limit.ts";
 
 export type Admission = "admitted" | "one-at-a-time" | "refused";

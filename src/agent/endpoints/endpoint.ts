@@ -1,8 +1,8 @@
 /** What every endpoint of the agent takes and returns. */
 import type { AgentLog } from "../../core/events.ts";
+import type { QuietLog } from "../../core/quiet-log.ts";
 import type { RunEvent } from "../../core/run-event.ts";
 import type { CertificateIdentity } from "../../pki/certificate.ts";
-import type { QuietLog } from "../door/quiet-log.ts";
 import type { Jobs } from "../jobs/job.ts";
 import type { RunningScripts } from "../scripts/running-scripts.ts";
 import type { AgentState } from "../state/state.ts";

@@ -6,7 +6,6 @@ import { decodeText } from "../../core/text.ts";
 import type { HttpRequest, RefusedRequest } from "../../core/wire/http-request.ts";
 import { within } from "../../system/deadline.ts";
 import type { Connection } from "../../system/net/connection.ts";
-import type { Visit } from "../door/door.ts";
 import type { Caller } from "../endpoints/endpoint.ts";
 import {
   type AgentContext,
@@ -20,6 +19,7 @@ import { answerRoute } from "../endpoints/routes.ts";
 import { EventStream } from "./event-stream.ts";
 import { GO_ON, sendReply, streamHead } from "./replies.ts";
 import { type NoRequest, RequestInbox } from "./request-inbox.ts";
+import type { Visit } from "./visit.ts";
 
 type Answerable = HttpRequest | RefusedRequest | NoRequest;
 

@@ -4,12 +4,12 @@ import type { OutputStream, RunEnding, RunEvent, StreamOffsets } from "../../cor
 import { shortageOf } from "../../core/shortage.ts";
 import type { ProcessId } from "../../system/process/process-id.ts";
 import { bootId } from "../../system/process/process-table.ts";
-import type { KeptBytes } from "../shim/messages.ts";
 import type { Endable } from "./cancels.ts";
 import { follow, type Readable } from "./follow.ts";
 import type { Job, JobFacts, KeptOutput } from "./job.ts";
 import { bytesOnDisk, type JobCancel, type JobFolder, type JobRequest } from "./job-folder.ts";
 import { recordIn, remainsIn } from "./job-records.ts";
+import type { KeptBytes } from "./shim-messages.ts";
 
 /** Read in pieces of this many bytes. */
 const PIECE_BYTES = 262_144;

@@ -3,7 +3,7 @@ import { within } from "../../system/deadline.ts";
 import { WITHOUT_HELPERS } from "../../system/process/helper-threads.ts";
 import { keepOwn } from "../../system/process/orphans.ts";
 import { identify, type ProcessId } from "../../system/process/process-id.ts";
-import { lineOf, messagesIn, type ShimMessage, type StartMessage } from "../shim/messages.ts";
+import { lineOf, messagesIn, type ShimMessage, type StartMessage } from "./shim-messages.ts";
 
 /** How the shim is started: this very binary, even if another one is now at its path. */
 export interface ShimProgram {

@@ -1,5 +1,5 @@
 /** Judges an approval before it is stored. */
-import { readSerialLine, type Serial } from "../../core/serial.ts";
+import { readSerialLine } from "../../core/serial.ts";
 import { validityProblem } from "../../core/validity.ts";
 import type { ApprovalAnswer } from "../../core/wire/messages/pairing.ts";
 import {
@@ -9,13 +9,8 @@ import {
   speaksFor,
 } from "../../pki/certificate.ts";
 import { fitsKey } from "../../pki/keys.ts";
+import type { Enrolled } from "../trust/identity-files.ts";
 import { cannotPair } from "./messages.ts";
-
-export interface Enrolled {
-  readonly certPem: string;
-  readonly ca: CertificateFacts;
-  readonly controllerSerial: Serial;
-}
 
 /** What the agent has asked for. */
 export interface Wanted {

@@ -10,7 +10,8 @@ import { type JoinFacts, joinStatement } from "../../core/wire/join-statement.ts
 import { joinAnswer, joinChallenge } from "../../core/wire/messages/join.ts";
 import { keyFromSeed, signStatement } from "../../pki/join-key.ts";
 import { readPrivateKey } from "../../pki/keys.ts";
-import { checkApproval, type Enrolled } from "./approval.ts";
+import type { Enrolled } from "../trust/identity-files.ts";
+import { checkApproval } from "./approval.ts";
 import { type ControlHost, connectTo } from "./control-host.ts";
 import { cannotPair, MessageReader, readAs } from "./messages.ts";
 

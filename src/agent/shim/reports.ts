@@ -2,7 +2,7 @@
  * What the shim reports to its agent. The agent may be slow, stopped or gone: nothing waits for it, and of values
  * that grow only the newest is reported.
  */
-import { type KeptBytes, lineOf, type ShimMessage } from "./messages.ts";
+import { type KeptBytes, lineOf, type ShimMessage } from "../jobs/shim-messages.ts";
 
 /** The part of a file's writer that is used. */
 export interface Sink {

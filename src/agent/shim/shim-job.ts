@@ -5,9 +5,9 @@ import { identify, type ProcessId } from "../../system/process/process-id.ts";
 import type { StartedProgram } from "../../system/process/start-program.ts";
 import { JobFolder, type JobLine } from "../jobs/job-folder.ts";
 import { cancelIn } from "../jobs/job-records.ts";
+import type { KeptBytes, StartMessage } from "../jobs/shim-messages.ts";
 import { startMarked, WatchedScript } from "../scripts/watched-script.ts";
 import { KeptStream, type Room } from "./kept-stream.ts";
-import type { KeptBytes, StartMessage } from "./messages.ts";
 import type { Reports } from "./reports.ts";
 import type { Stay, Stays } from "./stays.ts";
 

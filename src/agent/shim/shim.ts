@@ -3,8 +3,8 @@
  * one made by a script, costs no output and no exit status. It can do nothing but start scripts and watch them.
  */
 import { adoptOrphans, reapOrphans } from "../../system/process/orphans.ts";
+import { messagesIn, type StartMessage } from "../jobs/shim-messages.ts";
 import type { Room } from "./kept-stream.ts";
-import { messagesIn, type StartMessage } from "./messages.ts";
 import { Reports, type Sink } from "./reports.ts";
 import { runJob } from "./shim-job.ts";
 import { Stays } from "./stays.ts";

@@ -5,13 +5,13 @@ import type { ConfigWarning } from "../../core/config/config-file.ts";
 import { CtrlExecError } from "../../core/errors.ts";
 import type { AgentLog } from "../../core/events.ts";
 import { readTrustedTextIfPresent } from "../../system/files/trusted-file.ts";
-import { AGENT_FILE_RULE } from "../checks/config-files.ts";
 import { type Allowlist, parseAllowlist } from "../scripts/allowlist.ts";
 import { judgeAllowedScript } from "../scripts/run-script.ts";
 import { lineProblem } from "../scripts/script-file.ts";
 import { agentTakesSerial } from "../trust/announced-serial.ts";
 import { type AgentTrust, loadTrust } from "../trust/trust.ts";
 import { type AllowedIps, readAllowedIps } from "./allowed-ips.ts";
+import { AGENT_FILE_RULE } from "./file-rule.ts";
 
 export interface AgentState {
   readonly config: AgentConfig;

@@ -8,6 +8,7 @@
 import { dirname } from "node:path";
 import type { AgentConfig } from "../../core/config/agent-config.ts";
 import { CtrlExecError } from "../../core/errors.ts";
+import type { Serial } from "../../core/serial.ts";
 import { type CertificateFacts, isSignedBy, readCertificate } from "../../pki/certificate.ts";
 import { fitsKey, privateKeyAlone } from "../../pki/keys.ts";
 import {
@@ -19,8 +20,14 @@ import {
   writeWhole,
 } from "../../system/files/files.ts";
 import { fileToReplace, REPLACED_FILE } from "../../system/files/linked-file.ts";
-import type { Enrolled } from "../pairing/approval.ts";
 import { forgetPreviousSerial, storeControllerSerial } from "./controller-serials.ts";
+
+/** What a control host has approved. */
+export interface Enrolled {
+  readonly certPem: string;
+  readonly ca: CertificateFacts;
+  readonly controllerSerial: Serial;
+}
 
 export interface AgentIdentity {
   readonly certificate: CertificateFacts;

@@ -1,7 +1,7 @@
 /** What every mode of the agent needs: its configuration, its allowlist's path and its log. */
 import { dirname, join, resolve } from "node:path";
-import { AGENT_FILE_RULE } from "../../agent/checks/config-files.ts";
 import { DEFAULT_ALLOWLIST_NAME } from "../../agent/scripts/allowlist.ts";
+import { AGENT_FILE_RULE } from "../../agent/state/file-rule.ts";
 import {
   type AgentConfig,
   DEFAULT_AGENT_CONFIG,

@@ -1,6 +1,7 @@
 /** Stores what a control host has given this agent, and says what comes next. */
-import type { Enrolled } from "../../agent/pairing/approval.ts";
+
 import { storeWithPatience } from "../../agent/pairing/storing.ts";
+import type { Enrolled } from "../../agent/trust/identity-files.ts";
 import { storeIdentity } from "../../agent/trust/identity-files.ts";
 import { type AgentConfig, agentConfigArgument } from "../../core/config/agent-config.ts";
 import type { Io } from "../command/io.ts";

@@ -1,13 +1,13 @@
-import { DEFAULT_AGENT_PORT } from "../../controller/fleet/targets.ts";
 import type { AgentRecord } from "../../controller/store/agent-record.ts";
 import type { KnownHost, LearnedStore } from "../../controller/store/ports/learned.ts";
 import { readChosen } from "../../controller/store/ports/registry.ts";
+import { renewalDueAt } from "../../controller/trust/renewal-due.ts";
 import { statusReader } from "../../controller/trust/serial-report.ts";
-import { renewalDueAt } from "../../controller/upkeep/renewal.ts";
 import { judgeClock } from "../../core/clock.ts";
 import { configArgument } from "../../core/config/controller-config.ts";
 import { asCtrlExecError, CtrlExecError } from "../../core/errors.ts";
 import { lowerAscii } from "../../core/net/host-name.ts";
+import { DEFAULT_AGENT_PORT } from "../../core/net/socket-address.ts";
 import type { SerialStatus } from "../../core/rotation.ts";
 import { shortSerial } from "../../core/serial.ts";
 import { daysBetween, isoDay, isoSeconds, parseIso, parseOpensslTime } from "../../core/time.ts";

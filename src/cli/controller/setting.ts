@@ -12,7 +12,7 @@ import {
   DEFAULT_CONTROLLER_CONFIG,
   parseControllerConfig,
 } from "../../core/config/controller-config.ts";
-import { beforeEnd } from "../../system/process/ending.ts";
+import { beforeEnd } from "../../system/ending.ts";
 import { currentUser } from "../../system/process/user.ts";
 import { readConfig } from "../command/config-option.ts";
 import { tellWarnings } from "../command/config-warnings.ts";

@@ -1,7 +1,7 @@
 import type { Controller } from "../../controller/control-host.ts";
+import { requireRightClock } from "../../controller/inventory/clock-check.ts";
 import { setupController } from "../../controller/trust/ca.ts";
 import { loadCredential, lossOfCredential } from "../../controller/trust/credential.ts";
-import { requireRightClock } from "../../controller/upkeep/clock-check.ts";
 import { rotateNow } from "../../controller/upkeep/rotate-now.ts";
 import {
   type ControllerConfig,

@@ -1,5 +1,5 @@
 /** What a host has reported, as list-agents shows it. */
-import { hostTags } from "../../controller/inventory/host-tags.ts";
+import { hostTags } from "../../controller/fleet/host-tags.ts";
 import type { AgentRecord } from "../../controller/store/agent-record.ts";
 import type { KnownHost } from "../../controller/store/ports/learned.ts";
 import { isoSeconds } from "../../core/time.ts";

@@ -1,5 +1,5 @@
 /** The tags of hosts: this control host's own, and what their agents claim. */
-import type { HostTags } from "../../controller/inventory/host-tags.ts";
+import type { HostTags } from "../../controller/fleet/host-tags.ts";
 import { tagText } from "../../core/tags.ts";
 import { isoSeconds } from "../../core/time.ts";
 import { age } from "./age.ts";

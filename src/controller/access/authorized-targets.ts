@@ -6,17 +6,16 @@
 import { asCtrlExecError, CtrlExecError } from "../../core/errors.ts";
 import { lowerAscii, parseTarget, type Target } from "../../core/net/host-name.ts";
 import { isIp } from "../../core/net/ip-address.ts";
+import { socketAddress, typedHost } from "../../core/net/socket-address.ts";
 import { nearestMatch } from "../../core/text.ts";
 import {
   givenTwice,
   labelsOf,
   type ResolvedTarget,
-  recordedAddress,
-  socketAddress,
   targetKey,
   targetOf,
-  typedHost,
 } from "../fleet/targets.ts";
+import { recordedAddress } from "../store/agent-record.ts";
 import type { HostContext } from "../store/host.ts";
 import type { Registered } from "../store/ports/registry.ts";
 import { type AuthRequest, authorize, type Caller } from "./authorize.ts";

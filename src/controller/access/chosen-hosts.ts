@@ -14,7 +14,9 @@ import { shellWord } from "../../core/shell-word.ts";
 import { nearestMatch } from "../../core/text.ts";
 import type { Controller } from "../control-host.ts";
 import type { HostChoice, VainExclusion } from "../fleet/host-choice.ts";
+import { ignoredClaim } from "../fleet/host-tags.ts";
 import { emptyGroup, unknownVersions } from "../fleet/nobody-hints.ts";
+import { readInventory } from "../fleet/read-inventory.ts";
 import {
   type Inventory,
   type RunHosts,
@@ -26,10 +28,8 @@ import { tagHint } from "../fleet/tag-hint.ts";
 import { unknownMessage } from "../fleet/unknown-message.ts";
 import { vainExclusions } from "../fleet/vain-exclusions.ts";
 import { knownGroupNames, withGroups } from "../groups/groups.ts";
-import { ignoredClaim } from "../inventory/host-tags.ts";
-import { readInventory } from "../inventory/read-inventory.ts";
-import { hostsByEnd } from "../runs/hosts-by-end.ts";
 import { type Caller, isRefusedAnyway } from "./authorize.ts";
+import { hostsByEnd } from "./hosts-by-end.ts";
 
 interface Chosen {
   readonly hosts: readonly Target[];

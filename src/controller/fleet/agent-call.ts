@@ -2,6 +2,7 @@
 import { CtrlExecError, systemCode } from "../../core/errors.ts";
 import { formatHostPort } from "../../core/net/host-name.ts";
 import { isIp } from "../../core/net/ip-address.ts";
+import type { ReplyShare } from "../../core/reply-budget.ts";
 import { formatBytes } from "../../core/units.ts";
 import { refusesCertificate } from "../../core/wire/connection-problem.ts";
 import { identityOf, speaksFor } from "../../pki/certificate.ts";
@@ -16,7 +17,6 @@ import { type AgentRequest, BOUNDS, type ShownByAgent } from "./agent-request.ts
 import type { Dialler } from "./dialler.ts";
 import { identityProblem } from "./peer-identity.ts";
 import type { AgentConnection, AgentPool } from "./pool.ts";
-import type { ReplyShare } from "./reply-budget.ts";
 import { otherPortHint } from "./target-hints.ts";
 import { dialAddress, type ResolvedTarget } from "./targets.ts";
 

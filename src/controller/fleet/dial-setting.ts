@@ -1,5 +1,6 @@
 /** What a fan-out needs for dialling: this host's certificates, and what its requests share. */
 import type { ControllerConfig } from "../../core/config/controller-config.ts";
+import { ReplyBudget } from "../../core/reply-budget.ts";
 import { Semaphore } from "../../core/semaphore.ts";
 import { ReadPace } from "../../system/net/read-pace.ts";
 import { readRevoked } from "../store/revocations.ts";
@@ -9,7 +10,6 @@ import {
   clientCredential,
 } from "../trust/credential.ts";
 import { type Dialler, MAX_HANDSHAKES } from "./dialler.ts";
-import { ReplyBudget } from "./reply-budget.ts";
 
 /** One of the controller's own certificates that agents may trust. */
 export type DialCredential = Pick<Dialler, "credential" | "serial">;

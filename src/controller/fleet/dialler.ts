@@ -1,11 +1,11 @@
 /** What requests to agents need. */
 import type { ControllerConfig } from "../../core/config/controller-config.ts";
+import type { ReplyAccount, ReplyBudget } from "../../core/reply-budget.ts";
 import type { Semaphore } from "../../core/semaphore.ts";
 import type { Serial } from "../../core/serial.ts";
 import type { ReadPace } from "../../system/net/read-pace.ts";
 import type { TlsCredential } from "../../system/net/tls-credential.ts";
 import type { AgentPool } from "./pool.ts";
-import type { ReplyAccount, ReplyBudget } from "./reply-budget.ts";
 import type { ResolvedTarget } from "./targets.ts";
 
 /** What all requests of a fan-out share. */

@@ -3,6 +3,7 @@ import type { ControllerConfig } from "../../core/config/controller-config.ts";
 import { CtrlExecError, inOneLine } from "../../core/errors.ts";
 import type { Fault } from "../../core/fault.ts";
 import { inParallel } from "../../core/in-parallel.ts";
+import type { ReplyAccount } from "../../core/reply-budget.ts";
 import { readSerialLine, type Serial } from "../../core/serial.ts";
 import { refusalIn } from "../../core/wire/messages/refusal.ts";
 import { workDescriptors } from "../../system/process/descriptors.ts";
@@ -12,7 +13,6 @@ import type { DialCredential, DialSetting } from "./dial-setting.ts";
 import type { Sending } from "./dialler.ts";
 import { faultOf } from "./fault.ts";
 import { dialProblem } from "./peer-identity.ts";
-import type { ReplyAccount } from "./reply-budget.ts";
 import type { ResolvedTarget } from "./targets.ts";
 
 /** What one host answered, or why it did not. */

@@ -1,12 +1,12 @@
 /** One dialler for many requests: the credential is read once, connections to agents are reused. */
 import type { ControllerConfig } from "../../core/config/controller-config.ts";
+import { ReplyBudget } from "../../core/reply-budget.ts";
 import { fileVersion } from "../../system/files/file-version.ts";
 import { workDescriptors } from "../../system/process/descriptors.ts";
 import { paths } from "../store/paths.ts";
 import { loadCredentials } from "../trust/credential.ts";
 import { type DialSetting, dialSetting } from "./dial-setting.ts";
 import { AgentPool } from "./pool.ts";
-import { ReplyBudget } from "./reply-budget.ts";
 
 interface Kept {
   readonly setting: DialSetting;

@@ -4,8 +4,8 @@
  */
 import type { GroupTerm, HostExpression, HostTerm } from "../../core/hosts/expression.ts";
 import { lowerAscii, parseTarget, type Target } from "../../core/net/host-name.ts";
+import { socketAddress, typedHost } from "../../core/net/socket-address.ts";
 import { type HostFacts, isTrueFor } from "./host-facts.ts";
-import { socketAddress, typedHost } from "./targets.ts";
 
 /** What is known of the fleet before any host is asked. */
 export interface Inventory {

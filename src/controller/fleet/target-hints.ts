@@ -1,6 +1,7 @@
 /** Hints for a call that failed, from what was typed and what is registered. */
 import { configArgument } from "../../core/config/controller-config.ts";
-import { DEFAULT_AGENT_PORT, type ResolvedTarget } from "./targets.ts";
+import { DEFAULT_AGENT_PORT } from "../../core/net/socket-address.ts";
+import type { ResolvedTarget } from "./targets.ts";
 
 /** The port that was typed may be another agent's. */
 export function otherPortHint({ name, port, record }: ResolvedTarget): { readonly hint?: string } {

@@ -3,19 +3,16 @@ import { configArgument } from "../../core/config/controller-config.ts";
 import { CtrlExecError } from "../../core/errors.ts";
 import { HOST_HINT, ZONE_HINT } from "../../core/hosts/parse-expression.ts";
 import {
-  canonicalAddress,
   formatHostPort,
-  lowerAscii,
   parseTarget,
   readsAsOtherAddress,
   type Target,
 } from "../../core/net/host-name.ts";
 import { isIp } from "../../core/net/ip-address.ts";
+import { DEFAULT_AGENT_PORT, socketAddress, typedHost } from "../../core/net/socket-address.ts";
 import { within } from "../../system/deadline.ts";
 import type { AgentRecord } from "../store/agent-record.ts";
 import type { Registered } from "../store/ports/registry.ts";
-
-export const DEFAULT_AGENT_PORT = 7443;
 
 /** A host of a request: its name or address as asked for, and how to reach it. */
 export interface ResolvedTarget {
@@ -77,22 +74,12 @@ export function givenTwice(name: string, registered?: string): CtrlExecError {
   });
 }
 
-/** A host and port in canonical form, for comparison. */
-export function socketAddress(address: string, port = DEFAULT_AGENT_PORT): string {
-  return `${typedHost(address)} ${port}`;
-}
-
 /**
  * The canonical name of a host, however it was typed: as registered, in lower case. Runs are locked and auth
  * hooks decide by it: a hook that refuses db-01 must not let DB-01 or its address pass.
  */
 export function hostOf({ name, record }: ResolvedTarget): string {
   return typedHost(record?.hostname ?? name);
-}
-
-/** The same for a host that is not registered. */
-export function typedHost(name: string): string {
-  return isIp(name) ? canonicalAddress(name) : lowerAscii(name);
 }
 
 /**
@@ -166,9 +153,4 @@ export async function dialAddress(
     () => record.ip,
   );
   return await within(waitMs, found, () => record.ip);
-}
-
-/** Where its host is according to the record; undefined if the record has no address. */
-export function recordedAddress({ ip, port }: AgentRecord): string | undefined {
-  return ip === "" ? undefined : socketAddress(ip, port);
 }

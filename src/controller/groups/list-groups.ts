@@ -2,10 +2,10 @@
 import { asCtrlExecError, type CtrlExecError } from "../../core/errors.ts";
 import { type GroupOrigin, type HostExpression, unionOf } from "../../core/hosts/expression.ts";
 import { formatHostPort } from "../../core/net/host-name.ts";
+import { ignoredClaim } from "../fleet/host-tags.ts";
+import { readInventory } from "../fleet/read-inventory.ts";
 import { type Inventory, selectHosts } from "../fleet/selector.ts";
 import { unknownMessage } from "../fleet/unknown-message.ts";
-import { ignoredClaim } from "../inventory/host-tags.ts";
-import { readInventory } from "../inventory/read-inventory.ts";
 import type { HostContext } from "../store/host.ts";
 import type { GroupDefinition } from "./definition.ts";
 import { expandGroups } from "./expand-groups.ts";

@@ -2,8 +2,13 @@
 import { configArgument } from "../../core/config/controller-config.ts";
 import { CtrlExecError } from "../../core/errors.ts";
 import type { Controller } from "../control-host.ts";
-import type { ApprovalOptions } from "../pairing/desk.ts";
 import type { AgentRecord } from "../store/agent-record.ts";
+
+export interface HowToCall {
+  readonly ip?: string | undefined;
+  readonly port?: number | undefined;
+  readonly lookupBy?: "hostname" | "ip" | undefined;
+}
 
 /**
  * Changes how the agent is called; undefined members stay as they are. @throws CtrlExecError `not-found`, or `config`
@@ -12,7 +17,7 @@ import type { AgentRecord } from "../store/agent-record.ts";
 export async function editAgent(
   controller: Controller,
   hostname: string,
-  changes: ApprovalOptions,
+  changes: HowToCall,
 ): Promise<AgentRecord> {
   const { log, store } = controller;
   return await store.exclusively(async (writer) => {

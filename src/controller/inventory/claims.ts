@@ -1,9 +1,9 @@
 /** Which hosts an expression may select only because their agents say so. */
 import { type HostExpression, termsOf } from "../../core/hosts/expression.ts";
 import { tagIn } from "../../core/tags.ts";
+import { hostTags } from "../fleet/host-tags.ts";
 import { hostOf, type ResolvedTarget } from "../fleet/targets.ts";
 import type { HostContext } from "../store/host.ts";
-import { hostTags } from "./host-tags.ts";
 
 export interface Claims {
   /** By key; null if the agent claims to have no tag with the key. */

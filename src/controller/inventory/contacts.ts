@@ -5,10 +5,10 @@
 import { messageOf } from "../../core/errors.ts";
 import { canonicalAddress } from "../../core/net/host-name.ts";
 import { lacksZone } from "../../core/net/ip-address.ts";
+import { DEFAULT_AGENT_PORT } from "../../core/net/socket-address.ts";
 import { readSerialLine, type Serial } from "../../core/serial.ts";
 import { addDays, isoSeconds, opensslTime, parseOpensslTime } from "../../core/time.ts";
 import type { ShownByAgent } from "../fleet/agent-request.ts";
-import { DEFAULT_AGENT_PORT } from "../fleet/targets.ts";
 import type { AgentRecord } from "../store/agent-record.ts";
 import type { HostContext } from "../store/host.ts";
 

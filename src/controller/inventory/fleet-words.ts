@@ -6,11 +6,11 @@ import { hasRun, termsOf, unionOf } from "../../core/hosts/expression.ts";
 import { parseHostExpression } from "../../core/hosts/parse-expression.ts";
 import { isReservedScript } from "../../core/reserved-script.ts";
 import { isScriptName } from "../../core/script-name.ts";
+import { usedTags } from "../fleet/host-tags.ts";
+import { readInventory } from "../fleet/read-inventory.ts";
 import { selectHosts } from "../fleet/selector.ts";
 import { withKnownGroups } from "../groups/groups.ts";
 import type { HostContext } from "../store/host.ts";
-import { usedTags } from "./host-tags.ts";
-import { readInventory } from "./read-inventory.ts";
 
 export interface FleetWords {
   /** The values of each key that an expression may refer to. */

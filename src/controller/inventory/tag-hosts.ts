@@ -6,8 +6,8 @@ import { nearestMatch } from "../../core/text.ts";
 import type { Caller } from "../access/authorize.ts";
 import { registeredHosts } from "../access/registered-hosts.ts";
 import type { Controller } from "../control-host.ts";
+import { type HostTags, hostTags } from "../fleet/host-tags.ts";
 import type { AgentRecord } from "../store/agent-record.ts";
-import { type HostTags, hostTags } from "./host-tags.ts";
 
 export interface TaggedHost {
   readonly hostname: string;

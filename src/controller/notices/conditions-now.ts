@@ -11,8 +11,8 @@ import { inSlices } from "../../system/in-slices.ts";
 import type { AgentRecord } from "../store/agent-record.ts";
 import type { HostContext } from "../store/host.ts";
 import { ANY_TIME, loadCredential } from "../trust/credential.ts";
+import { renewalDueAt } from "../trust/renewal-due.ts";
 import { statusReader } from "../trust/serial-report.ts";
-import { renewalDueAt } from "../upkeep/renewal.ts";
 
 /** What was found of a kind. */
 export interface Found {

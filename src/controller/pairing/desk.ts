@@ -2,17 +2,15 @@
 import { CtrlExecError } from "../../core/errors.ts";
 import { judgeCsr } from "../../pki/csr.ts";
 import type { Controller } from "../control-host.ts";
+import type { HowToCall } from "../inventory/agents.ts";
+import { requireRightClock } from "../inventory/clock-check.ts";
 import type { PendingRequest } from "../store/ports/pairing.ts";
 import type { Writer } from "../store/ports.ts";
-import { requireRightClock } from "../upkeep/clock-check.ts";
 import { leaveDenial, requirePending } from "./queue.ts";
 import { type Approval, registerHost } from "./register-host.ts";
 
 /** What the operator may set at approval; undefined means what the request or the connection says. */
-export interface ApprovalOptions {
-  readonly ip?: string | undefined;
-  readonly port?: number | undefined;
-  readonly lookupBy?: "hostname" | "ip" | undefined;
+export interface ApprovalOptions extends HowToCall {
   /** Go on although other hosts' clocks disagree with this one's. */
   readonly force?: boolean | undefined;
 }

@@ -15,13 +15,13 @@ import type { JoinAnswer, JoinProof } from "../../core/wire/messages/join.ts";
 import { type JudgedCsr, judgeCsr } from "../../pki/csr.ts";
 import { isSignedByToken } from "../../pki/join-key.ts";
 import type { Controller } from "../control-host.ts";
+import { requireRightClock } from "../inventory/clock-check.ts";
 import type { AgentRecord } from "../store/agent-record.ts";
 import type { StoredToken, TokenUse } from "../store/ports/join-tokens.ts";
 import type { Registered } from "../store/ports/registry.ts";
 import type { Writer } from "../store/ports.ts";
 import type { ControllerCredential } from "../trust/credential.ts";
 import { knownSerials } from "../trust/known-serials.ts";
-import { requireRightClock } from "../upkeep/clock-check.ts";
 import { type Ruling, rulesForHost } from "./join-rules.ts";
 import {
   decideJoin,

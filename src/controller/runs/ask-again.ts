@@ -4,13 +4,13 @@
  */
 import { inParallel } from "../../core/in-parallel.ts";
 import { formatHostPort } from "../../core/net/host-name.ts";
+import type { ReplyAccount } from "../../core/reply-budget.ts";
 import { completedAt, pendingHosts, type RunReportSoFar } from "../../core/run-report.ts";
 import { droppedBytes, type RunResult, withoutResult } from "../../core/run-result.ts";
 import { goesOn } from "../../core/run-state.ts";
 import { isoSeconds } from "../../core/time.ts";
 import { type Controller, openDialler } from "../control-host.ts";
 import { type FleetDialler, parallelLimit } from "../fleet/fan-out.ts";
-import type { ReplyAccount } from "../fleet/reply-budget.ts";
 import type { RecordedRun } from "../store/ports/runs.ts";
 import { askHostAgain, type Heard } from "./ask-host-again.ts";
 

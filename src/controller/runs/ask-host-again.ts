@@ -1,4 +1,6 @@
 /** Asks one agent about a run whose end is not recorded. Asking starts nothing. */
+
+import type { ReplyAccount } from "../../core/reply-budget.ts";
 import type { RunReportSoFar } from "../../core/run-report.ts";
 import { type RunResult, withoutResult } from "../../core/run-result.ts";
 import { readAgentEnd } from "../../core/run-state.ts";
@@ -8,7 +10,6 @@ import { hostOfRun } from "../access/authorized-targets.ts";
 import type { Controller } from "../control-host.ts";
 import { answerOf, whyNotAnswered } from "../fleet/answer.ts";
 import { askHost, type FleetDialler, type HostOutcome } from "../fleet/fan-out.ts";
-import type { ReplyAccount } from "../fleet/reply-budget.ts";
 import type { ResolvedTarget } from "../fleet/targets.ts";
 import type { LateOutputs, OpenHost } from "../store/ports/runs.ts";
 import { lateResult } from "./late-result.ts";

@@ -8,17 +8,17 @@ import {
 } from "../../core/hosts/expression.ts";
 import { namedHosts } from "../../core/hosts/fold.ts";
 import { formatHostPort, lowerAscii, parseTarget } from "../../core/net/host-name.ts";
+import { typedHost } from "../../core/net/socket-address.ts";
 import type { Caller } from "../access/authorize.ts";
+import { notInRun } from "../access/authorize-run.ts";
 import { namedRuns, noSuchGroup } from "../access/chosen-hosts.ts";
 import { orAll } from "../access/registered-hosts.ts";
 import type { Controller } from "../control-host.ts";
 import { readHostExpression } from "../fleet/host-choice.ts";
+import { ignoredClaim } from "../fleet/host-tags.ts";
+import { readInventory } from "../fleet/read-inventory.ts";
 import { type Inventory, type RunHosts, selectHosts } from "../fleet/selector.ts";
-import { typedHost } from "../fleet/targets.ts";
 import { withGroups } from "../groups/groups.ts";
-import { ignoredClaim } from "../inventory/host-tags.ts";
-import { readInventory } from "../inventory/read-inventory.ts";
-import { notInRun } from "./authorize-run.ts";
 
 /** Undefined for every host of the run. @throws CtrlExecError `bad-request` for an expression that cannot be read */
 export function readRunHosts(

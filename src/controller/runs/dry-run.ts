@@ -5,6 +5,7 @@
 import type { DryRun, DryRunHost } from "../../core/dry-run.ts";
 import { readsAsOtherAddress } from "../../core/net/host-name.ts";
 import { isIp } from "../../core/net/ip-address.ts";
+import { withoutToken } from "../../core/redact.ts";
 import { PLAIN_ROLLOUT, type RolloutSetting } from "../../core/rollout.ts";
 import { isSendableName } from "../../core/script-name.ts";
 import { NOT_PERMITTED } from "../../core/wire/messages/refusal.ts";
@@ -15,7 +16,6 @@ import { dialProblem } from "../fleet/peer-identity.ts";
 import type { ResolvedTarget } from "../fleet/targets.ts";
 import { claims } from "../inventory/claims.ts";
 import { planRollout } from "./plan-rollout.ts";
-import { withoutToken } from "./redact.ts";
 import { type RestOrder, restOfRollout } from "./rest-of-rollout.ts";
 import { runBody } from "./run-body.ts";
 import type { RunOrder } from "./start-run.ts";

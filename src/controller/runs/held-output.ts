@@ -1,9 +1,9 @@
 /** What a host prints, in memory, for those who wait for the result: within max_reply and max_replies (T29). */
 import type { ControllerConfig } from "../../core/config/controller-config.ts";
+import type { ReplyShare } from "../../core/reply-budget.ts";
 import type { OutputStream } from "../../core/run-event.ts";
 import { formatBytes } from "../../core/units.ts";
 import { BytesText } from "../../core/wire/bytes-text.ts";
-import type { ReplyShare } from "../fleet/reply-budget.ts";
 import type { HostOutput, KeptOutput } from "../store/ports/runs.ts";
 
 export class HeldOutput implements HostOutput {

@@ -4,13 +4,13 @@
  */
 import { CtrlExecError } from "../../core/errors.ts";
 import { inParallel } from "../../core/in-parallel.ts";
+import type { ReplyAccount } from "../../core/reply-budget.ts";
 import type { RunReportSoFar } from "../../core/run-report.ts";
 import { runFailed } from "../../core/run-result.ts";
 import { goesOn } from "../../core/run-state.ts";
 import { within } from "../../system/deadline.ts";
 import { type Controller, openDialler, openReplies } from "../control-host.ts";
 import { type FleetDialler, parallelLimit } from "../fleet/fan-out.ts";
-import type { ReplyAccount } from "../fleet/reply-budget.ts";
 import type { ListedHost, RecordedRun } from "../store/ports/runs.ts";
 import { askAgain, type HeardRun } from "./ask-again.ts";
 import { isUnattended } from "./recorded-run.ts";

@@ -2,15 +2,10 @@
 import { configArgument } from "../../core/config/controller-config.ts";
 import { LockedError } from "../../core/errors.ts";
 import { isIp } from "../../core/net/ip-address.ts";
+import { DEFAULT_AGENT_PORT } from "../../core/net/socket-address.ts";
 import { isoSeconds } from "../../core/time.ts";
 import { dialProblem } from "../fleet/peer-identity.ts";
-import {
-  DEFAULT_AGENT_PORT,
-  hostOf,
-  labelsOf,
-  type ResolvedTarget,
-  targetKey,
-} from "../fleet/targets.ts";
+import { hostOf, labelsOf, type ResolvedTarget, targetKey } from "../fleet/targets.ts";
 import type { HostContext } from "../store/host.ts";
 import type {
   HeldRunLock,

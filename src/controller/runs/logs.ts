@@ -2,9 +2,9 @@
 import { inParallel } from "../../core/in-parallel.ts";
 import type { RunReportSoFar } from "../../core/run-report.ts";
 import type { Caller } from "../access/authorize.ts";
+import { hostsOf } from "../access/authorize-run.ts";
 import type { Controller } from "../control-host.ts";
 import { parallelLimit } from "../fleet/fan-out.ts";
-import { hostsOf } from "./authorize-run.ts";
 import type { ContactSink, RunSink } from "./listener.ts";
 import { openRunLog } from "./run-log.ts";
 

@@ -4,8 +4,8 @@ import { CtrlExecError } from "../../core/errors.ts";
 import type { RunReportSoFar } from "../../core/run-report.ts";
 import { isoSeconds } from "../../core/time.ts";
 import type { Caller } from "../access/authorize.ts";
+import { authorizeRun } from "../access/authorize-run.ts";
 import type { Controller } from "../control-host.ts";
-import { authorizeRun } from "./authorize-run.ts";
 import { recordedRun } from "./recorded-run.ts";
 
 /**

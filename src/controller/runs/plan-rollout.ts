@@ -5,8 +5,8 @@ import type { RolloutSetting } from "../../core/rollout.ts";
 import { tagText } from "../../core/tags.ts";
 import { type AuthRequest, authorize, type Caller } from "../access/authorize.ts";
 import type { Controller } from "../control-host.ts";
+import { usedTags } from "../fleet/host-tags.ts";
 import { hostOf, type ResolvedTarget } from "../fleet/targets.ts";
-import { usedTags } from "../inventory/host-tags.ts";
 import { planBatches, type TagValue } from "./batch-plan.ts";
 import { runBody } from "./run-body.ts";
 

@@ -1,7 +1,8 @@
 /** A run as it is recorded, for callers that no longer need its long outputs once they have read it. */
+
+import { noSuchRun } from "../access/authorize-run.ts";
 import { type Controller, openReplies } from "../control-host.ts";
 import type { RecordedRun } from "../store/ports/runs.ts";
-import { noSuchRun } from "./authorize-run.ts";
 
 /** Nobody waits for its hosts now, so whoever wants to know of them asks their agents. */
 export function isUnattended({ alive, report }: RecordedRun): boolean {

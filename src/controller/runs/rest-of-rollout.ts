@@ -1,12 +1,12 @@
 /** What is left of a rollout that has stopped, for callers whom the auth hook allows: its hosts, in new batches. */
 import { configArgument } from "../../core/config/controller-config.ts";
 import { CtrlExecError } from "../../core/errors.ts";
+import type { ReplyAccount } from "../../core/reply-budget.ts";
 import type { RolloutSetting } from "../../core/rollout.ts";
 import type { Caller } from "../access/authorize.ts";
+import { authorizeRun, noSuchRun } from "../access/authorize-run.ts";
 import { hostsOfRun } from "../access/authorized-targets.ts";
 import type { Controller } from "../control-host.ts";
-import type { ReplyAccount } from "../fleet/reply-budget.ts";
-import { authorizeRun, noSuchRun } from "./authorize-run.ts";
 import { authorizeBatch, planRollout } from "./plan-rollout.ts";
 import { runBody } from "./run-body.ts";
 import type { RunOrder } from "./start-run.ts";

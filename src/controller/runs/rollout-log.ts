@@ -3,9 +3,9 @@ import { type RolloutReport, stoppedWhere } from "../../core/rollout.ts";
 import type { RunReportSoFar } from "../../core/run-report.ts";
 import type { RolloutMessage } from "../../core/wire/run-messages.ts";
 import { pause } from "../../system/deadline.ts";
+import { noSuchRun } from "../access/authorize-run.ts";
 import { type Controller, openReplies } from "../control-host.ts";
 import type { RecordedRun } from "../store/ports/runs.ts";
-import { noSuchRun } from "./authorize-run.ts";
 
 /** The least time between two reads of the record; also at least this many times as long as one read takes. */
 const LOOK_EVERY_MS = 250;

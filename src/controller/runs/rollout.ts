@@ -5,6 +5,7 @@
 import { asCtrlExecError, inOneLine } from "../../core/errors.ts";
 import { hostCount } from "../../core/hosts/fold.ts";
 import { formatHostPort } from "../../core/net/host-name.ts";
+import { withoutToken } from "../../core/redact.ts";
 import { stoppedWhere } from "../../core/rollout.ts";
 import { type RunResult, runFailed, withoutResult } from "../../core/run-result.ts";
 import { isSendableName } from "../../core/script-name.ts";
@@ -15,7 +16,6 @@ import type { ResolvedTarget } from "../fleet/targets.ts";
 import type { HostContext } from "../store/host.ts";
 import { takeBatchLocks } from "./batch-locks.ts";
 import { batchRecord } from "./batch-record.ts";
-import { withoutToken } from "./redact.ts";
 import { RejoinedBatch } from "./rejoined-batch.ts";
 import { RolloutCheck } from "./rollout-check.ts";
 import { OF_ANOTHER, RolloutHalt } from "./rollout-halt.ts";

@@ -2,20 +2,21 @@
  * What the script of a run has printed on a host: from the run's record and, as long as that has no end, from the
  * agent.
  */
+
+import type { ReplyAccount } from "../../core/reply-budget.ts";
 import { NO_OFFSETS, type RunEvent, type StreamOffsets } from "../../core/run-event.ts";
 import type { RunReportSoFar } from "../../core/run-report.ts";
 import { type RunResult, withoutResult } from "../../core/run-result.ts";
 import { goesOn } from "../../core/run-state.ts";
 import { longerPause, pause } from "../../system/deadline.ts";
 import type { Caller } from "../access/authorize.ts";
+import { authorizeRun, noSuchRun } from "../access/authorize-run.ts";
 import { hostOfRun } from "../access/authorized-targets.ts";
 import { type Controller, openDialler, openReplies } from "../control-host.ts";
 import { ContactWatch } from "../fleet/contact-watch.ts";
 import type { FleetDialler, HostOutcome } from "../fleet/fan-out.ts";
 import { followOn } from "../fleet/follow-run.ts";
-import type { ReplyAccount } from "../fleet/reply-budget.ts";
 import type { OpenHost, RecordedRun } from "../store/ports/runs.ts";
-import { authorizeRun, noSuchRun } from "./authorize-run.ts";
 import { CatchingUp } from "./catching-up.ts";
 import { learnEnds } from "./learn-ends.ts";
 import type { ContactSink, RunSink } from "./listener.ts";

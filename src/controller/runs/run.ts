@@ -3,6 +3,8 @@ import { CtrlExecError } from "../../core/errors.ts";
 import type { Fault } from "../../core/fault.ts";
 import { inParallel } from "../../core/in-parallel.ts";
 import { formatHostPort } from "../../core/net/host-name.ts";
+import { withoutToken } from "../../core/redact.ts";
+import type { ReplyAccount } from "../../core/reply-budget.ts";
 import type { RolloutReport } from "../../core/rollout.ts";
 import type { RunEvent } from "../../core/run-event.ts";
 import { droppedBytes, type RunResult, withoutResult } from "../../core/run-result.ts";
@@ -11,7 +13,6 @@ import { spanOf } from "../../core/time.ts";
 import { ContactWatch } from "../fleet/contact-watch.ts";
 import { askHost, type FleetDialler, parallelLimit } from "../fleet/fan-out.ts";
 import { followRun } from "../fleet/follow-run.ts";
-import type { ReplyAccount } from "../fleet/reply-budget.ts";
 import type { ResolvedTarget } from "../fleet/targets.ts";
 import { FleetNews } from "../inventory/fleet-news.ts";
 import type { HostContext } from "../store/host.ts";
@@ -21,7 +22,6 @@ import { givenUpResult, hostResult, notPermittedResult } from "./host-result.ts"
 import { HostRun } from "./host-run.ts";
 import type { ContactSink, RunSink } from "./listener.ts";
 import type { RunLocks } from "./locks.ts";
-import { withoutToken } from "./redact.ts";
 import type { Rejoin } from "./rejoin.ts";
 import { RunProgress } from "./run-progress.ts";
 

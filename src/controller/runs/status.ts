@@ -2,9 +2,9 @@
 import { CtrlExecError } from "../../core/errors.ts";
 import type { RunReportSoFar } from "../../core/run-report.ts";
 import type { Caller } from "../access/authorize.ts";
+import { authorizeRun, noSuchRun } from "../access/authorize-run.ts";
 import { type Controller, openReplies } from "../control-host.ts";
 import { askAgain } from "./ask-again.ts";
-import { authorizeRun, noSuchRun } from "./authorize-run.ts";
 import { isUnattended } from "./recorded-run.ts";
 
 export interface RunToShow {

@@ -1,10 +1,10 @@
 /** Goes on with a detached rollout where another process, which has ended, left off. */
 import { CtrlExecError } from "../../core/errors.ts";
+import type { ReplyAccount } from "../../core/reply-budget.ts";
 import { parseIso } from "../../core/time.ts";
 import type { Caller } from "../access/authorize.ts";
 import { hostsOfRun } from "../access/authorized-targets.ts";
 import { type Controller, openDialler } from "../control-host.ts";
-import type { ReplyAccount } from "../fleet/reply-budget.ts";
 import type { OwnedRollout, RolloutOrder } from "../store/ports/rollouts.ts";
 import type { RecordedRun } from "../store/ports/runs.ts";
 import type { AcceptedRollout } from "./accept-rollout.ts";

@@ -3,8 +3,8 @@ import type { RunReportSoFar } from "../../core/run-report.ts";
 import type { RunResult } from "../../core/run-result.ts";
 import { goesOn } from "../../core/run-state.ts";
 import type { Caller } from "../access/authorize.ts";
+import { authorizeRun, noSuchRun } from "../access/authorize-run.ts";
 import type { Controller } from "../control-host.ts";
-import { authorizeRun, noSuchRun } from "./authorize-run.ts";
 import type { ContactSink } from "./listener.ts";
 import { watchRun } from "./watch-run.ts";
 

@@ -1,8 +1,8 @@
 /** Watches a run that another process may be waiting for, until its end is known on every host. */
 import type { RunReportSoFar } from "../../core/run-report.ts";
+import { noSuchRun } from "../access/authorize-run.ts";
 import { type Controller, openReplies } from "../control-host.ts";
 import { askAgain, type HeardRun } from "./ask-again.ts";
-import { noSuchRun } from "./authorize-run.ts";
 import { isUnattended } from "./recorded-run.ts";
 
 /**

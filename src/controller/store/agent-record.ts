@@ -3,6 +3,7 @@ import * as z from "zod/mini";
 import { CtrlExecError } from "../../core/errors.ts";
 import { isRecordOfText } from "../../core/json.ts";
 import { isHostName } from "../../core/net/host-name.ts";
+import { socketAddress } from "../../core/net/socket-address.ts";
 import { SERIAL_STATUSES } from "../../core/rotation.ts";
 import type { Tags } from "../../core/tags.ts";
 import { readTextIfPresent } from "../../system/files/files.ts";
@@ -59,4 +60,9 @@ function parseJson(content: string, file: string): unknown {
   } catch (cause) {
     throw new CtrlExecError("config", `Cannot use ${file}: not JSON`, { cause });
   }
+}
+
+/** Where its host is according to the record; undefined if the record has no address. */
+export function recordedAddress({ ip, port }: AgentRecord): string | undefined {
+  return ip === "" ? undefined : socketAddress(ip, port);
 }

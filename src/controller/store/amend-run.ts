@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import type { ControllerConfig } from "../../core/config/controller-config.ts";
 import { messageOf } from "../../core/errors.ts";
+import type { ReplyAccount } from "../../core/reply-budget.ts";
 import { OUTPUT_STREAMS } from "../../core/run-event.ts";
 import { completedAt, pendingHosts } from "../../core/run-report.ts";
 import type { RunResult } from "../../core/run-result.ts";
@@ -9,7 +10,6 @@ import { goesOn } from "../../core/run-state.ts";
 import { isoSeconds } from "../../core/time.ts";
 import { writeWholeAsync } from "../../system/files/async-files.ts";
 import { takeLock } from "../../system/files/lock.ts";
-import type { ReplyAccount } from "../fleet/reply-budget.ts";
 import type { StoreContext } from "./host.ts";
 import { lockPath } from "./lock-path.ts";
 import { OutputFile, outputName } from "./output-file.ts";

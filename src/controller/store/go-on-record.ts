@@ -1,7 +1,8 @@
 /** Resumes the record of a rollout that has stopped. */
+
+import type { ReplyAccount } from "../../core/reply-budget.ts";
 import { takeLock } from "../../system/files/lock.ts";
 import { isRunning } from "../../system/process/process-id.ts";
-import type { ReplyAccount } from "../fleet/reply-budget.ts";
 import type { StoreContext } from "./host.ts";
 import { lockPath } from "./lock-path.ts";
 import type { RolloutFacts, RunFacts, RunRecord } from "./ports/runs.ts";

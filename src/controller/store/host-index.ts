@@ -8,10 +8,10 @@
  */
 import type { ControllerConfig } from "../../core/config/controller-config.ts";
 import { isHostName } from "../../core/net/host-name.ts";
+import { socketAddress } from "../../core/net/socket-address.ts";
 import { FileVersions, fileVersion } from "../../system/files/file-version.ts";
 import { inSlices } from "../../system/in-slices.ts";
-import { recordedAddress, socketAddress } from "../fleet/targets.ts";
-import type { AgentRecord } from "./agent-record.ts";
+import { type AgentRecord, recordedAddress } from "./agent-record.ts";
 import { paths } from "./paths.ts";
 import type { BrokenRecord, Registry } from "./ports/registry.ts";
 import { readHost, recordFiles } from "./registry.ts";

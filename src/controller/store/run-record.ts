@@ -3,6 +3,8 @@
  * record never contains a token (T27) or the arguments, which may be just as secret.
  */
 import { utimes } from "node:fs/promises";
+import { resultWithoutToken } from "../../core/redact.ts";
+import type { ReplyShare } from "../../core/reply-budget.ts";
 import { newRequestId } from "../../core/request-id.ts";
 import { OUTPUT_STREAMS } from "../../core/run-event.ts";
 import type { RunResult } from "../../core/run-result.ts";
@@ -13,8 +15,6 @@ import type { RolloutMessage } from "../../core/wire/run-messages.ts";
 import { overwriteAsync, writeWholeAsync } from "../../system/files/async-files.ts";
 import { ensureFolder } from "../../system/files/files.ts";
 import { identify } from "../../system/process/process-id.ts";
-import type { ReplyShare } from "../fleet/reply-budget.ts";
-import { resultWithoutToken } from "../runs/redact.ts";
 import { bareResult, longestBareResult } from "./bare-result.ts";
 import type { StoreContext } from "./host.ts";
 import { paths } from "./paths.ts";

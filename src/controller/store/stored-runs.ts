@@ -2,6 +2,7 @@
 import { stat } from "node:fs/promises";
 import type { ControllerConfig } from "../../core/config/controller-config.ts";
 import { CtrlExecError, systemCode } from "../../core/errors.ts";
+import type { ReplyAccount } from "../../core/reply-budget.ts";
 import { isRequestId } from "../../core/request-id.ts";
 import { pendingHosts, type RunReportSoFar } from "../../core/run-report.ts";
 import { type RunResult, withoutResult } from "../../core/run-result.ts";
@@ -12,7 +13,6 @@ import { readChunks } from "../../system/files/async-files.ts";
 import { fileVersion } from "../../system/files/file-version.ts";
 import { fileError } from "../../system/files/files.ts";
 import { isRunning } from "../../system/process/process-id.ts";
-import type { ReplyAccount } from "../fleet/reply-budget.ts";
 import type { StoreContext } from "./host.ts";
 import type { OpenHost, RecordedRun } from "./ports/runs.ts";
 import { longestRecord, recordFile } from "./record-file.ts";

@@ -2,13 +2,13 @@
 import { CtrlExecError, inOneLine, messageOf } from "../../core/errors.ts";
 import type { Controller } from "../control-host.ts";
 import type { HostProblem } from "../fleet/fan-out.ts";
+import { requireBelievedClock } from "../inventory/clock-check.ts";
 import { dropOldTokens } from "../pairing/join-tokens.ts";
 import { dropExpiredRequests } from "../pairing/queue.ts";
-import { restoreCredential } from "../trust/replaced-credential.ts";
 import { broadcastSerial } from "./broadcast.ts";
-import { requireBelievedClock } from "./clock-check.ts";
 import { mendCredentials } from "./mend-credentials.ts";
 import { dueForRenewal, renewAgents } from "./renewal.ts";
+import { restoreCredential } from "./replaced-credential.ts";
 import {
   dropEarlier,
   finishRotation,

@@ -7,11 +7,10 @@ import { CtrlExecError, messageOf } from "../../core/errors.ts";
 import { inParallel } from "../../core/in-parallel.ts";
 import { lowerAscii } from "../../core/net/host-name.ts";
 import { withNextStep } from "../../core/refusal-steps.ts";
-import { renewalTime } from "../../core/renewal.ts";
 import { newRequestId } from "../../core/request-id.ts";
 import { lastsLonger } from "../../core/rotation.ts";
 import { readSerialLine, type Serial } from "../../core/serial.ts";
-import { addDays, isoSeconds, opensslTime, parseOpensslTime } from "../../core/time.ts";
+import { isoSeconds, opensslTime, parseOpensslTime } from "../../core/time.ts";
 import { refusalIn } from "../../core/wire/messages/refusal.ts";
 import { renewReply } from "../../core/wire/messages/renew.ts";
 import { type CertificateFacts, readCertificate } from "../../pki/certificate.ts";
@@ -21,20 +20,10 @@ import type { AgentRequest } from "../fleet/agent-request.ts";
 import { askHost, type FleetDialler, type HostProblem, parallelLimit } from "../fleet/fan-out.ts";
 import { shownCertificate } from "../fleet/shown-certificate.ts";
 import { type ResolvedTarget, targetOf } from "../fleet/targets.ts";
+import { requireRightClock } from "../inventory/clock-check.ts";
 import type { AgentRecord } from "../store/agent-record.ts";
 import type { Registered } from "../store/ports/registry.ts";
-import { requireRightClock } from "./clock-check.ts";
-
-/** When the agent's certificate is due, according to its record; undefined if the record does not say. */
-export function renewalDueAt(record: AgentRecord, certDays: number): Date | undefined {
-  const expires = parseOpensslTime(record.expiry);
-  if (expires === undefined) return undefined;
-  const written = new Date(record.renewed === "" ? record.paired : record.renewed);
-  // If it was written while the clock was wrong, it may be after the end.
-  const believed = written < expires;
-  const issued = believed ? written : addDays(expires, -certDays);
-  return renewalTime({ hostname: record.hostname, issued, expires });
-}
+import { renewalDueAt } from "../trust/renewal-due.ts";
 
 /** The agents to be renewed now. Stale ones are left out: they refuse every credential of this host. */
 export function dueForRenewal(

@@ -32,6 +32,7 @@ import {
   writeWhole,
 } from "../../system/files/files.ts";
 import type { Controller } from "../control-host.ts";
+import { checkClock, requireRightClock } from "../inventory/clock-check.ts";
 import { paths } from "../store/paths.ts";
 import {
   type ControllerCredential,
@@ -40,7 +41,6 @@ import {
   loadCredential,
 } from "../trust/credential.ts";
 import { rotationView } from "../trust/serial-report.ts";
-import { checkClock, requireRightClock } from "./clock-check.ts";
 import { mendCredentials } from "./mend-credentials.ts";
 
 /** A named write of a rotation. */

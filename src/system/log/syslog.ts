@@ -13,7 +13,7 @@ import {
 } from "../../core/events.ts";
 import { formatLogLine } from "../../core/log-line.ts";
 import { within } from "../deadline.ts";
-import { beforeEnd } from "../process/ending.ts";
+import { beforeEnd } from "../ending.ts";
 import { DatagramSender } from "./local-datagram.ts";
 import { Outlet } from "./outlet.ts";
 import { flushStderr, offerStderr } from "./stderr.ts";

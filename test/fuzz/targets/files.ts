@@ -3,7 +3,6 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { parseAllowlist } from "../../../src/agent/scripts/allowlist.ts";
-import { ReplyBudget } from "../../../src/controller/fleet/reply-budget.ts";
 import { readCommandOutput } from "../../../src/controller/groups/command-output.ts";
 import { listedDefinition } from "../../../src/controller/groups/definition.ts";
 import { readGroupFile } from "../../../src/controller/groups/group-file.ts";
@@ -15,6 +14,7 @@ import { readRotation } from "../../../src/controller/store/rotation-state.ts";
 import { readRunRecord } from "../../../src/controller/store/stored-runs.ts";
 import { parseAgentConfig } from "../../../src/core/config/agent-config.ts";
 import { parseControllerConfig } from "../../../src/core/config/controller-config.ts";
+import { ReplyBudget } from "../../../src/core/reply-budget.ts";
 import { REQUEST } from "../seeds.ts";
 import { type Target, textTarget } from "../target.ts";
 

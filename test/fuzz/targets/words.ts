@@ -1,4 +1,3 @@
-import { withoutToken } from "../../../src/controller/runs/redact.ts";
 import { formatLogLine } from "../../../src/core/log-line.ts";
 import { AddressList, parseAddressPrefix } from "../../../src/core/net/address-list.ts";
 import { callerNetwork, callerSite } from "../../../src/core/net/caller-network.ts";
@@ -9,6 +8,7 @@ import {
   plainAddress,
   sameHostName,
 } from "../../../src/core/net/host-name.ts";
+import { withoutToken } from "../../../src/core/redact.ts";
 import { isRequestId } from "../../../src/core/request-id.ts";
 import {
   parseRevocations,

@@ -1,12 +1,12 @@
 /** The records of runs. See ../ports.ts. */
 import type { Outputs } from "../../../core/output-bytes.ts";
+import type { ReplyAccount, ReplyShare } from "../../../core/reply-budget.ts";
 import type { RolloutSetting } from "../../../core/rollout.ts";
 import type { OutputStream, StreamOffsets } from "../../../core/run-event.ts";
 import type { RunReportSoFar } from "../../../core/run-report.ts";
 import type { RunResult } from "../../../core/run-result.ts";
 import type { RunState } from "../../../core/run-state.ts";
 import type { RolloutMessage } from "../../../core/wire/run-messages.ts";
-import type { ReplyAccount, ReplyShare } from "../../fleet/reply-budget.ts";
 import type { RolloutWish } from "./rollouts.ts";
 
 export interface RunFacts {

@@ -1,9 +1,9 @@
 /** This host's clock compared with the agents' answers of the last day. No host is asked. */
 import { type ClockVerdict, describeOffset, judgeClock } from "../../../core/clock.ts";
 import { hostCount, namedHosts } from "../../../core/hosts/fold.ts";
+import { disagreement } from "../../inventory/clock-check.ts";
 import type { AgentRecord } from "../../store/agent-record.ts";
 import type { HostContext } from "../../store/host.ts";
-import { disagreement } from "../clock-check.ts";
 import { type Finding, passed } from "./finding.ts";
 
 export async function clockFindings(

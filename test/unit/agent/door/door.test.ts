@@ -1,8 +1,9 @@
 /** What the door does with each kind of visitor, and what is logged of it. */
 import { afterEach, beforeAll, describe, expect, jest, test } from "bun:test";
 import { X509Certificate } from "node:crypto";
-import { Door, type Visit } from "../../../../src/agent/door/door.ts";
+import { Door } from "../../../../src/agent/door/door.ts";
 import type { ConnectionClock } from "../../../../src/agent/http/connection-clock.ts";
+import type { Visit } from "../../../../src/agent/http/visit.ts";
 import { readAllowedIps } from "../../../../src/agent/state/allowed-ips.ts";
 import type { AgentState } from "../../../../src/agent/state/state.ts";
 import type { StateKeeper } from "../../../../src/agent/state/state-keeper.ts";

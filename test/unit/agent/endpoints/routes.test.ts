@@ -2,13 +2,13 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { readFileSync, rmSync } from "node:fs";
 import { hostname } from "node:os";
-import { QuietLog } from "../../../../src/agent/door/quiet-log.ts";
 import type { AgentContext, AgentReply, Caller } from "../../../../src/agent/endpoints/endpoint.ts";
 import { answerRoute } from "../../../../src/agent/endpoints/routes.ts";
 import type { JobTable } from "../../../../src/agent/jobs/job-table.ts";
 import { RunningScripts } from "../../../../src/agent/scripts/running-scripts.ts";
 import { loadState } from "../../../../src/agent/state/state.ts";
 import { UpgradeInbox } from "../../../../src/agent/upgrade/inbox.ts";
+import { QuietLog } from "../../../../src/core/quiet-log.ts";
 import { newRequestId } from "../../../../src/core/request-id.ts";
 import { opensslTime } from "../../../../src/core/time.ts";
 import { VERSION } from "../../../../src/core/version.ts";

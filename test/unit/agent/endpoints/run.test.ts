@@ -1,7 +1,6 @@
 /** `POST /run`: what is checked before a script runs, and what is answered. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { chmodSync, readFileSync } from "node:fs";
-import { QuietLog } from "../../../../src/agent/door/quiet-log.ts";
 import type { AgentContext, AgentReply } from "../../../../src/agent/endpoints/endpoint.ts";
 import { run } from "../../../../src/agent/endpoints/run.ts";
 import type { RunOrder } from "../../../../src/agent/jobs/job.ts";
@@ -9,6 +8,7 @@ import type { JobTable } from "../../../../src/agent/jobs/job-table.ts";
 import { RunningScripts } from "../../../../src/agent/scripts/running-scripts.ts";
 import { loadState } from "../../../../src/agent/state/state.ts";
 import { UpgradeInbox } from "../../../../src/agent/upgrade/inbox.ts";
+import { QuietLog } from "../../../../src/core/quiet-log.ts";
 import { newRequestId } from "../../../../src/core/request-id.ts";
 import { EventLog } from "../../../support/event-log.ts";
 import { TestFolder, until } from "../../../support/folder.ts";

@@ -1,7 +1,6 @@
 /** The agent's part of an upgrade: who may send what, and what is refused before a byte of it is taken. */
 import { afterAll, beforeAll, beforeEach, expect, test } from "bun:test";
 import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
-import { QuietLog } from "../../../../src/agent/door/quiet-log.ts";
 import type { AgentContext, Caller } from "../../../../src/agent/endpoints/endpoint.ts";
 import { answerRoute } from "../../../../src/agent/endpoints/routes.ts";
 import type { Jobs } from "../../../../src/agent/jobs/job.ts";
@@ -10,6 +9,7 @@ import { loadState } from "../../../../src/agent/state/state.ts";
 import { UpgradeInbox } from "../../../../src/agent/upgrade/inbox.ts";
 import { inboxOf } from "../../../../src/agent/upgrade/places.ts";
 import type { AgentConfig } from "../../../../src/core/config/agent-config.ts";
+import { QuietLog } from "../../../../src/core/quiet-log.ts";
 import { buildName } from "../../../../src/core/release/platform.ts";
 import { parseReleaseKey } from "../../../../src/core/release/release-key.ts";
 import { VERSION } from "../../../../src/core/version.ts";

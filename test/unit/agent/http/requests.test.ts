@@ -1,9 +1,9 @@
 /** The requests of one connection: their order, their refusals, and how it ends. */
 import { beforeAll, describe, expect, spyOn, test } from "bun:test";
-import { QuietLog } from "../../../../src/agent/door/quiet-log.ts";
 import type { AgentContext } from "../../../../src/agent/endpoints/endpoint.ts";
 import { ConnectionClock, type Late } from "../../../../src/agent/http/connection-clock.ts";
 import { Requests } from "../../../../src/agent/http/requests.ts";
+import { QuietLog } from "../../../../src/core/quiet-log.ts";
 import type { RunEvent } from "../../../../src/core/run-event.ts";
 import { readCertificate } from "../../../../src/pki/certificate.ts";
 import type { Connection } from "../../../../src/system/net/connection.ts";

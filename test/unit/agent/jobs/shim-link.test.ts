@@ -1,7 +1,7 @@
 /** The agent's end of its shim: one that answers, and those that do not. */
 import { afterEach, expect, jest, test } from "bun:test";
 import { ShimLink, type ShimListener } from "../../../../src/agent/jobs/shim-link.ts";
-import type { ShimMessage } from "../../../../src/agent/shim/messages.ts";
+import type { ShimMessage } from "../../../../src/agent/jobs/shim-messages.ts";
 import type { ProcessId } from "../../../../src/system/process/process-id.ts";
 import { isAlive } from "../../../support/processes.ts";
 

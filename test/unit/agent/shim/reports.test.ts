@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { messagesIn, type ShimMessage } from "../../../../src/agent/shim/messages.ts";
+import { messagesIn, type ShimMessage } from "../../../../src/agent/jobs/shim-messages.ts";
 import { Reports } from "../../../../src/agent/shim/reports.ts";
 import type { RunEnding } from "../../../../src/core/run-event.ts";
 

@@ -4,7 +4,7 @@ import { chmodSync, existsSync, readFileSync, rmSync } from "node:fs";
 import { JobFolder } from "../../../../src/agent/jobs/job-folder.ts";
 import { recordIn } from "../../../../src/agent/jobs/job-records.ts";
 import { newJobName } from "../../../../src/agent/jobs/jobs-folder.ts";
-import type { ShimMessage, StartMessage } from "../../../../src/agent/shim/messages.ts";
+import type { ShimMessage, StartMessage } from "../../../../src/agent/jobs/shim-messages.ts";
 import { Reports } from "../../../../src/agent/shim/reports.ts";
 import { runJob } from "../../../../src/agent/shim/shim-job.ts";
 import { Stays } from "../../../../src/agent/shim/stays.ts";

@@ -6,10 +6,10 @@ import type { AgentRequest } from "../../../../src/controller/fleet/agent-reques
 import { askAgent } from "../../../../src/controller/fleet/ask-agent.ts";
 import type { Dialler } from "../../../../src/controller/fleet/dialler.ts";
 import { AgentPool } from "../../../../src/controller/fleet/pool.ts";
-import { ReplyBudget } from "../../../../src/controller/fleet/reply-budget.ts";
 import { type ResolvedTarget, targetOf } from "../../../../src/controller/fleet/targets.ts";
 import type { AgentRecord } from "../../../../src/controller/store/agent-record.ts";
 import { asCtrlExecError } from "../../../../src/core/errors.ts";
+import { ReplyBudget } from "../../../../src/core/reply-budget.ts";
 import { Semaphore } from "../../../../src/core/semaphore.ts";
 import { freePort } from "../../../../src/system/net/free-port.ts";
 import { listen } from "../../../../src/system/net/listen.ts";

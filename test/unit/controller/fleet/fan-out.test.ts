@@ -8,11 +8,11 @@ import {
   type HostOutcome,
   parallelLimit,
 } from "../../../../src/controller/fleet/fan-out.ts";
-import { ReplyBudget } from "../../../../src/controller/fleet/reply-budget.ts";
 import { shownCertificate } from "../../../../src/controller/fleet/shown-certificate.ts";
 import { targetOf } from "../../../../src/controller/fleet/targets.ts";
 import type { AgentRecord } from "../../../../src/controller/store/agent-record.ts";
 import { CtrlExecError } from "../../../../src/core/errors.ts";
+import { ReplyBudget } from "../../../../src/core/reply-budget.ts";
 import { freePort } from "../../../../src/system/net/free-port.ts";
 import { workDescriptors } from "../../../../src/system/process/descriptors.ts";
 import { Authority, type HostCredential } from "../../../support/authority.ts";

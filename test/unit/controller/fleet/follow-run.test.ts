@@ -5,9 +5,9 @@ import { type Contact, ContactWatch } from "../../../../src/controller/fleet/con
 import type { FleetDialler } from "../../../../src/controller/fleet/fan-out.ts";
 import { followOn, followRun } from "../../../../src/controller/fleet/follow-run.ts";
 import { AgentPool } from "../../../../src/controller/fleet/pool.ts";
-import { ReplyBudget } from "../../../../src/controller/fleet/reply-budget.ts";
 import { targetOf } from "../../../../src/controller/fleet/targets.ts";
 import { parseControllerConfig } from "../../../../src/core/config/controller-config.ts";
+import { ReplyBudget } from "../../../../src/core/reply-budget.ts";
 import type { RunEnding, RunEvent } from "../../../../src/core/run-event.ts";
 import { Semaphore } from "../../../../src/core/semaphore.ts";
 import { readSerialLine } from "../../../../src/core/serial.ts";

@@ -4,11 +4,13 @@ import {
   labelsOf,
   ownPort,
   readTargets,
-  recordedAddress,
   targetOf,
 } from "../../../../src/controller/fleet/targets.ts";
 import { takeRunLocks } from "../../../../src/controller/runs/locks.ts";
-import type { AgentRecord } from "../../../../src/controller/store/agent-record.ts";
+import {
+  type AgentRecord,
+  recordedAddress,
+} from "../../../../src/controller/store/agent-record.ts";
 import { LockedError } from "../../../../src/core/errors.ts";
 import { HOST_HINT } from "../../../../src/core/hosts/parse-expression.ts";
 import { LocalFleet } from "../../../support/local-fleet.ts";

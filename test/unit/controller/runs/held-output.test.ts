@@ -1,8 +1,8 @@
 /** T29: what a host prints, in memory, within its bounds. */
 import { expect, test } from "bun:test";
-import { ReplyBudget } from "../../../../src/controller/fleet/reply-budget.ts";
 import { HeldOutput } from "../../../../src/controller/runs/held-output.ts";
 import { parseControllerConfig } from "../../../../src/core/config/controller-config.ts";
+import { ReplyBudget } from "../../../../src/core/reply-budget.ts";
 
 const { config } = await parseControllerConfig("/unset", "max_reply = 100K\nmax_replies = 200K\n");
 const MAX = 102_400;

@@ -1,10 +1,10 @@
 /** T29 What it took to read a run counts against what is held, until nobody needs it: the API reads many. */
 import { afterAll, beforeAll, beforeEach, expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
+import { hostsByEnd } from "../../../../src/controller/access/hosts-by-end.ts";
 import type { Controller } from "../../../../src/controller/control-host.ts";
 import { KeptDialler } from "../../../../src/controller/fleet/kept-dialler.ts";
 import { acceptRollout } from "../../../../src/controller/runs/accept-rollout.ts";
-import { hostsByEnd } from "../../../../src/controller/runs/hosts-by-end.ts";
 import { readLogs } from "../../../../src/controller/runs/logs.ts";
 import { noteNothingLeft } from "../../../../src/controller/runs/note-nothing-left.ts";
 import { pauseRollout } from "../../../../src/controller/runs/pause.ts";

@@ -1,12 +1,12 @@
 /** What is read of a recorded run counts among the replies that are held (T29), and no longer than it is needed. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
+import { authorizeRun } from "../../../../src/controller/access/authorize-run.ts";
+import { hostsByEnd } from "../../../../src/controller/access/hosts-by-end.ts";
 import type { Controller } from "../../../../src/controller/control-host.ts";
 import { KeptDialler } from "../../../../src/controller/fleet/kept-dialler.ts";
-import { authorizeRun } from "../../../../src/controller/runs/authorize-run.ts";
 import { cancelRun } from "../../../../src/controller/runs/cancel.ts";
 import { DetachedRollouts } from "../../../../src/controller/runs/detached-rollouts.ts";
-import { hostsByEnd } from "../../../../src/controller/runs/hosts-by-end.ts";
 import { listRuns } from "../../../../src/controller/runs/list-runs.ts";
 import { readLogs } from "../../../../src/controller/runs/logs.ts";
 import { noteNothingLeft } from "../../../../src/controller/runs/note-nothing-left.ts";

@@ -2,13 +2,13 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
-import { ReplyBudget } from "../../../../src/controller/fleet/reply-budget.ts";
 import { discoverHosts } from "../../../../src/controller/inventory/discovery.ts";
 import { listRunLocks, takeRunLocks } from "../../../../src/controller/runs/locks.ts";
 import type { Run } from "../../../../src/controller/runs/run.ts";
 import { startRun } from "../../../../src/controller/runs/start-run.ts";
 import { readRunRecord } from "../../../../src/controller/store/stored-runs.ts";
 import { LockedError } from "../../../../src/core/errors.ts";
+import { ReplyBudget } from "../../../../src/core/reply-budget.ts";
 import { freePort } from "../../../../src/system/net/free-port.ts";
 import { CALLER, LocalFleet, ping } from "../../../support/local-fleet.ts";
 

@@ -1,6 +1,6 @@
 /** Waiting for a run: what is told on the way, and how it ends. */
 import { expect, spyOn, test } from "bun:test";
-import { authorizeRun } from "../../../../src/controller/runs/authorize-run.ts";
+import { authorizeRun } from "../../../../src/controller/access/authorize-run.ts";
 import { waitFor } from "../../../../src/controller/runs/wait.ts";
 import { watchRun } from "../../../../src/controller/runs/watch-run.ts";
 import type { RunReportSoFar } from "../../../../src/core/run-report.ts";

@@ -10,7 +10,6 @@ import {
   utimesSync,
   writeFileSync,
 } from "node:fs";
-import { ReplyBudget } from "../../../../src/controller/fleet/reply-budget.ts";
 import { amendRun } from "../../../../src/controller/store/amend-run.ts";
 import type { StoreContext } from "../../../../src/controller/store/host.ts";
 import { purgeRunRecords } from "../../../../src/controller/store/record-space.ts";
@@ -18,6 +17,7 @@ import { FileRunRecord } from "../../../../src/controller/store/run-record.ts";
 import { readRunRecord } from "../../../../src/controller/store/stored-runs.ts";
 import { parseControllerConfig } from "../../../../src/core/config/controller-config.ts";
 import { outputBytes } from "../../../../src/core/output-bytes.ts";
+import { ReplyBudget } from "../../../../src/core/reply-budget.ts";
 import type { RunResult } from "../../../../src/core/run-result.ts";
 import { EventLog } from "../../../support/event-log.ts";
 import { TestFolder } from "../../../support/folder.ts";

@@ -15,12 +15,12 @@ import {
   writeSync,
 } from "node:fs";
 import { join } from "node:path";
-import { ReplyBudget } from "../../../../src/controller/fleet/reply-budget.ts";
 import { openFileStore } from "../../../../src/controller/store/file-store.ts";
 import { lockPath } from "../../../../src/controller/store/lock-path.ts";
 import { paths } from "../../../../src/controller/store/paths.ts";
 import type { ListedRuns, RunFilter } from "../../../../src/controller/store/ports/runs.ts";
 import { parseControllerConfig } from "../../../../src/core/config/controller-config.ts";
+import { ReplyBudget } from "../../../../src/core/reply-budget.ts";
 import { runFailed } from "../../../../src/core/run-result.ts";
 import { takeLock } from "../../../../src/system/files/lock.ts";
 import { EventLog } from "../../../support/event-log.ts";

@@ -1,11 +1,11 @@
 /** The files of a run's outputs, when the run is given up meanwhile. */
 import { expect, test } from "bun:test";
 import { closeSync, existsSync, readdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
-import { ReplyBudget } from "../../../../src/controller/fleet/reply-budget.ts";
 import { outputFolder } from "../../../../src/controller/store/output-file.ts";
 import { isInUse, useFolder } from "../../../../src/controller/store/output-folder-lock.ts";
 import { RunOutputs } from "../../../../src/controller/store/run-outputs.ts";
 import { parseControllerConfig } from "../../../../src/core/config/controller-config.ts";
+import { ReplyBudget } from "../../../../src/core/reply-budget.ts";
 import { EventLog } from "../../../support/event-log.ts";
 import { TestFolder, until } from "../../../support/folder.ts";
 import { openFiles } from "../../../support/processes.ts";

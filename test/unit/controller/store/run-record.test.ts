@@ -1,7 +1,6 @@
 import { describe, expect, jest, test } from "bun:test";
 import { readdirSync, readFileSync, rmSync, statSync, utimesSync } from "node:fs";
 import { runResult } from "../../../../src/api/schemas.ts";
-import { ReplyBudget } from "../../../../src/controller/fleet/reply-budget.ts";
 import type { StoreContext } from "../../../../src/controller/store/host.ts";
 import { OutputFile } from "../../../../src/controller/store/output-file.ts";
 import { isInUse } from "../../../../src/controller/store/output-folder-lock.ts";
@@ -9,6 +8,7 @@ import { purgeRunRecords } from "../../../../src/controller/store/record-space.t
 import { FileRunRecord } from "../../../../src/controller/store/run-record.ts";
 import { readRunRecord as readStored } from "../../../../src/controller/store/stored-runs.ts";
 import { parseControllerConfig } from "../../../../src/core/config/controller-config.ts";
+import { ReplyBudget } from "../../../../src/core/reply-budget.ts";
 import { type RunResult, runFailed, withoutResult } from "../../../../src/core/run-result.ts";
 import { jsonPieces } from "../../../../src/core/wire/json-pieces.ts";
 import { EventLog } from "../../../support/event-log.ts";

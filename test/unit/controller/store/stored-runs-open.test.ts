@@ -1,7 +1,6 @@
 /** Of a recorded run: who still waits for it, which of its hosts are open, and who submitted it. */
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { utimesSync } from "node:fs";
-import { ReplyBudget } from "../../../../src/controller/fleet/reply-budget.ts";
 import { amendRun } from "../../../../src/controller/store/amend-run.ts";
 import type { StoreContext } from "../../../../src/controller/store/host.ts";
 import { FileRollouts } from "../../../../src/controller/store/rollout-files.ts";
@@ -12,6 +11,7 @@ import {
   submitterOf,
 } from "../../../../src/controller/store/stored-runs.ts";
 import { parseControllerConfig } from "../../../../src/core/config/controller-config.ts";
+import { ReplyBudget } from "../../../../src/core/reply-budget.ts";
 import type { RunResult } from "../../../../src/core/run-result.ts";
 import { isoSeconds } from "../../../../src/core/time.ts";
 import { identify } from "../../../../src/system/process/process-id.ts";

@@ -4,13 +4,9 @@ import { readFileSync } from "node:fs";
 import type { AgentRecord } from "../../../../src/controller/store/agent-record.ts";
 import { paths } from "../../../../src/controller/store/paths.ts";
 import { changeAgents } from "../../../../src/controller/store/registry.ts";
+import { renewalDueAt, renewalTime } from "../../../../src/controller/trust/renewal-due.ts";
 import { renewSeen } from "../../../../src/controller/upkeep/renew-seen.ts";
-import {
-  dueForRenewal,
-  renewAgents,
-  renewalDueAt,
-} from "../../../../src/controller/upkeep/renewal.ts";
-import { renewalTime } from "../../../../src/core/renewal.ts";
+import { dueForRenewal, renewAgents } from "../../../../src/controller/upkeep/renewal.ts";
 import { addDays, isoSeconds, opensslTime } from "../../../../src/core/time.ts";
 import { createCsr } from "../../../../src/pki/csr.ts";
 import { generateKeyPem, readPrivateKey } from "../../../../src/pki/keys.ts";

@@ -6,7 +6,7 @@ import { TestFolder, until } from "../../../support/folder.ts";
 import { LogSocket } from "../../../support/log-socket.ts";
 
 const syslogModule = join(import.meta.dir, "../../../../src/system/log/syslog.ts");
-const endingModule = join(import.meta.dir, "../../../../src/system/process/ending.ts");
+const endingModule = join(import.meta.dir, "../../../../src/system/ending.ts");
 
 /** A log on a real datagram socket in the folder. */
 function logTo(folder: TestFolder) {

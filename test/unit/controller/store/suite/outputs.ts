@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
-import { ReplyBudget } from "../../../../../src/controller/fleet/reply-budget.ts";
 import type { RunRecord } from "../../../../../src/controller/store/ports/runs.ts";
 import { outputBytes } from "../../../../../src/core/output-bytes.ts";
+import { ReplyBudget } from "../../../../../src/core/reply-budget.ts";
 import type { OutputStream } from "../../../../../src/core/run-event.ts";
 import type { MakeStore } from "../../../../support/store-under-test.ts";
 import { facts, REQID, ran, read, result } from "./recorded.ts";

@@ -1,6 +1,7 @@
 /** Runs for the tests of their records. */
-import { ReplyBudget } from "../../../../../src/controller/fleet/reply-budget.ts";
+
 import type { RunFacts } from "../../../../../src/controller/store/ports/runs.ts";
+import { ReplyBudget } from "../../../../../src/core/reply-budget.ts";
 import type { RunResult } from "../../../../../src/core/run-result.ts";
 import { jsonPieces } from "../../../../../src/core/wire/json-pieces.ts";
 import type { Stage } from "./stage.ts";

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { ReplyBudget } from "../../../../../src/controller/fleet/reply-budget.ts";
+import { ReplyBudget } from "../../../../../src/core/reply-budget.ts";
 import { withoutResult } from "../../../../../src/core/run-result.ts";
 import { until } from "../../../../support/folder.ts";
 import type { MakeStore } from "../../../../support/store-under-test.ts";

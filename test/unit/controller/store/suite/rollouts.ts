@@ -1,10 +1,10 @@
 import { expect, test } from "bun:test";
-import { ReplyBudget } from "../../../../../src/controller/fleet/reply-budget.ts";
 import type {
   RolloutOrder,
   RolloutWishes,
 } from "../../../../../src/controller/store/ports/rollouts.ts";
 import { CtrlExecError } from "../../../../../src/core/errors.ts";
+import { ReplyBudget } from "../../../../../src/core/reply-budget.ts";
 import type { MakeStore } from "../../../../support/store-under-test.ts";
 import { facts, REQID, read, result } from "./recorded.ts";
 import { Stage } from "./stage.ts";

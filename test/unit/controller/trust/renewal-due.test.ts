@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { renewalTime } from "../../../src/core/renewal.ts";
-import { addDays } from "../../../src/core/time.ts";
+import { renewalTime } from "../../../../src/controller/trust/renewal-due.ts";
+import { addDays } from "../../../../src/core/time.ts";
 
 const ISSUED = new Date("2026-01-01T00:00:00Z");
 const EXPIRES = addDays(ISSUED, 360);

@@ -1,6 +1,6 @@
 /** The tags of a host: its own, and those that its agent claims. */
 import { describe, expect, test } from "bun:test";
-import { hostTags, usedTags } from "../../../../src/controller/inventory/host-tags.ts";
+import { hostTags, usedTags } from "../../../../src/controller/fleet/host-tags.ts";
 import type { AgentRecord } from "../../../../src/controller/store/agent-record.ts";
 import type { KnownHost } from "../../../../src/controller/store/ports/learned.ts";
 

@@ -4,7 +4,7 @@ import {
   checkClock,
   requireBelievedClock,
   requireRightClock,
-} from "../../../../src/controller/upkeep/clock-check.ts";
+} from "../../../../src/controller/inventory/clock-check.ts";
 import { addDays, isoSeconds, opensslTime } from "../../../../src/core/time.ts";
 import { freePort } from "../../../../src/system/net/free-port.ts";
 import { LocalFleet } from "../../../support/local-fleet.ts";

@@ -1,6 +1,19 @@
 /** When an agent's certificate is due for renewal. */
+import { addDays, parseOpensslTime } from "../../core/time.ts";
+import type { AgentRecord } from "../store/agent-record.ts";
 
-export interface CertificateLife {
+/** When the agent's certificate is due, according to its record; undefined if the record does not say. */
+export function renewalDueAt(record: AgentRecord, certDays: number): Date | undefined {
+  const expires = parseOpensslTime(record.expiry);
+  if (expires === undefined) return undefined;
+  const written = new Date(record.renewed === "" ? record.paired : record.renewed);
+  // If it was written while the clock was wrong, it may be after the end.
+  const believed = written < expires;
+  const issued = believed ? written : addDays(expires, -certDays);
+  return renewalTime({ hostname: record.hostname, issued, expires });
+}
+
+interface CertificateLife {
   readonly hostname: string;
   readonly issued: Date;
   readonly expires: Date;

@@ -2,16 +2,16 @@
 import { type HostExpression, type HostTerm, termsOf } from "../../core/hosts/expression.ts";
 import { lowerAscii, parseTarget, type Target } from "../../core/net/host-name.ts";
 import { isIp } from "../../core/net/ip-address.ts";
+import { socketAddress } from "../../core/net/socket-address.ts";
 import { parseOpensslTime } from "../../core/time.ts";
 import { parseVersion, type Version } from "../../core/version-order.ts";
-import type { HostFacts } from "../fleet/host-facts.ts";
-import type { Inventory, RunHosts } from "../fleet/selector.ts";
-import { socketAddress } from "../fleet/targets.ts";
 import type { AgentRecord } from "../store/agent-record.ts";
 import type { HostContext } from "../store/host.ts";
 import type { KnownHost } from "../store/ports/learned.ts";
 import { statusReader } from "../trust/serial-report.ts";
+import type { HostFacts } from "./host-facts.ts";
 import { NO_TAGS, usedTags } from "./host-tags.ts";
+import type { Inventory, RunHosts } from "./selector.ts";
 
 /** Terms that are decided by the registry's records, and by what the hosts have reported. */
 const RECORD_KINDS: readonly HostTerm["kind"][] = ["stale", "expiring", "tags"];

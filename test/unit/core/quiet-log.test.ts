@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
-import { QuietLog } from "../../../../src/agent/door/quiet-log.ts";
-import { EventLog } from "../../../support/event-log.ts";
+import { QuietLog } from "../../../src/core/quiet-log.ts";
+import { EventLog } from "../../support/event-log.ts";
 
 const EVENT = { event: "ip-block", peer: "192.0.2.1" } as const;
 

@@ -4,8 +4,8 @@ import { saysNo } from "../../core/hook.ts";
 import { namedHosts } from "../../core/hosts/fold.ts";
 import { isRequestId } from "../../core/request-id.ts";
 import type { RunReportSoFar } from "../../core/run-report.ts";
-import { type Caller, conclude, decide, note } from "../access/authorize.ts";
 import { type Controller, openReplies } from "../control-host.ts";
+import { type Caller, conclude, decide, note } from "./authorize.ts";
 
 export interface RunQuestion {
   /** `api` is the action of `status`, from before there were actions of their own. */

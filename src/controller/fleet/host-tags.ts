@@ -3,9 +3,9 @@ import type { ControllerConfig } from "../../core/config/controller-config.ts";
 import { CtrlExecError } from "../../core/errors.ts";
 import { type HostExpression, type HostTerm, termsOf } from "../../core/hosts/expression.ts";
 import { type Tags, tagIn } from "../../core/tags.ts";
-import type { HostFacts } from "../fleet/host-facts.ts";
 import type { AgentRecord } from "../store/agent-record.ts";
 import type { KnownHost } from "../store/ports/learned.ts";
+import type { HostFacts } from "./host-facts.ts";
 
 export interface HostTags {
   readonly own: Tags;

@@ -1,7 +1,7 @@
 /** Who submitted a run is for the hook to know, and nothing that reading it took is kept. */
 import { expect, test } from "bun:test";
+import { authorizeRun } from "../../../../src/controller/access/authorize-run.ts";
 import { KeptDialler } from "../../../../src/controller/fleet/kept-dialler.ts";
-import { authorizeRun } from "../../../../src/controller/runs/authorize-run.ts";
 import { CALLER, LocalFleet } from "../../../support/local-fleet.ts";
 
 const REQID = "0123456789abcdef";

@@ -1,7 +1,7 @@
 /**
  * Log lines that strangers can cause, at most one a minute of each kind: further ones are only counted (T21).
  */
-import type { AgentEvent, AgentLog } from "../../core/events.ts";
+import type { AgentEvent, AgentLog } from "./events.ts";
 
 const QUIET_MS = 60_000;
 

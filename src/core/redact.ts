@@ -1,7 +1,7 @@
 /** Hides a caller's token in what is kept (T27): a script may print its context. */
-import { changeError, type RunResult } from "../../core/run-result.ts";
-import { SecretMask } from "../../core/secret-mask.ts";
-import { type LongText, wholeText } from "../../core/wire/json-pieces.ts";
+import { changeError, type RunResult } from "./run-result.ts";
+import { SecretMask } from "./secret-mask.ts";
+import { type LongText, wholeText } from "./wire/json-pieces.ts";
 
 /**
  * Covers the token, as it is and as it is written in JSON, with marks of the same length.

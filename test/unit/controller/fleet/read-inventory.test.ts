@@ -1,7 +1,7 @@
 /** What an expression is answered from: what it needs is read, and nothing else. */
 import { afterEach, beforeEach, expect, test } from "bun:test";
+import { readInventory } from "../../../../src/controller/fleet/read-inventory.ts";
 import type { RunHosts } from "../../../../src/controller/fleet/selector.ts";
-import { readInventory } from "../../../../src/controller/inventory/read-inventory.ts";
 import type { HostContext } from "../../../../src/controller/store/host.ts";
 import { parseHostExpression } from "../../../../src/core/hosts/parse-expression.ts";
 import { addDays, opensslTime } from "../../../../src/core/time.ts";

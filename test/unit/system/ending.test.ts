@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { beforeEnd, end } from "../../../../src/system/process/ending.ts";
+import { beforeEnd, end } from "../../../src/system/ending.ts";
 
 test("what must be done before the end is done once, all of it at the same time", async () => {
   const done: string[] = [];

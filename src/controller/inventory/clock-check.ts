@@ -15,10 +15,10 @@ import type { Controller } from "../control-host.ts";
 import { dialSetting } from "../fleet/dial-setting.ts";
 import { askFleet } from "../fleet/fan-out.ts";
 import { targetOf } from "../fleet/targets.ts";
-import { FleetNews } from "../inventory/fleet-news.ts";
 import type { AgentRecord } from "../store/agent-record.ts";
 import type { Registry } from "../store/ports/registry.ts";
 import { ANY_TIME, loadCredentials } from "../trust/credential.ts";
+import { FleetNews } from "./fleet-news.ts";
 
 /**
  * How many hosts are asked. Enough that in a fleet of which a quarter lies, only one choice in 8,000 has as many

@@ -6,9 +6,9 @@ import { writeAgent } from "../../../../src/controller/store/registry.ts";
 import { writeRotation } from "../../../../src/controller/store/rotation-state.ts";
 import { makeOwnCredential, setupController } from "../../../../src/controller/trust/ca.ts";
 import { loadCredentials } from "../../../../src/controller/trust/credential.ts";
-import { restoreSteps } from "../../../../src/controller/trust/replaced-credential.ts";
 import { serialReport } from "../../../../src/controller/trust/serial-report.ts";
 import { maintainOnce } from "../../../../src/controller/upkeep/maintenance.ts";
+import { restoreSteps } from "../../../../src/controller/upkeep/replaced-credential.ts";
 import { rotateNow } from "../../../../src/controller/upkeep/rotate-now.ts";
 import { LocalFleet } from "../../../support/local-fleet.ts";
 

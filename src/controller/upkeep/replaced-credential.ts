@@ -10,8 +10,8 @@ import type { Serial } from "../../core/serial.ts";
 import { ensureFolder, readTextIfPresent, writeWhole } from "../../system/files/files.ts";
 import type { Controller } from "../control-host.ts";
 import { paths } from "../store/paths.ts";
-import { keep, markAgents, placeSteps, type RotationStep } from "../upkeep/rotation.ts";
-import { keptText, loadCredentials } from "./credential.ts";
+import { keptText, loadCredentials } from "../trust/credential.ts";
+import { keep, markAgents, placeSteps, type RotationStep } from "./rotation.ts";
 
 /**
  * Makes sure that the certificate in force is stored, and its copy too. The caller holds the maintenance lock,

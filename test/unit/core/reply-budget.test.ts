@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { ReplyBudget } from "../../../../src/controller/fleet/reply-budget.ts";
+import { ReplyBudget } from "../../../src/core/reply-budget.ts";
 
 /** What of each reply is not counted. */
 const FREE = 16_384;

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
-import { resultWithoutToken, withoutToken } from "../../../../src/controller/runs/redact.ts";
-import type { RunResult } from "../../../../src/core/run-result.ts";
+import { resultWithoutToken, withoutToken } from "../../../src/core/redact.ts";
+import type { RunResult } from "../../../src/core/run-result.ts";
 
 const result: RunResult = {
   host: "h",

@@ -1,9 +1,9 @@
 /** On which hosts a run failed, and from which it has no result: what `@failed` and `@missed` stand for. */
 import { runFailed } from "../../core/run-result.ts";
 import { goesOn } from "../../core/run-state.ts";
-import type { Caller } from "../access/authorize.ts";
 import { type Controller, openReplies } from "../control-host.ts";
 import type { RunHosts } from "../fleet/selector.ts";
+import type { Caller } from "./authorize.ts";
 import { authorizeRun, noSuchRun } from "./authorize-run.ts";
 
 /**

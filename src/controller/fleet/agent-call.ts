@@ -13,7 +13,7 @@ import { dial } from "../../system/net/dial.ts";
 import { type HttpReply, requestOver } from "../../system/net/http-client.ts";
 import type { HttpStream } from "../../system/net/http-stream.ts";
 import { agentProblem, droppedAnswer } from "./agent-problem.ts";
-import { type AgentRequest, BOUNDS, type ShownByAgent } from "./agent-request.ts";
+import { type AgentRequest, BOUNDS, type RunStream, type ShownByAgent } from "./agent-request.ts";
 import type { Dialler } from "./dialler.ts";
 import { identityProblem } from "./peer-identity.ts";
 import type { AgentConnection, AgentPool } from "./pool.ts";
@@ -189,15 +189,11 @@ export class AgentCall {
     }
   }
 
-  async #askOnce({ tls, peer }: AgentConnection, keepAlive: boolean): Promise<HttpReply> {
+  async #askOnce(connection: AgentConnection, keepAlive: boolean): Promise<HttpReply> {
+    const { tls } = connection;
     const { method, path, body, reply, onStream } = this.#request;
     this.#abort = () => tls.close();
-    const { config, revoked } = this.#dialler;
-    const problem = identityProblem(this.#target, peer, config.verify_agent_identity, revoked);
-    if (problem !== undefined) {
-      tls.close();
-      throw new CtrlExecError("untrusted", problem, otherPortHint(this.#target));
-    }
+    this.#requireIdentity(connection);
     // Nothing is sent on a connection that has closed in the meantime.
     if (!tls.closed && this.#dialler.sending?.mayBeSent(this.#target) === false) {
       tls.close();
@@ -215,16 +211,35 @@ export class AgentCall {
         this.#count(bytes);
       },
       pace: this.#dialler.pace,
-      onStream: onStream && ((stream) => this.#take(stream, onStream)),
+      onStream: onStream && ((stream) => this.#take(stream, onStream, connection)),
     });
   }
 
-  async #take(stream: HttpStream, onStream: (stream: HttpStream) => Promise<void>): Promise<void> {
+  /** @throws CtrlExecError `untrusted` if it is not the host that was called, or is revoked by now */
+  #requireIdentity({ tls, peer }: AgentConnection): void {
+    const { config, revoked } = this.#dialler;
+    const problem = identityProblem(this.#target, peer, config.verify_agent_identity, revoked);
+    if (problem === undefined) return;
+    tls.close();
+    throw new CtrlExecError("untrusted", problem, otherPortHint(this.#target));
+  }
+
+  /** A run may go on for days: what its host says after it was revoked is not taken (T02). */
+  async #take(
+    stream: HttpStream,
+    onStream: (stream: RunStream) => Promise<void>,
+    connection: AgentConnection,
+  ): Promise<void> {
     this.#streams = true;
     this.#clock?.stop();
     const timer = setTimeout(this.#endLease, STREAM_LEASE_MS);
+    const next = async () => {
+      const content = await stream.next();
+      this.#requireIdentity(connection);
+      return content;
+    };
     try {
-      await onStream(stream);
+      await onStream({ next, abandon: () => stream.abandon() });
     } finally {
       clearTimeout(timer);
     }

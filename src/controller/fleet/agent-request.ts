@@ -4,6 +4,9 @@ import { MAX_SHORT_ANSWER } from "../../core/wire/limits.ts";
 import type { HeardClock } from "../../system/net/http-client.ts";
 import type { HttpStream } from "../../system/net/http-stream.ts";
 
+/** A run's stream, of which each piece is taken only from the host that was called. */
+export type RunStream = Pick<HttpStream, "next" | "abandon">;
+
 export interface AgentRequest {
   readonly method: "GET" | "POST";
   readonly path: string;
@@ -19,7 +22,7 @@ export interface AgentRequest {
    * Receives a run's stream, which the body asks for, if the answer is one. From its first byte on, the deadline of
    * requests does not count: the receiver sets how long a piece may take.
    */
-  readonly onStream?: (stream: HttpStream) => Promise<void>;
+  readonly onStream?: (stream: RunStream) => Promise<void>;
   /** Aborted when nobody waits for the answer any more. A stream that has begun is ended by its receiver. */
   readonly signal?: AbortSignal | undefined;
 }

@@ -3,7 +3,7 @@ import type { ControllerConfig } from "../../core/config/controller-config.ts";
 import { ReplyBudget } from "../../core/reply-budget.ts";
 import { Semaphore } from "../../core/semaphore.ts";
 import { ReadPace } from "../../system/net/read-pace.ts";
-import { readRevoked } from "../store/revocations.ts";
+import { liveRevoked } from "../store/revocations.ts";
 import {
   type ControllerCredential,
   type ControllerCredentials,
@@ -29,7 +29,7 @@ export function dialSetting(
   return {
     config,
     credentials: [dialCredential(current), ...others.map(dialCredential)],
-    revoked: readRevoked(config),
+    revoked: liveRevoked(config),
     handshakes: new Semaphore(MAX_HANDSHAKES),
     pace: new ReadPace(),
     budget: new ReplyBudget(config.max_replies),

@@ -5,6 +5,7 @@ import type { Semaphore } from "../../core/semaphore.ts";
 import type { Serial } from "../../core/serial.ts";
 import type { ReadPace } from "../../system/net/read-pace.ts";
 import type { TlsCredential } from "../../system/net/tls-credential.ts";
+import type { Revoked } from "./peer-identity.ts";
 import type { AgentPool } from "./pool.ts";
 import type { ResolvedTarget } from "./targets.ts";
 
@@ -17,8 +18,8 @@ export interface Dialler {
    * another.
    */
   readonly serial: Serial;
-  /** Serials of revoked certificates. */
-  readonly revoked: ReadonlySet<Serial>;
+  /** Serials of revoked certificates, as they are now. */
+  readonly revoked: Revoked;
   /** Beyond 8 they starve each other (docs/DECISIONS.md, "Handshakes under way are limited"). */
   readonly handshakes: Semaphore;
   /** Open connections; undefined if each request makes its own. */

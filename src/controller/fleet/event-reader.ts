@@ -9,7 +9,7 @@ import {
 import { FrameReader } from "../../core/wire/frame-reader.ts";
 import { Deadline } from "../../system/deadline.ts";
 import { ConnectionFailed } from "../../system/net/connection-failed.ts";
-import type { HttpStream } from "../../system/net/http-stream.ts";
+import type { RunStream } from "./agent-request.ts";
 import type { ContactWatch } from "./contact-watch.ts";
 
 /** A run, and the receiver of its events. */
@@ -70,7 +70,7 @@ export class EventReader {
   }
 
   /** Reads a stream to its end. @throws if it breaks, is invalid, or nobody listens any more */
-  async take(stream: HttpStream): Promise<void> {
+  async take(stream: RunStream): Promise<void> {
     const { signal, contact } = this.#following;
     const abandon = () => stream.abandon();
     if (signal?.aborted) abandon();

@@ -6,6 +6,9 @@ import { type CertificateIdentity, speaksFor } from "../../pki/certificate.ts";
 import { nearHint } from "./target-hints.ts";
 import type { ResolvedTarget } from "./targets.ts";
 
+/** The serials of revoked certificates. */
+export type Revoked = Pick<ReadonlySet<Serial>, "has">;
+
 type Policy = ControllerConfig["verify_agent_identity"];
 
 /**
@@ -33,7 +36,7 @@ export function identityProblem(
   target: ResolvedTarget,
   peer: CertificateIdentity,
   policy: Policy,
-  revoked: ReadonlySet<Serial>,
+  revoked: Revoked,
 ): string | undefined {
   if (revoked.has(peer.serial)) {
     return `${target.label} answered with the revoked certificate of ${peer.commonName || "nobody"}: refused`;

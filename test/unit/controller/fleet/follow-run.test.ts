@@ -10,7 +10,7 @@ import { parseControllerConfig } from "../../../../src/core/config/controller-co
 import { ReplyBudget } from "../../../../src/core/reply-budget.ts";
 import type { RunEnding, RunEvent } from "../../../../src/core/run-event.ts";
 import { Semaphore } from "../../../../src/core/semaphore.ts";
-import { readSerialLine } from "../../../../src/core/serial.ts";
+import { readSerialLine, type Serial } from "../../../../src/core/serial.ts";
 import { LAST_CHUNK } from "../../../../src/core/wire/chunks.ts";
 import { FRAMES_TYPE, framePieces } from "../../../../src/core/wire/frames.ts";
 import { ReadPace } from "../../../../src/system/net/read-pace.ts";
@@ -156,6 +156,33 @@ test.each([
     expect(asked).toHaveLength(1);
   },
 );
+
+test("T02 what a host says after it was revoked is not taken, and it is not asked again", async () => {
+  const revoked = new Set<Serial>();
+  const { heard, following } = hearing();
+  let peer: TLSSocket | undefined;
+  answers = [
+    (socket) => {
+      peer = socket;
+      socket.write(streamOf(BEGIN, said(0, "one\n")));
+    },
+  ];
+  const onEvent = (event: RunEvent) => {
+    following.onEvent(event);
+    if (event.kind !== "output") return;
+    revoked.add(agent.serial);
+    peer?.write(framesOf([said(4, "two\n"), { kind: "end", end: endAfter(8) }]));
+  };
+  const followed = await followRun({ ...dialler, revoked }, target(), BODY, {
+    ...following,
+    onEvent,
+  });
+  expect(followed).toMatchObject({
+    kind: "out-of-sight",
+    why: "127.0.0.1 answered with the revoked certificate of web-01: refused",
+  });
+  expect([heard, asked.length]).toEqual([["begin", "0 one\n"], 1]);
+});
 
 describe("a connection that breaks", () => {
   test("is made again, and the run goes on at the byte that it had come to", async () => {
@@ -364,7 +391,7 @@ describe("T69 a stream that is not sound ends the following at once", () => {
     ["with a gap", streamOf(BEGIN, said(1, "x")), "stdout from byte 1 on"],
     ["that says it is whole", Buffer.concat([streamOf(BEGIN), LAST_CHUNK]), "before its end"],
     ["that is no frames", Buffer.from(`${HEAD}10\r\nhello, ctrl-exec\r\n`), "unknown type"],
-    ["that is no chunks", Buffer.from(`${HEAD}hello\r\n`), "no number"],
+    ["that is no chunks", Buffer.from(`${HEAD}hello\r\n`), "not a number"],
   ])("%s", async (_, stream, problem) => {
     answers = [write(stream)];
     const { following } = hearing();

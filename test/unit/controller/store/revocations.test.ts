@@ -9,9 +9,10 @@ import {
   lockRegistry,
   removeAgent,
 } from "../../../../src/controller/store/registry.ts";
-import { addRevoked } from "../../../../src/controller/store/revocations.ts";
+import { addRevoked, liveRevoked } from "../../../../src/controller/store/revocations.ts";
 import { signHost } from "../../../../src/controller/trust/ca.ts";
 import { renewAgents } from "../../../../src/controller/upkeep/renewal.ts";
+import { readSerialLine } from "../../../../src/core/serial.ts";
 import { readCertificate } from "../../../../src/pki/certificate.ts";
 import { until } from "../../../support/folder.ts";
 import { LocalFleet } from "../../../support/local-fleet.ts";
@@ -69,7 +70,7 @@ test("T05 a host that is unpaired while its renewal is under way gets no new cer
   const agent = await fleet.addAgent("web-01");
   const before = readFileSync(agent.config.cert, "utf8");
   const renewal = renewAgents(fleet.controller, [fleet.record("web-01")]);
-  await unpairAgent(fleet.controller, "web-01", true);
+  await unpairAgent(fleet.controller, "web-01", false);
   expect((await renewal).notRenewed).toEqual([
     { host: "web-01", error: "Cannot renew web-01: it was unpaired meanwhile" },
   ]);
@@ -194,4 +195,18 @@ test("a line of the list that is not a serial stops every dial, and is named", a
   await expect(fleet.pingFailures(["web-01"])).rejects.toThrow(
     `Cannot use ${file}: line 2 is not a serial`,
   );
+});
+
+test("T02 a list that is asked again says what it says by then, and never less because it cannot be read", async () => {
+  await using fleet = await LocalFleet.bare();
+  const { config } = fleet.controller;
+  const [one, two] = ["01", "02"].map((text) => readSerialLine(text) ?? "");
+  const list = liveRevoked(config);
+  expect(list.has(one ?? "")).toBe(false);
+  addRevoked(config, [one ?? ""], "x");
+  expect([list.has(one ?? ""), list.has(two ?? "")]).toEqual([true, false]);
+  writeFileSync(paths(config).revoked, "no serial\n");
+  expect([list.has(one ?? ""), list.has(two ?? "")]).toEqual([true, false]);
+  writeFileSync(paths(config).revoked, "02\n");
+  expect([list.has(one ?? ""), list.has(two ?? "")]).toEqual([false, true]);
 });

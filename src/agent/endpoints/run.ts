@@ -26,6 +26,8 @@ const TOO_MANY = "this agent is already running as many scripts as it can; try a
 /** Nobody could ask about it later. */
 const NO_REQID = { kind: "no-reqid" } as const;
 
+type NotBegun = Exclude<StartOutcome, { readonly kind: "started" }> | typeof NO_REQID;
+
 type Unkept =
   | Extract<StartOutcome, { readonly kind: "used" | "withdrawn" | "no-room" }>
   | typeof NO_REQID;
@@ -51,6 +53,14 @@ async function runParsed(
     log({ event: "deny", peer: peerIp, reason, reqid, script: name });
     return refuseRun(request, error, by);
   };
+  const refuseOutcome = (outcome: NotBegun) => {
+    if (outcome.kind === "busy") {
+      return { status: 409, body: { error: "busy", reqid: outcome.reqid } };
+    }
+    const problem = mustNotRun(outcome, request);
+    return problem === undefined ? undefined : deny(problem, problem, cancelledBy(outcome));
+  };
+  const lock = request.lock === 1;
   const work = workFor(name, state);
   if (work.kind === "refused") return deny(NOT_PERMITTED, work.problem);
   if (args.some((arg) => arg.includes("\0"))) {
@@ -79,6 +89,10 @@ async function runParsed(
     const { concurrency } = script.options;
     const turn = await takeTurn(context, name, concurrency);
     if (turn.kind === "full") {
+      const held =
+        lock && isRequestId(reqid) ? await jobs.refusal({ reqid, script: name, lock }) : undefined;
+      const refused = held && refuseOutcome(held);
+      if (refused !== undefined) return refused;
       const limit = `concurrency=${concurrency}`;
       return deny(`${name} runs already (${limit}${turn.why}); try again when it has ended`, limit);
     }
@@ -92,16 +106,13 @@ async function runParsed(
       script,
       judged,
       peerIp,
-      lock: request.lock === 1,
+      lock,
       timeout: request.timeout,
     };
     const outcome = isRequestId(reqid) ? await jobs.start(order) : NO_REQID;
-    if (outcome.kind === "busy") {
-      return { status: 409, body: { error: "busy", reqid: outcome.reqid } };
-    }
     if (outcome.kind !== "started") {
-      const problem = mustNotRun(outcome, request);
-      if (problem !== undefined) return deny(problem, problem, cancelledBy(outcome));
+      const refused = refuseOutcome(outcome);
+      if (refused !== undefined) return refused;
       const why = outcome.kind === "no-room" ? outcome.problem : undefined;
       begun = await jobs.startUnkept(order, why);
       return await endReply(begun);

@@ -16,6 +16,8 @@ import type {
   Job,
   JobFacts,
   Jobs,
+  OrderClaim,
+  OrderRefusal,
   RunOrder,
   StartOutcome,
   Withdrawal,
@@ -81,17 +83,18 @@ export class JobTable implements Jobs {
     return this.#spool.bytes;
   }
 
+  async refusal(claim: OrderClaim): Promise<OrderRefusal | undefined> {
+    const [lost] = claim.lock ? await this.#lost.runsOf(claim.script) : [];
+    return this.#refusedNow(claim, lost);
+  }
+
   async start(order: RunOrder): Promise<StartOutcome> {
-    const { reqid, script, args, username, peerIp } = order;
-    const [lost] = order.lock ? await this.#lost.runsOf(script.name) : [];
-    const running = this.#facts();
-    const isUsed = running.some((run) => run.reqid === reqid) || this.#spool.has(reqid);
-    if (isUsed) return { kind: "used" };
-    const by = this.#spool.known.withdrawnBy(reqid);
-    if (by !== undefined) return { kind: "withdrawn", by };
-    const other = order.lock ? running.find((run) => run.script === script.name) : undefined;
-    if (lost !== undefined) return { kind: "busy", reqid: lost };
-    if (other !== undefined) return { kind: "busy", reqid: other.reqid };
+    const { reqid, script, args, username, peerIp, lock } = order;
+    const claim = { reqid, script: script.name, lock };
+    const [lost] = lock ? await this.#lost.runsOf(script.name) : [];
+    // Nothing is awaited from here until it is among the running.
+    const refused = this.#refusedNow(claim, lost);
+    if (refused !== undefined) return refused;
     const asked = this.#options.now();
     const request = {
       reqid,
@@ -182,6 +185,21 @@ export class JobTable implements Jobs {
     this.#lost.close();
     this.#adopted.close();
     this.#shim.close();
+  }
+
+  /** @param lost the reqid of a lost run of the script that goes on */
+  #refusedNow(
+    { reqid, script, lock }: OrderClaim,
+    lost: string | undefined,
+  ): OrderRefusal | undefined {
+    const running = this.#facts();
+    const isUsed = running.some((run) => run.reqid === reqid) || this.#spool.has(reqid);
+    if (isUsed) return { kind: "used" };
+    const by = this.#spool.known.withdrawnBy(reqid);
+    if (by !== undefined) return { kind: "withdrawn", by };
+    const other = lock ? running.find((run) => run.script === script)?.reqid : undefined;
+    const holder = lost ?? other;
+    return holder === undefined ? undefined : { kind: "busy", reqid: holder };
   }
 
   /** @throws if there is no shim or no folder: nothing has run */

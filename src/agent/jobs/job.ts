@@ -24,6 +24,11 @@ export interface RunOrder {
   readonly timeout: number | undefined;
 }
 
+/** What it is refused for, if it is. @param script its name */
+export interface OrderClaim extends Pick<RunOrder, "reqid" | "lock"> {
+  readonly script: string;
+}
+
 /** What is known of a job at one moment. */
 export interface JobFacts {
   readonly reqid: string;
@@ -75,18 +80,22 @@ export interface Withdrawn {
   readonly by: string;
 }
 
+/** Why an order is refused, whatever room there is. */
+export type OrderRefusal =
+  /** The same script is running here, or what is left of a lost run of it, and the order asks for a lock. */
+  | { readonly kind: "busy"; readonly reqid: string }
+  /** There was a run with this reqid: nothing has run now. */
+  | { readonly kind: "used" }
+  /** It was withdrawn before it arrived: nothing has run, and nothing will. */
+  | Withdrawn;
+
 export type StartOutcome =
   /**
    * Its end may already be known: then the script could not be executed, or was quick. The job is held until `letGo`
    * is called.
    */
   | { readonly kind: "started"; readonly job: Job; letGo(): void }
-  /** The same script is running here, or what is left of a lost run of it, and the order asks for a lock. */
-  | { readonly kind: "busy"; readonly reqid: string }
-  /** There was a run with this reqid: nothing has run now. */
-  | { readonly kind: "used" }
-  /** It was withdrawn before it arrived: nothing has run, and nothing will. */
-  | Withdrawn
+  | OrderRefusal
   /** No job can be kept on this host: nothing has run. @param problem why, and how to correct it */
   | { readonly kind: "no-room"; readonly problem: string };
 
@@ -109,6 +118,8 @@ export type Withdrawal =
   | { readonly kind: "unnoted"; readonly problem: string };
 
 export interface Jobs {
+  /** What `start` would refuse it for now; undefined if nothing. Never rejects. */
+  refusal(order: OrderClaim): Promise<OrderRefusal | undefined>;
   /** Resolves once the script has started, or has not. Never rejects. */
   start(order: RunOrder): Promise<StartOutcome>;
   /**

@@ -19,6 +19,8 @@ import type {
   JobFacts,
   Jobs,
   KeptOutput,
+  OrderClaim,
+  OrderRefusal,
   RunOrder,
   Withdrawal,
 } from "./job.ts";
@@ -45,6 +47,11 @@ export class UnkeptRuns implements Jobs {
 
   constructor(options: UnkeptOptions) {
     this.#options = options;
+  }
+
+  async refusal({ script, lock }: OrderClaim): Promise<OrderRefusal | undefined> {
+    const other = lock ? this.facts.find((run) => run.script === script) : undefined;
+    return other && { kind: "busy", reqid: other.reqid };
   }
 
   async start() {

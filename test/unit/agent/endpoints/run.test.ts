@@ -181,6 +181,11 @@ describe("what is not allowed never runs", () => {
     const error = "a runs already (concurrency=1); try again when it has ended";
     expect(bodyOf(again)).toMatchObject(neverRan(error));
     expect(it.log.of("deny").at(-1)?.fields.REASON).toBe("concurrency=1");
+    // A control host of 1.1 is told which run that is.
+    const locked = await it.ask({ script: "a", args, reqid: newRequestId(), lock: 1 });
+    expect([locked.status, bodyOf(locked)]).toEqual([409, { error: "busy", reqid }]);
+    const used = await it.ask({ script: "a", args, reqid, lock: 1 });
+    expect(bodyOf(used)).toMatchObject(neverRan("reqid already used"));
     expect(bodyOf(await it.ask({ script: "b", reqid: newRequestId() }))).toMatchObject({ exit: 0 });
     const release = it.context.running.takeProcess();
     const full = await it.ask({ script: "b", reqid: newRequestId() });

@@ -38,8 +38,8 @@ export class ReplyBudget {
   }
 }
 
-/** A group of replies that are released together. */
-export class ReplyAccount {
+/** A group of replies that are released together: `using account = ...` does it at the end of the block. */
+export class ReplyAccount implements Disposable {
   readonly #take: (more: number, ofReply: number) => boolean;
   #held = 0;
   #closed = false;
@@ -69,6 +69,10 @@ export class ReplyAccount {
     if (this.#closed) return;
     this.#take(-this.#held, 0);
     this.#closed = true;
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
   }
 }
 

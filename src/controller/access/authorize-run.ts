@@ -78,7 +78,7 @@ export function notInRun(reqid: string, host: string, hosts: readonly string[]):
 /** Empty if the record does not say, or cannot be read: a caller whom the hook lets see the run is told so. */
 async function whoSubmitted(controller: Controller, reqid: string): Promise<string> {
   const { runs } = controller.store;
-  const account = openReplies(controller);
+  using account = openReplies(controller);
   try {
     const submitter = await runs.submitterOf(reqid);
     // Records of 1.0 have it at the end.
@@ -86,7 +86,5 @@ async function whoSubmitted(controller: Controller, reqid: string): Promise<stri
   } catch (thrown) {
     if (thrown instanceof CtrlExecError) return "";
     throw thrown;
-  } finally {
-    account.close();
   }
 }

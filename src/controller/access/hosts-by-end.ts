@@ -18,20 +18,16 @@ export async function hostsByEnd(
   reqid: string,
 ): Promise<RunHosts> {
   await authorizeRun(controller, caller, { action: "read", reqid });
-  const account = openReplies(controller);
-  try {
-    const report = await controller.store.runs.read(reqid, account);
-    if (report === undefined) throw noSuchRun(reqid);
-    const { results, hosts, complete } = report;
-    const failed = results.filter((result) => result.state === "ended" && runFailed(result));
-    const told = new Map(results.map((result) => [result.host, result.state]));
-    const stateOf = (host: string) => told.get(host) ?? (complete ? "unknown" : "running");
-    return {
-      failed: failed.map(({ host }) => host),
-      missed: hosts.filter((host) => stateOf(host) !== "ended" && !goesOn(stateOf(host))),
-      goesOn: hosts.filter((host) => goesOn(stateOf(host))),
-    };
-  } finally {
-    account.close();
-  }
+  using account = openReplies(controller);
+  const report = await controller.store.runs.read(reqid, account);
+  if (report === undefined) throw noSuchRun(reqid);
+  const { results, hosts, complete } = report;
+  const failed = results.filter((result) => result.state === "ended" && runFailed(result));
+  const told = new Map(results.map((result) => [result.host, result.state]));
+  const stateOf = (host: string) => told.get(host) ?? (complete ? "unknown" : "running");
+  return {
+    failed: failed.map(({ host }) => host),
+    missed: hosts.filter((host) => stateOf(host) !== "ended" && !goesOn(stateOf(host))),
+    goesOn: hosts.filter((host) => goesOn(stateOf(host))),
+  };
 }

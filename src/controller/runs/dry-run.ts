@@ -87,14 +87,10 @@ async function plannedRest(
   order: RestOrder,
   resume: string,
 ) {
-  const account = openReplies(controller);
-  try {
-    const rest = await restOfRollout(controller, caller, order, resume, account);
-    const { body, targets, batches } = rest;
-    return { body, targets, expression: undefined, batchOf: placed(batches) };
-  } finally {
-    account.close();
-  }
+  using account = openReplies(controller);
+  const rest = await restOfRollout(controller, caller, order, resume, account);
+  const { body, targets, batches } = rest;
+  return { body, targets, expression: undefined, batchOf: placed(batches) };
 }
 
 /** The batch of each host, counted from 1. */

@@ -73,7 +73,7 @@ class Lesson {
 
   /** Undefined if the run cannot be read, or its hosts cannot be asked about it. */
   async learn(reqid: string): Promise<LearnedRun | null | undefined> {
-    const account = openReplies(this.#controller);
+    using account = openReplies(this.#controller);
     try {
       const found = await this.#controller.store.runs.readOpen(reqid, account);
       if (found === undefined) return undefined;
@@ -82,8 +82,6 @@ class Lesson {
     } catch (thrown) {
       if (thrown instanceof CtrlExecError) return undefined;
       throw thrown;
-    } finally {
-      account.close();
     }
   }
 

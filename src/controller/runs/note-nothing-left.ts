@@ -22,16 +22,12 @@ export async function noteNothingLeft(
   hosts: readonly string[],
 ): Promise<void> {
   if (hosts.length === 0) return;
-  const account = openReplies(controller);
-  try {
-    const report = await controller.store.runs.read(reqid, account);
-    const at = isoSeconds(controller.now());
-    const over = (report?.results ?? [])
-      .filter((result) => hosts.includes(result.host) && mayHaveLeft(result))
-      .filter(({ error }) => !error?.includes(SAID))
-      .map((result) => changeError(result, (error) => error.replace(MAY_RUN, "") + SAID + at));
-    if (over.length > 0) await controller.store.runs.amend(reqid, over, account);
-  } finally {
-    account.close();
-  }
+  using account = openReplies(controller);
+  const report = await controller.store.runs.read(reqid, account);
+  const at = isoSeconds(controller.now());
+  const over = (report?.results ?? [])
+    .filter((result) => hosts.includes(result.host) && mayHaveLeft(result))
+    .filter(({ error }) => !error?.includes(SAID))
+    .map((result) => changeError(result, (error) => error.replace(MAY_RUN, "") + SAID + at));
+  if (over.length > 0) await controller.store.runs.amend(reqid, over, account);
 }

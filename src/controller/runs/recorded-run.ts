@@ -14,12 +14,8 @@ export async function findRun(
   controller: Controller,
   reqid: string,
 ): Promise<RecordedRun | undefined> {
-  const account = openReplies(controller);
-  try {
-    return await controller.store.runs.readOpen(reqid, account);
-  } finally {
-    account.close();
-  }
+  using account = openReplies(controller);
+  return await controller.store.runs.readOpen(reqid, account);
 }
 
 /** @throws CtrlExecError as findRun(), and `not-found` */

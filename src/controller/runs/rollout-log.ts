@@ -113,18 +113,14 @@ export class RolloutLog {
       await pause(LOOK_EVERY_MS, signal);
       return seen.found;
     }
-    const account = openReplies(this.#controller);
-    try {
-      const found = await runs.readOpen(reqid, account);
-      if (found === undefined) throw noSuchRun(reqid);
-      this.#seen = { version, at: began, found };
-      this.#onLook?.(found.report);
-      const took = performance.now() - began;
-      if (goesOn(found)) await pause(Math.max(LOOK_EVERY_MS, LOOK_SHARE * took), signal);
-      return found;
-    } finally {
-      account.close();
-    }
+    using account = openReplies(this.#controller);
+    const found = await runs.readOpen(reqid, account);
+    if (found === undefined) throw noSuchRun(reqid);
+    this.#seen = { version, at: began, found };
+    this.#onLook?.(found.report);
+    const took = performance.now() - began;
+    if (goesOn(found)) await pause(Math.max(LOOK_EVERY_MS, LOOK_SHARE * took), signal);
+    return found;
   }
 }
 

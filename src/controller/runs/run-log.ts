@@ -267,21 +267,17 @@ export class RunLog {
     onEvent: RunSink,
   ): Promise<"told" | "alive" | "over"> {
     const { reqid } = this.report;
-    const account = openReplies(this.#controller);
+    using account = openReplies(this.#controller);
     const began = performance.now();
-    try {
-      const found = await this.#controller.store.runs.readOpen(reqid, account);
-      if (found === undefined) throw noSuchRun(reqid);
-      const result = recordedEnd(found, host);
-      if (result === undefined) {
-        await pause(LOOK_SHARE * (performance.now() - began), reading.signal);
-        return found.alive ? "alive" : "over";
-      }
-      await this.#stored(result, reading, onEvent);
-      return "told";
-    } finally {
-      account.close();
+    const found = await this.#controller.store.runs.readOpen(reqid, account);
+    if (found === undefined) throw noSuchRun(reqid);
+    const result = recordedEnd(found, host);
+    if (result === undefined) {
+      await pause(LOOK_SHARE * (performance.now() - began), reading.signal);
+      return found.alive ? "alive" : "over";
     }
+    await this.#stored(result, reading, onEvent);
+    return "told";
   }
 }
 

@@ -37,25 +37,21 @@ export async function* watchRun(
   for (;;) {
     const last = signal.aborted;
     const looked = performance.now();
-    const account = openReplies(controller);
-    try {
-      const found = await controller.store.runs.readOpen(reqid, account);
-      if (found === undefined) throw noSuchRun(reqid);
-      const took = performance.now() - looked;
-      const asked = isUnattended(found) && found.open.length > 0 && !last;
-      const heard = asked
-        ? await askAgain(controller, found, account)
-        : { report: found.report, unheard: new Map<string, string>() };
-      if (asked) onAway?.(heard.unheard);
-      const away = performance.now() - began > AWAY_MS;
-      const report = away || last ? heard.report : withoutUnheard(heard);
-      yield report;
-      if (last || report.complete) return;
-      const least = asked ? ASK_EVERY_MS : LOOK_EVERY_MS;
-      await Promise.race([Bun.sleep(Math.max(least, LOOK_SHARE * took)), stopped.promise]);
-    } finally {
-      account.close();
-    }
+    using account = openReplies(controller);
+    const found = await controller.store.runs.readOpen(reqid, account);
+    if (found === undefined) throw noSuchRun(reqid);
+    const took = performance.now() - looked;
+    const asked = isUnattended(found) && found.open.length > 0 && !last;
+    const heard = asked
+      ? await askAgain(controller, found, account)
+      : { report: found.report, unheard: new Map<string, string>() };
+    if (asked) onAway?.(heard.unheard);
+    const away = performance.now() - began > AWAY_MS;
+    const report = away || last ? heard.report : withoutUnheard(heard);
+    yield report;
+    if (last || report.complete) return;
+    const least = asked ? ASK_EVERY_MS : LOOK_EVERY_MS;
+    await Promise.race([Bun.sleep(Math.max(least, LOOK_SHARE * took)), stopped.promise]);
   }
 }
 

@@ -1,4 +1,4 @@
-/** What a use-case that calls agents needs. */
+/** What the use-cases of the control host need besides its store: those that read runs, and those that call agents. */
 
 import { type ReplyAccount, ReplyBudget } from "../core/reply-budget.ts";
 import { dialSetting } from "./fleet/dial-setting.ts";
@@ -9,7 +9,13 @@ import type { LiveNotices } from "./notices/live-notices.ts";
 import type { HostContext } from "./store/host.ts";
 import { loadCredentials } from "./trust/credential.ts";
 
-export interface Controller extends HostContext {
+/** What a use-case that reads runs needs, and that calls no agent. */
+export interface RunReader extends HostContext {
+  /** Set where requests share what they may hold in memory: in the API, not in a command. */
+  readonly dialler: Pick<KeptDialler, "budget"> | undefined;
+}
+
+export interface Controller extends RunReader {
   /** Set where connections to agents outlive a request: in the API, not in a command. */
   readonly dialler: KeptDialler | undefined;
   /** `--port` (docs/OPERATIONS.md, "For every mode"), for every agent; undefined means as recorded. */
@@ -29,6 +35,6 @@ export function openDialler(controller: Controller): FleetDialler {
 }
 
 /** The account in which an answer's memory counts: the API's, or a command's own. */
-export function openReplies({ config, dialler }: Controller): ReplyAccount {
+export function openReplies({ config, dialler }: RunReader): ReplyAccount {
   return (dialler?.budget(config) ?? new ReplyBudget(config.max_replies)).open();
 }

@@ -302,6 +302,9 @@ const TEXT_BANS: readonly { from: readonly Place[]; text: RegExp; why: string }[
   },
 ];
 
+/** Rooms whose use-cases call no agent: they are given HostContext, or RunReader, and not what it takes to dial. */
+const CALL_NO_AGENT = /^src\/controller\/(access|groups|notices|store|trust)\//;
+
 /** Where a file of src belongs; undefined for a file that stands outside every room. */
 function placeOf(file: string): Place | undefined {
   if (file === "src/main.ts") return "main";
@@ -326,6 +329,14 @@ function breaches(sources: Sources): string[] {
     for (const wanted of importsOf(source)) {
       const why = whyBanned(file, place, wanted);
       if (why !== undefined) found.push(`${file}: imports ${wanted}. ${why}`);
+    }
+    if (
+      CALL_NO_AGENT.test(file) &&
+      /\bController\b[^;]*?from "[^"]*control-host\.ts"/.test(source)
+    ) {
+      found.push(
+        `${file}: takes a Controller. Whoever judges, signs or stores must not be able to call agents.`,
+      );
     }
     const code = bareCode(source);
     for (const ban of TEXT_BANS) {
@@ -429,6 +440,11 @@ describe("the checker refuses", () => {
     ["src/system/a.ts", 'export { x } from "../pki/x.ts";', "do not judge certificates"],
     ["src/controller/a.ts", 'const x = await import("../agent/x.ts"); x;', "share only the wire"],
     ["src/controller/fleet/a.ts", 'import type { X } from "../runs/x.ts";', "hung in"],
+    [
+      "src/controller/access/a.ts",
+      'import { type Controller, openReplies } from "../control-host.ts"; openReplies();',
+      "able to call agents",
+    ],
     ["src/controller/runs/a.ts", 'import { x } from "../store/paths.ts"; x();', "by its ports"],
     ["src/cli/a.ts", 'import type { X } from "../controller/store/registry.ts";', "by its ports"],
     ["src/cli/a.ts", 'import { x } from "../controller/store/paths.ts"; x();', "by its ports"],
@@ -510,6 +526,7 @@ describe("the checker allows", () => {
     ["src/cli/a.ts", 'import manifest from "../../package.json"; manifest;'],
     ["src/api/a.ts", 'import { x } from "../controller/x.ts"; x();'],
     ["src/controller/runs/a.ts", 'import { x } from "../fleet/x.ts"; x();'],
+    ["src/controller/access/a.ts", 'import type { RunReader } from "../control-host.ts";'],
     ["src/controller/fleet/a.ts", 'import { x } from "../store/ports.ts"; x();'],
     ["src/controller/a.ts", 'await import("../pki/x.ts"); await import("../system/x.ts");'],
     [

@@ -4,7 +4,7 @@ import { saysNo } from "../../core/hook.ts";
 import { namedHosts } from "../../core/hosts/fold.ts";
 import { isRequestId } from "../../core/request-id.ts";
 import type { RunReportSoFar } from "../../core/run-report.ts";
-import { type Controller, openReplies } from "../control-host.ts";
+import { openReplies, type RunReader } from "../control-host.ts";
 import { type Caller, conclude, decide, note } from "./authorize.ts";
 
 export interface RunQuestion {
@@ -21,7 +21,7 @@ export interface RunQuestion {
  * @throws CtrlExecError `denied`, or `not-found`
  */
 export async function authorizeRun(
-  controller: Controller,
+  controller: RunReader,
   caller: Caller,
   { action, reqid }: RunQuestion,
 ): Promise<void> {
@@ -76,7 +76,7 @@ export function notInRun(reqid: string, host: string, hosts: readonly string[]):
 }
 
 /** Empty if the record does not say, or cannot be read: a caller whom the hook lets see the run is told so. */
-async function whoSubmitted(controller: Controller, reqid: string): Promise<string> {
+async function whoSubmitted(controller: RunReader, reqid: string): Promise<string> {
   const { runs } = controller.store;
   using account = openReplies(controller);
   try {

@@ -3,7 +3,7 @@
  * hook is asked (chosen-hosts.ts), and exactly what the hook has judged is called.
  */
 import type { HostExpression } from "../../core/hosts/expression.ts";
-import type { Controller } from "../control-host.ts";
+import type { RunReader } from "../control-host.ts";
 import { type HostChoice, readHostChoice } from "../fleet/host-choice.ts";
 import type { ResolvedTarget } from "../fleet/targets.ts";
 import type { AuthRequest, Caller } from "./authorize.ts";
@@ -14,7 +14,7 @@ import { authorizedTargets } from "./authorized-targets.ts";
  * matches, too many do, or a name is not known, and `config` if the registry cannot be read
  */
 export async function authorizedHosts(
-  controller: Controller,
+  controller: RunReader,
   caller: Caller,
   action: Omit<AuthRequest, "hosts">,
   choice: HostChoice,
@@ -31,7 +31,7 @@ export interface AuthorizedChoice {
 
 /** The same, for callers who have to know why these hosts were chosen. */
 export async function authorizedChoice(
-  controller: Controller,
+  controller: RunReader,
   caller: Caller,
   action: Omit<AuthRequest, "hosts">,
   choice: HostChoice,

@@ -12,7 +12,7 @@ import type { Target } from "../../core/net/host-name.ts";
 import { draw } from "../../core/random.ts";
 import { shellWord } from "../../core/shell-word.ts";
 import { nearestMatch } from "../../core/text.ts";
-import type { Controller } from "../control-host.ts";
+import type { RunReader } from "../control-host.ts";
 import type { HostChoice, VainExclusion } from "../fleet/host-choice.ts";
 import { ignoredClaim } from "../fleet/host-tags.ts";
 import { emptyGroup, unknownVersions } from "../fleet/nobody-hints.ts";
@@ -47,7 +47,7 @@ interface Chosen {
  * @throws CtrlExecError `denied` or `not-found` for a run that is named
  */
 export async function chosenHosts(
-  controller: Controller,
+  controller: RunReader,
   caller: Caller,
   typed: HostExpression,
   choice: HostChoice,
@@ -86,7 +86,7 @@ export async function chosenHosts(
  * `not-found`
  */
 export async function namedRuns(
-  controller: Controller,
+  controller: RunReader,
   caller: Caller,
   expression: HostExpression,
 ): Promise<ReadonlyMap<string, RunHosts>> {
@@ -155,7 +155,7 @@ const MAX_TYPED = 200;
 
 /** @param next what to say about its runs, or about the tags in it, if no host matches */
 async function problemOf(
-  controller: Controller,
+  controller: RunReader,
   { unknown, unseen }: Selection,
   count: { readonly hosts: number; readonly maxHosts: number },
   { hosts, except = [] }: HostChoice,
@@ -190,7 +190,7 @@ async function problemOf(
 }
 
 /** For list-groups too. */
-export async function noSuchGroup(controller: Controller, name: string): Promise<CtrlExecError> {
+export async function noSuchGroup(controller: RunReader, name: string): Promise<CtrlExecError> {
   const list = `ctrl-exec list-groups${configArgument(controller.config.file)}`;
   const near = nearestMatch(name, await knownGroupNames(controller));
   return new CtrlExecError(

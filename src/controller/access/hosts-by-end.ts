@@ -1,7 +1,7 @@
 /** On which hosts a run failed, and from which it has no result: what `@failed` and `@missed` stand for. */
 import { runFailed } from "../../core/run-result.ts";
 import { goesOn } from "../../core/run-state.ts";
-import { type Controller, openReplies } from "../control-host.ts";
+import { openReplies, type RunReader } from "../control-host.ts";
 import type { RunHosts } from "../fleet/selector.ts";
 import type { Caller } from "./authorize.ts";
 import { authorizeRun, noSuchRun } from "./authorize-run.ts";
@@ -13,7 +13,7 @@ import { authorizeRun, noSuchRun } from "./authorize-run.ts";
  * @throws CtrlExecError `denied`, `not-found`, `busy`, or `damaged` if the record cannot be read
  */
 export async function hostsByEnd(
-  controller: Controller,
+  controller: RunReader,
   caller: Caller,
   reqid: string,
 ): Promise<RunHosts> {

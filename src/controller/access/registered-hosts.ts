@@ -1,6 +1,6 @@
 /** Which registered hosts are selected, for a person who may read the registry anyway: no hook is asked about it. */
 import type { HostExpression } from "../../core/hosts/expression.ts";
-import type { Controller } from "../control-host.ts";
+import type { RunReader } from "../control-host.ts";
 import { type HostChoice, readHostExpression } from "../fleet/host-choice.ts";
 import type { Caller } from "./authorize.ts";
 import { chosenHosts } from "./chosen-hosts.ts";
@@ -13,7 +13,7 @@ import { chosenHosts } from "./chosen-hosts.ts";
  * run that is named
  */
 export async function registeredHosts(
-  controller: Controller,
+  controller: RunReader,
   caller: Caller,
   choice: HostChoice,
 ): Promise<ReadonlySet<string> | undefined> {

@@ -1,8 +1,9 @@
 /** Changes how a registered agent is called. */
+
 import { configArgument } from "../../core/config/controller-config.ts";
 import { CtrlExecError } from "../../core/errors.ts";
-import type { Controller } from "../control-host.ts";
 import type { AgentRecord } from "../store/agent-record.ts";
+import type { HostContext } from "../store/host.ts";
 
 export interface HowToCall {
   readonly ip?: string | undefined;
@@ -15,7 +16,7 @@ export interface HowToCall {
  * for a record that cannot be used
  */
 export async function editAgent(
-  controller: Controller,
+  controller: HostContext,
   hostname: string,
   changes: HowToCall,
 ): Promise<AgentRecord> {
@@ -38,7 +39,7 @@ export async function editAgent(
   });
 }
 
-export function notRegistered({ config }: Controller, hostname: string): CtrlExecError {
+export function notRegistered({ config }: HostContext, hostname: string): CtrlExecError {
   return new CtrlExecError("not-found", `Cannot find ${hostname}: no such host is registered`, {
     hint: `See: ctrl-exec list-agents${configArgument(config.file)}`,
   });

@@ -5,7 +5,7 @@ import { changedTags, MAX_OWN_TAGS, type TagChanges, tagText } from "../../core/
 import { nearestMatch } from "../../core/text.ts";
 import type { Caller } from "../access/authorize.ts";
 import { registeredHosts } from "../access/registered-hosts.ts";
-import type { Controller } from "../control-host.ts";
+import type { RunReader } from "../control-host.ts";
 import { type HostTags, hostTags } from "../fleet/host-tags.ts";
 import type { AgentRecord } from "../store/agent-record.ts";
 
@@ -27,7 +27,7 @@ export interface TaggedHost {
  * record that cannot be used
  */
 export async function tagHosts(
-  controller: Controller,
+  controller: RunReader,
   caller: Caller,
   hosts: string,
   changes: TagChanges,
@@ -69,7 +69,7 @@ function listed(words: readonly string[]): readonly string[] | undefined {
 }
 
 async function usableRecords(
-  { store }: Controller,
+  { store }: RunReader,
   names: readonly string[],
 ): Promise<readonly AgentRecord[]> {
   const found = await store.registry.findAll(names);

@@ -1,4 +1,5 @@
 /** Signs for a host and registers it: what an approval and a join have in common. */
+
 import { configArgument } from "../../core/config/controller-config.ts";
 import { CtrlExecError } from "../../core/errors.ts";
 import type { Serial } from "../../core/serial.ts";
@@ -6,8 +7,8 @@ import type { Tags } from "../../core/tags.ts";
 import { isoSeconds, opensslTime } from "../../core/time.ts";
 import type { ApprovalAnswer } from "../../core/wire/messages/pairing.ts";
 import type { JudgedCsr } from "../../pki/csr.ts";
-import type { Controller } from "../control-host.ts";
 import type { AgentRecord } from "../store/agent-record.ts";
+import type { HostContext } from "../store/host.ts";
 import type { Registered } from "../store/ports/registry.ts";
 import type { Writer } from "../store/ports.ts";
 import { signHost } from "../trust/ca.ts";
@@ -38,7 +39,7 @@ export interface Approval {
  * @param tagsOf computes the control host's own tags for the host from those that the name had before
  */
 export async function registerHost(
-  controller: Controller,
+  controller: HostContext,
   writer: Writer,
   host: NewHost,
   tagsOf: (before: Tags | undefined) => Tags | undefined,
@@ -83,7 +84,7 @@ export async function registerHost(
  * The serial of the certificate by which the agent will know this host. One that is not valid yet would shut
  * this host out (T68).
  */
-function serialToKnow({ config, now }: Controller): Serial {
+function serialToKnow({ config, now }: HostContext): Serial {
   const { serial, notBefore } = loadCredential(config, now()).certificate;
   if (notBefore <= now()) return serial;
   const state = `${config.cert} is not valid before ${opensslTime(notBefore)}`;

@@ -13,7 +13,7 @@ import type { Caller } from "../access/authorize.ts";
 import { notInRun } from "../access/authorize-run.ts";
 import { namedRuns, noSuchGroup } from "../access/chosen-hosts.ts";
 import { orAll } from "../access/registered-hosts.ts";
-import type { Controller } from "../control-host.ts";
+import type { RunReader } from "../control-host.ts";
 import { readHostExpression } from "../fleet/host-choice.ts";
 import { ignoredClaim } from "../fleet/host-tags.ts";
 import { readInventory } from "../fleet/read-inventory.ts";
@@ -36,7 +36,7 @@ export function readRunHosts(
  * `not-found` for another run that is named
  */
 export async function chosenOfRun(
-  controller: Controller,
+  controller: RunReader,
   caller: Caller,
   run: { readonly reqid: string; readonly hosts: readonly string[] },
   typed: HostExpression | undefined,

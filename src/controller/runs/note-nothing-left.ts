@@ -3,7 +3,7 @@
  */
 import { changeError, type RunResult } from "../../core/run-result.ts";
 import { isoSeconds } from "../../core/time.ts";
-import { type Controller, openReplies } from "../control-host.ts";
+import { openReplies, type RunReader } from "../control-host.ts";
 
 const MAY_RUN = /: it may still run$/;
 const SAID = "; nothing of it ran any more at ";
@@ -17,7 +17,7 @@ export function mayHaveLeft({ state, cancelled, timed_out, error }: RunResult): 
 
 /** @param hosts whose agents have just checked */
 export async function noteNothingLeft(
-  controller: Controller,
+  controller: RunReader,
   reqid: string,
   hosts: readonly string[],
 ): Promise<void> {

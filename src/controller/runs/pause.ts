@@ -5,7 +5,7 @@ import type { RunReportSoFar } from "../../core/run-report.ts";
 import { isoSeconds } from "../../core/time.ts";
 import type { Caller } from "../access/authorize.ts";
 import { authorizeRun } from "../access/authorize-run.ts";
-import type { Controller } from "../control-host.ts";
+import type { RunReader } from "../control-host.ts";
 import { recordedRun } from "./recorded-run.ts";
 
 /**
@@ -15,7 +15,7 @@ import { recordedRun } from "./recorded-run.ts";
  * @throws CtrlExecError `denied`, `not-found`, or `bad-request` if nobody carries it out
  */
 export async function pauseRollout(
-  controller: Controller,
+  controller: RunReader,
   caller: Caller,
   reqid: string,
 ): Promise<RunReportSoFar> {
@@ -33,7 +33,7 @@ export async function pauseRollout(
 
 /** @throws CtrlExecError as pauseRollout(), and `bad-request` if it is not paused */
 export async function continueRollout(
-  controller: Controller,
+  controller: RunReader,
   caller: Caller,
   reqid: string,
 ): Promise<RunReportSoFar> {
@@ -48,7 +48,7 @@ export async function continueRollout(
 }
 
 async function mustGoOn(
-  controller: Controller,
+  controller: RunReader,
   reqid: string,
   verb: "pause" | "continue",
 ): Promise<RunReportSoFar> {
@@ -61,7 +61,7 @@ async function mustGoOn(
   throw cannot(controller, verb, reqid, complete ? "it has ended" : "no process carries it out");
 }
 
-function cannot({ config }: Controller, verb: string, reqid: string, state: string): CtrlExecError {
+function cannot({ config }: RunReader, verb: string, reqid: string, state: string): CtrlExecError {
   return new CtrlExecError("bad-request", `Cannot ${verb} run ${reqid}: ${state}`, {
     hint: `See: ctrl-exec status ${reqid}${configArgument(config.file)}`,
     remoteHint: `See GET /runs/${reqid}.`,

@@ -1,12 +1,13 @@
 /** In which batches a rollout asks its hosts, for callers whom the auth hook allows. */
+
 import { configArgument } from "../../core/config/controller-config.ts";
 import { CtrlExecError } from "../../core/errors.ts";
 import type { RolloutSetting } from "../../core/rollout.ts";
 import { tagText } from "../../core/tags.ts";
 import { type AuthRequest, authorize, type Caller } from "../access/authorize.ts";
-import type { Controller } from "../control-host.ts";
 import { usedTags } from "../fleet/host-tags.ts";
 import { hostOf, type ResolvedTarget } from "../fleet/targets.ts";
+import type { HostContext } from "../store/host.ts";
 import { planBatches, type TagValue } from "./batch-plan.ts";
 import { runBody } from "./run-body.ts";
 
@@ -17,7 +18,7 @@ import { runBody } from "./run-body.ts";
  * @throws CtrlExecError `denied`; `bad-request` for a limit by a tag that no host has
  */
 export async function planRollout(
-  controller: Controller,
+  controller: HostContext,
   caller: Caller,
   setting: RolloutSetting,
   targets: readonly ResolvedTarget[],
@@ -50,7 +51,7 @@ export function placesOf(
 
 /** The tags as they are known before any host is asked: a host's own tags win over what its agent claims. */
 async function tagReader(
-  { config, store }: Controller,
+  { config, store }: HostContext,
   { per_tag }: RolloutSetting,
 ): Promise<TagValue<ResolvedTarget>> {
   if (Object.keys(per_tag).length === 0) return () => undefined;
@@ -59,7 +60,7 @@ async function tagReader(
 }
 
 export async function authorizeBatch(
-  controller: Controller,
+  controller: HostContext,
   caller: Caller,
   action: Omit<AuthRequest, "hosts">,
   batch: readonly ResolvedTarget[],
@@ -68,7 +69,7 @@ export async function authorizeBatch(
 }
 
 /** A slip in the tag: each batch would have one host, and a person would wonder why. */
-function nobodyHas({ config }: Controller, key: string): CtrlExecError {
+function nobodyHas({ config }: HostContext, key: string): CtrlExecError {
   const message = `Cannot limit batches by ${tagText(key)}: none of the hosts has that tag`;
   return new CtrlExecError("bad-request", message, {
     hint: `See: ctrl-exec list-agents --wide${configArgument(config.file)}`,

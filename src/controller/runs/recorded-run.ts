@@ -1,7 +1,7 @@
 /** A run as it is recorded, for callers that no longer need its long outputs once they have read it. */
 
 import { noSuchRun } from "../access/authorize-run.ts";
-import { type Controller, openReplies } from "../control-host.ts";
+import { openReplies, type RunReader } from "../control-host.ts";
 import type { RecordedRun } from "../store/ports/runs.ts";
 
 /** Nobody waits for its hosts now, so whoever wants to know of them asks their agents. */
@@ -11,7 +11,7 @@ export function isUnattended({ alive, report }: RecordedRun): boolean {
 
 /** Undefined if there is no such run. @throws CtrlExecError `busy`, `storage`, or `damaged` */
 export async function findRun(
-  controller: Controller,
+  controller: RunReader,
   reqid: string,
 ): Promise<RecordedRun | undefined> {
   using account = openReplies(controller);
@@ -19,7 +19,7 @@ export async function findRun(
 }
 
 /** @throws CtrlExecError as findRun(), and `not-found` */
-export async function recordedRun(controller: Controller, reqid: string): Promise<RecordedRun> {
+export async function recordedRun(controller: RunReader, reqid: string): Promise<RecordedRun> {
   const found = await findRun(controller, reqid);
   if (found === undefined) throw noSuchRun(reqid);
   return found;

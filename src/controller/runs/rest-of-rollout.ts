@@ -6,7 +6,7 @@ import type { RolloutSetting } from "../../core/rollout.ts";
 import type { Caller } from "../access/authorize.ts";
 import { authorizeRun, noSuchRun } from "../access/authorize-run.ts";
 import { hostsOfRun } from "../access/authorized-targets.ts";
-import type { Controller } from "../control-host.ts";
+import type { RunReader } from "../control-host.ts";
 import { authorizeBatch, planRollout } from "./plan-rollout.ts";
 import { runBody } from "./run-body.ts";
 import type { RunOrder } from "./start-run.ts";
@@ -23,7 +23,7 @@ export interface RestOrder extends Pick<RunOrder, "script" | "args" | "timeout">
  * @throws CtrlExecError `denied`, `not-found`, and `bad-request` for a rollout that cannot be resumed
  */
 export async function restOfRollout(
-  controller: Controller,
+  controller: RunReader,
   caller: Caller,
   order: RestOrder,
   reqid: string,
@@ -62,7 +62,7 @@ export async function restOfRollout(
   return { found, before, body, setting, targets, batches, facts, total };
 }
 
-export function nothingLeft({ config }: Controller, reqid: string, alive: boolean): CtrlExecError {
+export function nothingLeft({ config }: RunReader, reqid: string, alive: boolean): CtrlExecError {
   const state = alive ? "it is under way" : "none of its hosts is not-started";
   return new CtrlExecError("bad-request", `Cannot go on with run ${reqid}: ${state}`, {
     hint: `See: ctrl-exec status ${reqid}${configArgument(config.file)}`,

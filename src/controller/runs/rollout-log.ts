@@ -4,7 +4,7 @@ import type { RunReportSoFar } from "../../core/run-report.ts";
 import type { RolloutMessage } from "../../core/wire/run-messages.ts";
 import { pause } from "../../system/deadline.ts";
 import { noSuchRun } from "../access/authorize-run.ts";
-import { type Controller, openReplies } from "../control-host.ts";
+import { openReplies, type RunReader } from "../control-host.ts";
 import type { RecordedRun } from "../store/ports/runs.ts";
 
 /** The least time between two reads of the record; also at least this many times as long as one read takes. */
@@ -15,7 +15,7 @@ const LOOK_SHARE = 20;
 const READ_EVERY_MS = 10_000;
 
 export class RolloutLog {
-  readonly #controller: Controller;
+  readonly #controller: RunReader;
   readonly #found: RecordedRun;
   #onLook: ((run: RunReportSoFar) => void) | undefined;
   /** The look at the record that is under way: one for all who wait. */
@@ -24,7 +24,7 @@ export class RolloutLog {
   #seen: { readonly version: string; readonly at: number; readonly found: RecordedRun } | undefined;
 
   /** @param found any run; if it is not a rollout, there are no messages */
-  constructor(controller: Controller, found: RecordedRun) {
+  constructor(controller: RunReader, found: RecordedRun) {
     this.#controller = controller;
     this.#found = found;
   }

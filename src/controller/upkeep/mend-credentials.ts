@@ -5,6 +5,7 @@
  *
  * A lifetime is only ever extended: if it is the present clock that is wrong, nothing is lost.
  */
+
 import { join } from "node:path";
 import type { ControllerConfig } from "../../core/config/controller-config.ts";
 import { addDays, opensslTime } from "../../core/time.ts";
@@ -17,7 +18,7 @@ import {
   readTextIfPresent,
   writeWhole,
 } from "../../system/files/files.ts";
-import type { Controller } from "../control-host.ts";
+import type { HostContext } from "../store/host.ts";
 import { paths } from "../store/paths.ts";
 import { keptSerial, keptText } from "../trust/credential.ts";
 
@@ -27,7 +28,7 @@ import { keptSerial, keptText } from "../trust/credential.ts";
  * @returns the serials of those that were repaired
  * @throws CtrlExecError `config` if a file of this host cannot be used
  */
-export async function mendCredentials(controller: Controller): Promise<string[]> {
+export async function mendCredentials(controller: HostContext): Promise<string[]> {
   const { config, log } = controller;
   const ca = readCertificate(readText(config.ca), config.ca);
   const mended: string[] = [];
@@ -63,7 +64,7 @@ function certificateFiles(config: ControllerConfig) {
   return [{ file: config.cert, inForce: true }, ...kept];
 }
 
-function lifeWithNow({ config, now }: Controller, { notBefore, notAfter }: CertificateFacts) {
+function lifeWithNow({ config, now }: HostContext, { notBefore, notAfter }: CertificateFacts) {
   const begins = addDays(now(), -config.cert_backdate / 86_400);
   const ends = addDays(now(), config.cert_days);
   return {

@@ -3,6 +3,9 @@
  * these events, frames carry them (wire/frames.ts), and the control host records and shows them.
  */
 
+import type { ToldOfEnd } from "./run-result.ts";
+import type { RunState } from "./run-state.ts";
+
 export const OUTPUT_STREAMS = ["stdout", "stderr"] as const;
 export type OutputStream = (typeof OUTPUT_STREAMS)[number];
 
@@ -42,22 +45,19 @@ export type RunEvent =
   /** Comes last. */
   | { readonly kind: "end"; readonly end: RunEnding };
 
-/** How a run ended, as its agent knows it. */
-export interface RunEnding {
-  /**
-   * `lost`: the host went down while it ran, or the process that watched it was killed: it ran, and its end is not
-   * known.
-   */
-  readonly state: "ended" | "never-ran" | "lost";
-  /** The script's own; 126 if a signal ended it or it could not be executed; -1 if there is none. */
-  readonly exit: number;
-  readonly signal?: string;
-  readonly timed_out?: boolean;
-  readonly cancelled?: boolean;
-  /** Who asked for that, by the name that the control host gave. */
-  readonly cancelled_by?: string;
-  /** Always there unless `state` is `ended`. */
-  readonly error?: string;
+/**
+ * The states in which an agent's run is over. `lost`: the host went down while it ran, or the process that watched it
+ * was killed: it ran, and its end is not known.
+ */
+export const END_STATES = ["ended", "never-ran", "lost"] as const satisfies readonly RunState[];
+
+export function isEndState(state: unknown): state is RunEnding["state"] {
+  return END_STATES.some((each) => each === state);
+}
+
+/** How a run ended, as its agent knows it. An `error` is always there unless `state` is `ended`. */
+export interface RunEnding extends ToldOfEnd {
+  readonly state: (typeof END_STATES)[number];
   /** ISO 8601. Empty if it never started. */
   readonly started: string;
   readonly ended: string;

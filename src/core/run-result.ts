@@ -1,7 +1,8 @@
 /**
  * A run's result on one host. This is the only schema: the wire (wire/messages/run-reply.ts), the record
  * (controller/store/stored-run.ts), the API (api/schemas.ts) and the screen derive theirs from it, and say
- * where they differ. A member added here is added everywhere.
+ * where they differ. A member added here is added everywhere. What an agent tells of the end of a run (RunEnding, its
+ * frame, and the line in the job's folder) has its members from here too; it is checked where it is read.
  */
 import * as z from "zod/mini";
 import type { Frozen } from "./json.ts";
@@ -36,6 +37,11 @@ export const runResult = z.object({
 });
 
 type Members = z.output<typeof runResult>;
+
+/** What an agent tells of an end, and a result says in the same words (run-event.ts). */
+export type ToldOfEnd = Frozen<
+  Pick<Members, "exit" | "signal" | "timed_out" | "cancelled" | "cancelled_by" | "error">
+>;
 
 /** What the members mean, for the API's document, which is generated on demand. */
 export const RUN_RESULT_WORDS = {

@@ -3,7 +3,7 @@
  * read by hand, because schemas would cost memory even in an agent without jobs.
  */
 import { dropUndefined, isArrayOfText } from "../../core/json.ts";
-import type { RunEnding } from "../../core/run-event.ts";
+import { isEndState, type RunEnding } from "../../core/run-event.ts";
 import { parseIso } from "../../core/time.ts";
 import type { ProcessId } from "../../system/process/process-id.ts";
 import { bootId } from "../../system/process/process-table.ts";
@@ -64,13 +64,10 @@ export function remainsIn(folder: JobFolder): readonly ProcessId[] {
   return remains.flatMap((each) => processId(each) ?? []).filter(({ boot }) => boot === bootId());
 }
 
-const STATES = ["ended", "never-ran", "lost"] as const satisfies readonly RunEnding["state"][];
-
 function endingOf(value: unknown): RunEnding | undefined {
   const told = membersOf(value);
-  const { exit, started, ended, stdout_bytes, stderr_bytes } = told;
-  const state = STATES.find((word) => word === told.state);
-  if (state === undefined || !Number.isInteger(exit) || !isTime(ended)) return undefined;
+  const { state, exit, started, ended, stdout_bytes, stderr_bytes } = told;
+  if (!isEndState(state) || !Number.isInteger(exit) || !isTime(ended)) return undefined;
   if (!isText(started) || !isCount(stdout_bytes) || !isCount(stderr_bytes)) return undefined;
   const { signal, timed_out, cancelled, cancelled_by, error } = told;
   const optional = dropUndefined({

@@ -1,6 +1,13 @@
 /** Turns a recorded result into the events that make it up. */
+import { dropUndefined } from "../../core/json.ts";
 import { outputBytes, outputLength } from "../../core/output-bytes.ts";
-import { NO_OFFSETS, OUTPUT_STREAMS, type RunEnding, type RunEvent } from "../../core/run-event.ts";
+import {
+  isEndState,
+  NO_OFFSETS,
+  OUTPUT_STREAMS,
+  type RunEnding,
+  type RunEvent,
+} from "../../core/run-event.ts";
 import type { RunResult } from "../../core/run-result.ts";
 
 /** Most bytes of one event. */
@@ -41,16 +48,12 @@ function endingOf(
   stderrBytes: number,
 ): RunEnding | undefined {
   const { state, exit, error, signal, timed_out, cancelled, cancelled_by } = result;
-  if (state !== "ended" && state !== "never-ran" && state !== "lost") return undefined;
+  if (!isEndState(state)) return undefined;
   const { started = "", ended = "" } = result;
   return {
     state,
     exit,
-    ...(signal === undefined ? {} : { signal }),
-    ...(timed_out === undefined ? {} : { timed_out }),
-    ...(cancelled === undefined ? {} : { cancelled }),
-    ...(cancelled_by === undefined ? {} : { cancelled_by }),
-    ...(error === undefined ? {} : { error }),
+    ...dropUndefined({ signal, timed_out, cancelled, cancelled_by, error }),
     started,
     ended,
     stdout_bytes: stdoutBytes,

@@ -1,7 +1,7 @@
 /** The JSON in the frames of a run's stream (docs/PROTOCOL.md, section 9). */
 import * as z from "zod/mini";
 import { isRequestId } from "../../request-id.ts";
-import { OUTPUT_STREAMS, type RunEnding } from "../../run-event.ts";
+import { END_STATES, OUTPUT_STREAMS, type RunEnding } from "../../run-event.ts";
 import { parseIso } from "../../time.ts";
 import { line, word } from "./texts.ts";
 
@@ -24,7 +24,7 @@ export const droppedFrame = z.object({
 });
 
 export const endFrame = z.object({
-  state: z.enum(["ended", "never-ran", "lost"]),
+  state: z.enum(END_STATES),
   exit: z.int().check(z.gte(-1), z.lte(255)),
   signal: z.exactOptional(word),
   timed_out: z.exactOptional(z.boolean()),

@@ -3,16 +3,16 @@
  * Asking starts nothing.
  */
 import { inParallel } from "../../core/in-parallel.ts";
-import { formatHostPort } from "../../core/net/host-name.ts";
 import type { ReplyAccount } from "../../core/reply-budget.ts";
 import { completedAt, pendingHosts, type RunReportSoFar } from "../../core/run-report.ts";
-import { droppedBytes, type RunResult, withoutResult } from "../../core/run-result.ts";
+import { type RunResult, withoutResult } from "../../core/run-result.ts";
 import { goesOn } from "../../core/run-state.ts";
 import { isoSeconds } from "../../core/time.ts";
 import { type Controller, openDialler } from "../control-host.ts";
 import { type FleetDialler, parallelLimit } from "../fleet/fan-out.ts";
 import type { RecordedRun } from "../store/ports/runs.ts";
 import { askHostAgain, type Heard } from "./ask-host-again.ts";
+import { logResult } from "./log-result.ts";
 
 /** What was learned about a run. */
 export interface HeardRun {
@@ -104,7 +104,7 @@ async function recordHeard(
 /** Resolves with whether the record has them. */
 async function record(
   { log, store }: Controller,
-  { reqid, script, results }: RunReportSoFar,
+  { reqid, results }: RunReportSoFar,
   heard: readonly Heard[],
   account: ReplyAccount,
 ): Promise<boolean> {
@@ -114,12 +114,7 @@ async function record(
   const told = news.map(({ result }) => result);
   if (!(await store.runs.amend(reqid, told, account))) return false;
   for (const { result, target } of news) {
-    if (goesOn(result.state)) continue;
-    const { error, exit, state } = result;
-    const place = formatHostPort(target.name, target.port);
-    const asked = { dropped: droppedBytes(result), reqid, script, target: place };
-    if (error === undefined) log({ event: "run", ...asked, exit });
-    else log({ event: "run-fail", ...asked, error, state });
+    if (!goesOn(result.state)) logResult(log, target, result);
   }
   return true;
 }

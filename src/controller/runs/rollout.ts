@@ -2,9 +2,9 @@
  * A rollout that was accepted: one batch after the other, each a run of its own with the rollout's id and record.
  * From here on there are no errors: any obstacle stops it, and the hosts that were not asked are `not-started`.
  */
+
 import { asCtrlExecError, inOneLine } from "../../core/errors.ts";
 import { hostCount } from "../../core/hosts/fold.ts";
-import { formatHostPort } from "../../core/net/host-name.ts";
 import { withoutToken } from "../../core/redact.ts";
 import { stoppedWhere } from "../../core/rollout.ts";
 import { type RunResult, runFailed, withoutResult } from "../../core/run-result.ts";
@@ -16,6 +16,7 @@ import type { ResolvedTarget } from "../fleet/targets.ts";
 import type { HostContext } from "../store/host.ts";
 import { takeBatchLocks } from "./batch-locks.ts";
 import { batchRecord } from "./batch-record.ts";
+import { logResult } from "./log-result.ts";
 import { RejoinedBatch } from "./rejoined-batch.ts";
 import { RolloutCheck } from "./rollout-check.ts";
 import { OF_ANOTHER, RolloutHalt } from "./rollout-halt.ts";
@@ -214,11 +215,8 @@ export class Rollout implements RunUnderWay {
   /** The script is already running there. */
   #refuse(target: ResolvedTarget, error: string): void {
     const { body, onResult } = this.#parts;
-    const { reqid, script } = body;
     const result = withoutResult(body, target.label, "0ms", { state: "never-ran", error });
-    const place = formatHostPort(target.name, target.port);
-    const { state } = result;
-    this.#host.log({ event: "run-fail", error, reqid, script, state, target: place });
+    logResult(this.#host.log, target, result);
     this.#keep(result);
     onResult(result);
   }

@@ -2,13 +2,11 @@
 import { CtrlExecError } from "../../core/errors.ts";
 import type { Fault } from "../../core/fault.ts";
 import { inParallel } from "../../core/in-parallel.ts";
-import { formatHostPort } from "../../core/net/host-name.ts";
 import { withoutToken } from "../../core/redact.ts";
 import type { ReplyAccount } from "../../core/reply-budget.ts";
 import type { RolloutReport } from "../../core/rollout.ts";
 import type { RunEvent } from "../../core/run-event.ts";
-import { droppedBytes, type RunResult, withoutResult } from "../../core/run-result.ts";
-import { goesOn } from "../../core/run-state.ts";
+import { changeError, type RunResult, withoutResult } from "../../core/run-result.ts";
 import { spanOf } from "../../core/time.ts";
 import { ContactWatch } from "../fleet/contact-watch.ts";
 import { askHost, type FleetDialler, parallelLimit } from "../fleet/fan-out.ts";
@@ -22,6 +20,7 @@ import { givenUpResult, hostResult, notPermittedResult } from "./host-result.ts"
 import { HostRun } from "./host-run.ts";
 import type { ContactSink, RunSink } from "./listener.ts";
 import type { RunLocks } from "./locks.ts";
+import { logResult } from "./log-result.ts";
 import type { Rejoin } from "./rejoin.ts";
 import { RunProgress } from "./run-progress.ts";
 
@@ -279,16 +278,10 @@ export class Run implements RunUnderWay {
   }
 
   /** @param heard undefined if the host was given up */
-  #keep(target: ResolvedTarget, result: RunResult, { rtt, fault }: Partial<Heard> = {}): void {
+  #keep(target: ResolvedTarget, result: RunResult, heard?: Heard): void {
     const { body, record } = this.#parts;
-    const { exit, reqid, script, state } = result;
-    const dropped = droppedBytes(result);
-    const error = result.error && withoutToken(result.error, body.token);
-    const place = formatHostPort(target.name, target.port);
-    const asked = { dropped, reqid, rtt, script, target: place };
-    if (error !== undefined) this.#host.log({ event: "run-fail", ...asked, error, fault, state });
-    // A caller who detaches learns how it ended by asking.
-    else if (!goesOn(result.state)) this.#host.log({ event: "run", ...asked, exit });
+    const hidden = changeError(result, (error) => withoutToken(error, body.token));
+    logResult(this.#host.log, target, hidden, heard);
     this.#results.set(target, result);
     record.add(result);
   }

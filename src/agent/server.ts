@@ -40,7 +40,7 @@ export interface AgentServerOptions {
 /** @throws CtrlExecError `config` when the port cannot be bound */
 export async function startAgentServer(options: AgentServerOptions): Promise<AgentServer> {
   const { state, shim, now } = options;
-  const metrics = new AgentMetrics();
+  const metrics = new AgentMetrics(now());
   const log = state.config.metrics_bind === undefined ? options.log : metrics.counting(options.log);
   const keeper = new StateKeeper(state, log);
   const { connections, processes } = shareDescriptors(state, log);

@@ -70,7 +70,7 @@ export class Answering {
   readonly #bodies = new Bodies();
   readonly #large = new LargeBodies();
   readonly #inFlight = new InFlight();
-  readonly #metrics = new MetricsPage();
+  readonly #metrics = new MetricsPage(new Date());
   readonly detached = new DetachedRollouts(() => this.#controller);
   readonly #drainMs: number;
   #stopping = false;

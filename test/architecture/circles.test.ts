@@ -65,6 +65,7 @@ test("no file imports itself by way of others", () => {
 test.each([
   ["a value", 'import { b } from "./b.ts"; b;', 'import { a } from "./a.ts"; a;'],
   ["a type", 'import type { B } from "./b.ts";', 'import { type A } from "./a.ts";'],
+  ["a type in one line", 'f(); import type { B } from "./b.ts";', 'import { a } from "./a.ts"; a;'],
   ["a late import", 'const b = await import("./b.ts"); b;', 'export type { A } from "./a.ts";'],
 ])("a circle is found through %s", (_, a, b) => {
   const sources = new Map([

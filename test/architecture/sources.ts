@@ -18,7 +18,7 @@ export const transpiler = new Bun.Transpiler({
 export function importsOf(source: string): Set<string> {
   const found = new Set(transpiler.scanImports(source).map((entry) => entry.path));
   const typeOnly = [
-    /^\s*(?:import|export)\b[^;"'`]*?\bfrom\s*["']([^"']+)["']/gm,
+    /(?:^|;)\s*(?:import|export)\b[^;"'`]*?\bfrom\s*["']([^"']+)["']/gm,
     /^(?!\s*(?:\*|\/\/)).*\bimport\(\s*["']([^"']+)["']\s*\)/gm,
   ];
   for (const pattern of typeOnly) {

@@ -1,4 +1,5 @@
 /** Requests to end jobs, while they are carried out. */
+import { MAX_WORD } from "../../core/wire/limits.ts";
 import { Deadline, within } from "../../system/deadline.ts";
 import { fileProblem } from "../../system/files/files.ts";
 import { endJob, isJobRunning, type JobEnd } from "../../system/process/end-job.ts";
@@ -9,9 +10,6 @@ import type { JobCancel } from "./job-folder.ts";
 
 /** How long its shim may take to write the end once the script has ended: it waits up to two seconds for output. */
 const END_MS = 5_000;
-
-/** The rest of a longer name is of no use to anybody. */
-const MAX_NAME = 255;
 
 /** A job that is running, or may be. */
 export interface Endable {
@@ -57,7 +55,7 @@ export class Cancels {
       return await first.done;
     }
     const hurry = new AbortController();
-    const done = this.#end(job, by.slice(0, MAX_NAME).toWellFormed(), graceMs, hurry.signal);
+    const done = this.#end(job, by.slice(0, MAX_WORD).toWellFormed(), graceMs, hurry.signal);
     this.#running.set(job.name, { done, hurry });
     return await done.finally(() => this.#running.delete(job.name));
   }

@@ -3,9 +3,11 @@
  * both it can be certain about a run that it does not know (docs/DECISIONS.md, "A run that its agent does not know").
  * Times are compared by a clock that may be set: if it was, nothing is known about earlier runs.
  */
-import { existsSync, readFileSync, statSync, utimesSync, writeFileSync } from "node:fs";
+
+import { existsSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { uptime } from "node:os";
 import { join } from "node:path";
+import { MAX_SHORT_FILE, readPlainFile } from "../../system/files/plain-file.ts";
 import { bootId } from "../../system/process/process-table.ts";
 import { WithdrawnRuns } from "./withdrawn-runs.ts";
 
@@ -105,7 +107,7 @@ export class KnownRuns {
 
   #stamp(): void {
     try {
-      utimesSync(this.#file, new Date(), new Date(this.#since));
+      utimesSync(this.#file, new Date(this.#since), new Date(this.#since));
     } catch {
       // There is none yet.
     }
@@ -119,7 +121,8 @@ function bootBy(time: number): Boot {
 /** Undefined if it cannot be determined, also if no folder of jobs can be made, or if it no longer holds. */
 function earlierSince(file: string, { boot, booted }: Boot): number | undefined {
   try {
-    const noted: unknown = JSON.parse(readFileSync(file, "utf8"));
+    const { bytes } = readPlainFile(file, { maxBytes: MAX_SHORT_FILE, noLink: true });
+    const noted: unknown = JSON.parse(bytes.toString("utf8"));
     if (typeof noted !== "object" || noted === null) return undefined;
     if (!("boot" in noted) || noted.boot !== boot) return undefined;
     if (!("booted" in noted) || typeof noted.booted !== "number") return undefined;

@@ -2,8 +2,10 @@
  * Where in a job's output its script printed the caller's token, in a file beside the output's file (T27). A caller
  * who has the token and waits for the run gets what was printed; anyone who asks later gets marks in its place.
  */
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+
+import { existsSync, writeFileSync } from "node:fs";
 import { hideSpots, type SecretSpot } from "../../core/secret-mask.ts";
+import { readPlainFile } from "../../system/files/plain-file.ts";
 
 function fileOf(output: string): string {
   return `${output}.tokens`;
@@ -33,7 +35,7 @@ export function hideToken(output: string, bytes: Uint8Array, offset: number): vo
 
 function spotsIn(file: string): SecretSpot[] {
   if (!existsSync(file)) return [];
-  const lines = readFileSync(file, "utf8").split("\n");
+  const lines = readPlainFile(file, { noLink: true }).bytes.toString("utf8").split("\n");
   return lines.flatMap((line) => {
     const [, at, length] = /^(\d+) (\d+)$/.exec(line) ?? [];
     return at === undefined ? [] : [{ at: Number(at), length: Number(length) }];

@@ -1,16 +1,18 @@
 /** Runs that were withdrawn: they do not start any more, not even under the next agent. */
+
 import {
   closeSync,
   existsSync,
   fsyncSync,
   openSync,
-  readFileSync,
   renameSync,
   writeFileSync,
   writeSync,
 } from "node:fs";
 import { join } from "node:path";
+import { MAX_WORD } from "../../core/wire/limits.ts";
 import { fileProblem } from "../../system/files/files.ts";
+import { readPlainFile } from "../../system/files/plain-file.ts";
 import { openJobsFolder } from "./jobs-folder.ts";
 
 /** In the folder of all jobs. */
@@ -21,9 +23,6 @@ const FILE = "withdrawn";
  * cancelled.
  */
 const MAX_WITHDRAWN = 10_000;
-
-/** Characters of a name: as many as an answer may have. */
-const MAX_NAME = 255;
 
 interface Noted {
   /** Who has cancelled it; empty if that is not known. */
@@ -54,7 +53,7 @@ export class WithdrawnRuns {
   /** The first to withdraw it counts. Returns why the next agent does not know about it; undefined if it does. */
   add(reqid: string, name: string): string | undefined {
     const before = this.#runs.get(reqid);
-    const by = before?.by ?? name.slice(0, MAX_NAME).toWellFormed();
+    const by = before?.by ?? name.slice(0, MAX_WORD).toWellFormed();
     const isNoted = before?.isInFile && existsSync(this.#file);
     const problem = isNoted ? undefined : this.#append(lineOf(reqid, by));
     this.#runs.set(reqid, { by, isInFile: problem === undefined });
@@ -118,7 +117,8 @@ function lineOf(reqid: string, by: string): string {
 
 function linesIn(file: string): { readonly reqid: string; readonly by: string }[] {
   try {
-    return readFileSync(file, "utf8")
+    return readPlainFile(file, { noLink: true })
+      .bytes.toString("utf8")
       .split("\n")
       .flatMap((line) => {
         const [, reqid, name] = /^([0-9a-f]{16})(?: (".*"))?$/.exec(line) ?? [];

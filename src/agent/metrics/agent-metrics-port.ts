@@ -22,7 +22,11 @@ export interface AgentLoad {
 
 export class AgentMetrics {
   readonly #tally = agentTally();
-  readonly #started = Date.now() / 1000;
+  readonly #started: Date;
+
+  constructor(started: Date) {
+    this.#started = started;
+  }
 
   /** A log that also counts. */
   counting(log: AgentLog): AgentLog {
@@ -63,7 +67,7 @@ export class AgentMetrics {
         : [series(M.spool, {}, load.spoolBytes), series(M.spoolLimit, {}, load.spoolLimit)];
     const gauges = [
       series(M.build, { version: VERSION, commit: COMMIT }, 1),
-      series(M.started, {}, this.#started),
+      series(M.started, {}, this.#started.getTime() / 1000),
       series(M.certificateEnd, {}, load.certificateEnd.getTime() / 1000),
       series(M.scripts, {}, load.scripts),
       series(M.running, {}, load.processes),

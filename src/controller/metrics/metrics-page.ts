@@ -12,9 +12,13 @@ import { fleetGauges } from "./fleet-gauges.ts";
 const FLEET_MS = 2000;
 
 export class MetricsPage {
-  readonly #started = Date.now() / 1000;
+  readonly #started: Date;
   #fleet: Promise<readonly Series[]> | undefined;
   #fleetAt = 0;
+
+  constructor(started: Date) {
+    this.#started = started;
+  }
 
   /** @param load what the process itself knows */
   async text(controller: Controller, load: readonly Series[], format: Format): Promise<string> {
@@ -25,7 +29,7 @@ export class MetricsPage {
     if (all !== undefined) tally.merge(all.counts);
     const gauges = [
       series(M.build, { version: VERSION, commit: COMMIT }, 1),
-      series(M.started, {}, this.#started),
+      series(M.started, {}, this.#started.getTime() / 1000),
       ...(began === undefined ? [] : [began]),
       ...fleet,
       ...load,

@@ -1,14 +1,13 @@
 /** A result without its outputs, for a record that has no room for them. */
+
 import { OUTPUT_STREAMS } from "../../core/run-event.ts";
 import { changeError, withoutResult } from "../../core/run-result.ts";
+import { MAX_WORD } from "../../core/wire/limits.ts";
 import { outputName } from "./output-file.ts";
 import { emptied, type RecordedResult } from "./recorded-result.ts";
 
 /** Characters of an error that are kept if the outputs are not. */
 const MAX_ERROR = 200;
-
-/** Characters of a name on the wire (core/wire/messages/texts.ts). */
-const MAX_NAME = 255;
 
 /** Without its outputs; it says how large they were. What is in files stays there. */
 export function bareResult(result: RecordedResult): RecordedResult {
@@ -30,7 +29,7 @@ export function longestBareResult(
     signal: "SIGVTALRM",
     timed_out: true,
     cancelled: true,
-    cancelled_by: "x".repeat(MAX_NAME),
+    cancelled_by: "x".repeat(MAX_WORD),
     started: "2026-01-15T12:00:00.000000+00:00",
     ended: "2026-01-15T12:00:00.000000+00:00",
     stdout_dropped: 2 ** 52,

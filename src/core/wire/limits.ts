@@ -18,6 +18,9 @@ export const MAX_PAIRING_HEAD_BYTES = 8192;
 /** Port 7444: a message's body. */
 export const MAX_PAIRING_BYTES = 65_536;
 
+/** Characters of a name, a version, a date. */
+export const MAX_WORD = 255;
+
 /** Characters of a certificate request, in PEM. */
 export const MAX_CSR = 32_768;
 

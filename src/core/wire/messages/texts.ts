@@ -6,12 +6,12 @@
  * messages takes a tenth of the time that `ping` needs to start.
  */
 import * as z from "zod/mini";
-import { MAX_CSR, MAX_ERROR_TEXT } from "../limits.ts";
+import { MAX_CSR, MAX_ERROR_TEXT, MAX_WORD } from "../limits.ts";
 
 export const text = z.string();
 
 /** A name, a version, a date. */
-export const word = text.check(z.maxLength(255));
+export const word = text.check(z.maxLength(MAX_WORD));
 export const wordOrEmpty = z._default(word, "");
 
 /** A text that is shown in one line and logged. */

@@ -108,7 +108,7 @@ test("when the agent closes it, nobody is served there any more", async () => {
     spoolLimit: 0,
   };
   const config = { ...agent.config, metrics_bind: "127.0.0.1", metrics_port: 0 };
-  const close = await new AgentMetrics().serve(config, port.log, () => load);
+  const close = await new AgentMetrics(new Date()).serve(config, port.log, () => load);
   const url = `http://127.0.0.1:${port.of("metrics-start")[0]?.fields.PORT}/metrics`;
   expect((await fetch(url)).status).toBe(200);
   close?.();

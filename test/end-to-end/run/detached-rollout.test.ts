@@ -115,7 +115,9 @@ test("a second ctrl-exec-api of the same state leaves them to the first, and tak
   await using second = others[0];
   await using _third = others[1];
   for (const other of others) {
-    await other.running.seen(/ACTION=rollout-fail .*another ctrl-exec-api of this state_dir does/);
+    await other.running.seen(
+      /ACTION=rollout-fail .*another ctrl-exec-api with this state_dir takes them/,
+    );
   }
   expect((await second.get("/health")).status).toBe(200);
   await second.stop();

@@ -3,7 +3,7 @@
 _ctrl_exec_table() {
   modes='' options='--help --version' kinds=''
   case $1 in
-    'ctrl-exec ') modes='run ping discovery list-scripts status wait logs cancel pause continue list-runs list-agents list-groups pairing-mode list-requests token approve deny edit-agent tag unpair rotate-cert serial-status maintain doctor list-locks setup-ca setup-ctrl-exec asset demo help' ;;
+    'ctrl-exec ') modes='run ping discovery list-scripts status wait logs cancel pause continue list-runs list-agents list-groups upgrade pairing-mode list-requests token approve deny edit-agent tag unpair rotate-cert serial-status maintain doctor list-locks setup-ca setup-ctrl-exec asset demo help' ;;
     'ctrl-exec run') options='--hosts-from --except --limit --port --live --no-live --fold --no-fold --diff --only --quiet --output --json --json-stream --dry-run --batch --max-failures --per-tag --check --pause --confirm --resume --detach --async --timeout --username --token --token-file --config --log --help' kinds='hosts scripts' ;;
     'ctrl-exec ping') options='--hosts-from --except --limit --port --json --username --token --token-file --config --log --help' kinds='hosts' ;;
     'ctrl-exec discovery') options='--hosts-from --except --limit --port --json --wide --username --token --token-file --config --log --help' kinds='hosts' ;;
@@ -17,6 +17,7 @@ _ctrl_exec_table() {
     'ctrl-exec list-runs') options='--host --script --user --failed --since --limit --json --username --token --token-file --config --log --help' kinds='' ;;
     'ctrl-exec list-agents') options='--hosts-from --except --limit --config --log --json --wide --help' kinds='hosts' ;;
     'ctrl-exec list-groups') options='--config --log --json --wide --help' kinds='groups' ;;
+    'ctrl-exec upgrade') options='--from --hosts-from --except --limit --port --batch --max-failures --per-tag --pause --downgrade --timeout --dry-run --json --username --token --token-file --config --log --help' kinds='hosts' ;;
     'ctrl-exec pairing-mode') options='--config --log --help' kinds='' ;;
     'ctrl-exec list-requests') options='--config --log --json --help' kinds='' ;;
     'ctrl-exec token') options='--ttl --uses --name --tag --from --replace --json --config --log --help' kinds='' ;;
@@ -34,7 +35,7 @@ _ctrl_exec_table() {
     'ctrl-exec setup-ctrl-exec') options='--port --yes --force --config --log --help' kinds='' ;;
     'ctrl-exec asset') options='--help' kinds='assets' ;;
     'ctrl-exec demo') options='--keep --help' kinds='' ;;
-    'ctrl-exec help') options='--help' kinds='' modes='run ping discovery list-scripts status wait logs cancel pause continue list-runs list-agents list-groups pairing-mode list-requests token approve deny edit-agent tag unpair rotate-cert serial-status maintain doctor list-locks setup-ca setup-ctrl-exec asset demo help' ;;
+    'ctrl-exec help') options='--help' kinds='' modes='run ping discovery list-scripts status wait logs cancel pause continue list-runs list-agents list-groups upgrade pairing-mode list-requests token approve deny edit-agent tag unpair rotate-cert serial-status maintain doctor list-locks setup-ca setup-ctrl-exec asset demo help' ;;
     'ctrl-exec-agent ') modes='serve reload self-check self-ping request-pairing join pairing-status apply-upgrade help' ;;
     'ctrl-exec-agent serve') options='--config --allowlist --log --help' kinds='' ;;
     'ctrl-exec-agent reload') options='--help' kinds='' ;;

@@ -279,6 +279,18 @@ describe("the auth hook example", () => {
     }
   });
 
+  test("T36 an upgrade is for a token that names it", () => {
+    const some = `${hash("t1")} alice deploy-app,@upgrade\n${hash("t2")} bob *,@upgrade\n`;
+    const ask = (token: string, list: string) => decide({ action: "upgrade", token }, list);
+    expect([ask("t1", some), ask("t2", some)]).toEqual([0, 0]);
+    expect([ask("t1", tokens), ask("t2", tokens), ask("t3", some), ask("", some)]).toEqual([
+      3, 3, 2, 2,
+    ]);
+    expect(decide({ action: "upgrade", token: "t1", username: "bob" }, some)).toBe(2);
+    expect(decide({ script: "anything", token: "t2" }, some)).toBe(0);
+    expect(decide({ script: "anything", token: "t1" }, some)).toBe(3);
+  });
+
   test("T25 a run's record is for whoever ran it, and for a token that may run everything", () => {
     const ask = (token: string, submitter: string) =>
       decide({ token, submitter, via: "api" }, tokens);
@@ -326,6 +338,7 @@ describe("the auth hook example", () => {
       "token-revoke": both,
       // An agent's hook is.
       discovery: [3, 3],
+      // It needs a token of its own.
       upgrade: [3, 3],
     };
     for (const action of Object.keys(answers) as HookAction[]) {

@@ -4,7 +4,7 @@
  *
  *   bun test/install/releases.ts <folder>
  */
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { UpgradeInbox } from "../../src/agent/upgrade/inbox.ts";
 import { buildName } from "../../src/core/release/platform.ts";
@@ -38,6 +38,7 @@ await lay("foreign", "1.8.3", RELEASES.silent.program, stranger);
 
 async function lay(name: string, version: string, program: string | Uint8Array, by: typeof key) {
   const release = makeRelease(folder, name, version, { [BUILD]: program }, by);
+  cpSync(release, join(out, `release-${name}`), { recursive: true });
   const bytes = readFileSync(join(release, `${BUILD}.gz`));
   const sha256 = new Bun.CryptoHasher("sha256").update(bytes).digest("hex");
   count += 1;

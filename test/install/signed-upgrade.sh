@@ -92,9 +92,14 @@ goes_back() {
   waits_for 'and answers' answers "$old"
 }
 
-hand_in works
-goes_on 'a release that works is put in place'
+echo "release_key = $(cat /releases/release-key)" >>/etc/ctrl-exec/ctrl-exec.conf
+shows 'the control host brings a release' "$host: upgraded from $old to 1.9.0" \
+  ctrl-exec upgrade "$host" --from /releases/release-works
+goes_on 'the release is in place'
 goes_back
+shows 'and hears of one that is rolled back' "$host: $old was put back: the agent did not start" \
+  ctrl-exec upgrade "$host" --from /releases/release-fails
+stays
 
 unpacking() { [ -e "$bin/.ctrl-exec.next" ]; }
 noted() { [ -e "$state/journal.json" ]; }

@@ -3,6 +3,7 @@ import {
   chmodSync,
   constants,
   copyFileSync,
+  existsSync,
   linkSync,
   mkdirSync,
   readFileSync,
@@ -92,6 +93,23 @@ export class UpgradeStage {
   /** What the unit does. */
   async apply(): Promise<Finished> {
     return await runCommand(this.applyCommand);
+  }
+
+  /** The unit: applies what the agent is handed, until the test ends it. */
+  unit(): AsyncDisposable {
+    let over = false;
+    const serving = (async () => {
+      while (!over) {
+        if (existsSync(this.agent.path("upgrade/apply"))) await this.apply();
+        await Bun.sleep(20);
+      }
+    })();
+    return {
+      async [Symbol.asyncDispose]() {
+        over = true;
+        await serving;
+      },
+    };
   }
 
   get applyCommand(): string[] {

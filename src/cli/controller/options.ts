@@ -162,6 +162,10 @@ export const controllerOptions = {
     valueHint: "networks",
     description: "Only from these networks: 10.0.0.0/8,2001:db8::/32",
   },
+  downgrade: {
+    type: "boolean",
+    description: "Also to an older release, where agent.conf allows it too",
+  },
   replace: {
     type: "boolean",
     description: "Let it take over a registered name, and revoke that host",

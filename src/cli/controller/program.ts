@@ -60,6 +60,10 @@ export const controllerProgram: Program = {
       summary: "List the groups of hosts that @@<group> can name",
       load: async () => (await import("./list-groups.ts")).listGroups,
     },
+    upgrade: {
+      summary: "Bring a signed release to hosts, a few at a time",
+      load: async () => (await import("./upgrade.ts")).upgrade,
+    },
     "pairing-mode": {
       summary: "Take pairing requests from new hosts, and decide on them",
       runsLong: true,

@@ -13,6 +13,7 @@ import {
   oneOf,
   optional,
   port,
+  releaseKey,
   seconds,
   wholeNumber,
   withDefault,
@@ -69,6 +70,7 @@ const shape = z.object({
   metrics_bind: optional(bindAddress),
   metrics_port: withDefault(port, 7446),
   metrics_token_file: optional(absolutePath),
+  release_key: optional(releaseKey),
   run_retention: withDefault(seconds, 86_400),
   run_records_max: withDefault(byteSize, 4 * 2 ** 30),
 });

@@ -54,6 +54,12 @@ export const CONTROLLER_KEYS = {
   },
   max_parallel: { group: CALLS, text: "Most hosts that are called at the same time." },
   max_hosts: { group: CALLS, text: "Most hosts in one request." },
+  release_key: {
+    group: CALLS,
+    text: "Public key of the releases that upgrade brings to hosts, as ssh-keygen writes it (Ed25519). Without it, upgrade refuses.",
+    example:
+      "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILXdeIlEdtHAm1QwnewCSgNViLs/vMpY3PoFeT4Ase+E releases",
+  },
   group_command: {
     group: CALLS,
     text: "Program that prints groups of hosts as JSON, for @@<group> in expressions; the files of groups.d beside this file win over it. It is started without arguments.",

@@ -73,6 +73,26 @@ export const CONTROLLER_EVENTS = {
     fields: ["error", "reqid", "target", "user"],
     when: "a host could not be asked, or cannot cancel",
   },
+  "upgrade-begin": {
+    level: "info",
+    fields: ["hosts", "release", "reqid", "user"],
+    when: "`upgrade` begins to bring a release to hosts",
+  },
+  upgrade: {
+    level: "info",
+    fields: ["from", "release", "reqid", "target"],
+    when: "a host has the version; FROM is the same if it had it before",
+  },
+  "upgrade-fail": {
+    level: "err",
+    fields: ["error", "release", "reqid", "status", "target"],
+    when: "a host was not upgraded; STATUS is `rolled-back`, `refused`, `failed`, or `unknown` if its end is not known",
+  },
+  "upgrade-stop": {
+    level: "warning",
+    fields: ["count", "reason", "release", "reqid"],
+    when: "an upgrade stopped; COUNT hosts were not started",
+  },
   ping: {
     level: "info",
     fields: ["reqid", "result", "status", "target"],

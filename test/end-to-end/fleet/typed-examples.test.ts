@@ -23,9 +23,9 @@ import { ControlHost } from "../../support/fleet.ts";
 import { TestFolder, until } from "../../support/folder.ts";
 import { PlayedFleet } from "../../support/played-fleet.ts";
 
-/** Modes whose examples are typed elsewhere: they pair, set up, renew, or are about this program alone. */
+/** Modes whose examples are typed elsewhere: they pair, set up, renew, upgrade, or are about this program alone. */
 const ELSEWHERE =
-  "approve asset complete demo deny doctor edit-agent help list-locks list-requests maintain pairing-mode rotate-cert setup-ca setup-ctrl-exec token unpair".split(
+  "approve asset complete demo deny doctor edit-agent help list-locks list-requests maintain pairing-mode rotate-cert setup-ca setup-ctrl-exec token unpair upgrade".split(
     " ",
   );
 

@@ -1,4 +1,5 @@
 /** Who may call which endpoint: only the stored controller, and only what this table lists (T04). */
+import type { RunEvent } from "../../core/run-event.ts";
 import { cancel } from "./cancel.ts";
 import { capabilities } from "./capabilities.ts";
 import {
@@ -57,5 +58,25 @@ export async function answerRoute(
   const [, reqid] = /^GET \/result\/([0-9a-f]{16})$/.exec(route) ?? [];
   if (reqid !== undefined) return await result(context, reqid);
   const endpoint = ROUTES.get(route);
-  return endpoint === undefined ? refusal(404, "not found") : await endpoint(context, request);
+  if (endpoint === undefined) return refusal(404, "not found");
+  const reply = await endpoint(context, request);
+  if (!("events" in reply)) return reply;
+  const isRevoked = () => {
+    trust.revoked.look();
+    const isShutOut = trust.revoked.has(serial);
+    if (isShutOut) context.log({ event: "revoked-cert", peer: caller.ip, serial });
+    return isShutOut;
+  };
+  return { ...reply, events: (signal) => untilRevoked(reply.events(signal), isRevoked) };
+}
+
+/** Nor does a stream outlive it, which may go on for days (T02). */
+async function* untilRevoked(
+  events: AsyncIterable<RunEvent>,
+  isRevoked: () => boolean,
+): AsyncGenerator<RunEvent> {
+  for await (const event of events) {
+    if (isRevoked()) return;
+    yield event;
+  }
 }

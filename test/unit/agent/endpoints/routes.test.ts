@@ -1,6 +1,6 @@
 /** Who may ask for what, and what else than a run is answered. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { readFileSync, rmSync } from "node:fs";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import type { AgentContext, AgentReply, Caller } from "../../../../src/agent/endpoints/endpoint.ts";
 import { answerRoute } from "../../../../src/agent/endpoints/routes.ts";
@@ -95,6 +95,30 @@ describe("who is not the control host", () => {
     }
     expect(it.log.events).toHaveLength(2);
     expect(it.log.of("revoked-cert")[0]?.fields).toEqual({ PEER: "192.0.2.1", SERIAL: serial });
+  });
+
+  test("T02 nor is it told any more in a stream that has begun", async () => {
+    const it = await served();
+    const list = fleet.folder.write("web-01/revoked-later", "");
+    const config = { ...agent.config, revoked_serials: list };
+    Object.assign(it.context, { state: await loadState(config, agent.path("scripts.conf")) });
+    const caller = certificateIn(fleet.controller.config.cert);
+    const { serial } = caller.certificate;
+    const job = await it.start(WAITS);
+    const { reqid } = job.facts;
+    const reply = await it.ask("POST /follow", { reqid, stdout: 0, stderr: 0 }, caller);
+    if (!("events" in reply)) throw new Error("it is no stream");
+    const heard: string[] = [];
+    for await (const { kind } of reply.events(new AbortController().signal)) {
+      heard.push(kind);
+      if (kind !== "output") continue;
+      writeFileSync(list, `${serial}\n`);
+      jobs.folder.write("end", "");
+    }
+    expect(heard).toEqual(["begin", "output"]);
+    expect(it.log.of("revoked-cert").map(({ fields }) => fields.SERIAL)).toEqual([serial]);
+    reply.letGo?.();
+    expect(await job.ended).toMatchObject({ exit: 0 });
   });
 
   test("is refused whatever it asks for; the log names its request, and no more of a script", async () => {

@@ -43,7 +43,8 @@ export const wait = defineVerb({
   details: [
     "Waits until a run has ended on every host, and shows each result as it arrives,",
     "as run does; if the run has ended already, all of them. Ctrl-C stops waiting;",
-    "the run continues.",
+    "the run continues. If a rollout is paused, or no ctrl-exec-api carries it out,",
+    "stderr says so, and wait goes on waiting.",
     "",
     "Exit status: 0 when every host succeeded, 1 when any failed, 124 when some have",
     "not ended after --timeout.",

@@ -80,7 +80,11 @@ test("Ctrl-C leaves, and the run goes on", async () => {
 test.each([
   [["0123456789abcdef"], "Cannot find run 0123456789abcdef: no such run", 1],
   [["x"], `Cannot find run "x": a run's id is 16 hex digits`, 2],
-  [["0123456789abcdef", "--timeout", "soon"], "--timeout takes a whole number", 2],
+  [
+    ["0123456789abcdef", "--timeout", "soon"],
+    "--timeout takes 0 to 2000000 seconds, or a time such as",
+    2,
+  ],
 ] as const)("%p is refused", async (args, text, exit) => {
   const { err, status } = await control.run("wait", args);
   expect(err).toContain(text);

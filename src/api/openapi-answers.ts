@@ -84,7 +84,8 @@ const REFUSALS = {
     example: failed("bad request", 'unknown query parameter "x"; this route takes none'),
   },
   403: {
-    description: "The auth hook refused, or there is no hook and api_auth_default is deny.",
+    description:
+      "The auth hook refused, or there is no hook and api_auth_default is deny; or no rule of join.d allows the token.",
     schema: "Denied",
     example: { ok: false, error: "insufficient privilege", code: 3 },
   },

@@ -255,7 +255,11 @@ export const errorAnswer = z.object({
 
 export const deniedAnswer = z.object({
   ok: refused,
-  error: z.string().describe("The reason given by the auth hook."),
+  error: z
+    .string()
+    .describe(
+      "The reason: the one given by the auth hook, or why no rule of join.d allows a token.",
+    ),
   code: z.int().min(1).max(3).describe("1 generic, 2 bad credentials, 3 insufficient privilege."),
   hint,
 });

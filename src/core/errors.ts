@@ -86,9 +86,9 @@ export class CtrlExecError extends Error {
   }
 }
 
-/** The auth hook refused, or there is none. */
+/** The auth hook refused, or there is none; or no rule of join.d allows a token. */
 export class DeniedError extends CtrlExecError {
-  /** The hook's reason, without "Denied: ". */
+  /** The reason, without "Denied: ". */
   readonly reason: string;
   /** 1 generic, 2 bad credentials, 3 insufficient privilege. */
   readonly hookCode: 1 | 2 | 3;

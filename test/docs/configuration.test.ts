@@ -29,11 +29,14 @@ const CHECKS: Readonly<Record<string, Check>> = {
     return [];
   },
   "toml scripts.toml": async (text) => (await parseAllowlist("/s.toml", text)).warnings,
-  json: async (text) => {
-    for (const line of jsonTexts(text)) JSON.parse(line);
-    return [];
-  },
+  json: readJson,
+  "json notices.json": readJson,
 };
+
+async function readJson(text: string): Promise<[]> {
+  for (const line of jsonTexts(text)) JSON.parse(line);
+  return [];
+}
 
 /** One object over several lines, or an object a line. */
 function jsonTexts(text: string): string[] {

@@ -33,7 +33,7 @@ export const createToken = defineRoute({
   description: [
     "Hosts join with it without an operator. This answer is the only one that contains the token.",
     ...ADMIN,
-    "token-create, and gets the limits of the token as its args.",
+    "token-create, and gets the limits of the token as its args. Then rules in join.d, if there are any, must allow it.",
   ].join("\n"),
   request: tokenRequest,
   bodyOptional: true,

@@ -58,7 +58,9 @@ async function look(host: HostContext): Promise<void> {
 
 async function leaveAll(host: HostContext, { told, pending }: ToldState): Promise<void> {
   if (pending.length === 0) return;
-  const { receivers } = await readReceivers(host.config);
+  const { receivers, problems } = await readReceivers(host.config);
+  // Whoever they were meant for is not told of this.
+  for (const msg of problems) host.log({ event: "config-warn", key: "notify.d", msg });
   for (const each of pending) {
     for (const receiver of receivers) await leaveIn(host, receiver, each);
   }

@@ -1,6 +1,6 @@
 /** Join tokens: created, listed and revoked. How a host uses one is in join-desk.ts. */
 import { configArgument } from "../../core/config/controller-config.ts";
-import { CtrlExecError } from "../../core/errors.ts";
+import { CtrlExecError, DeniedError } from "../../core/errors.ts";
 import { formatJoinToken, MAX_TOKEN_SECONDS, MAX_TOKEN_USES } from "../../core/join-token.ts";
 import { dropUndefined } from "../../core/json.ts";
 import { parseAddressPrefix } from "../../core/net/address-list.ts";
@@ -157,15 +157,10 @@ async function requireAllowed(
   if (ruling.kind === "free") return undefined;
   if (ruling.kind === "allowed") return ruling.rules.map(({ rule }) => rule);
   log({ event: "token-refuse", reason: ruling.why, user: wish.user });
-  const folder = joinRuleFolder(config);
-  throw new CtrlExecError(
-    "denied",
-    `Cannot make a join token: no rule of ${folder} allows it: ${ruling.why}`,
-    {
-      hint: `Ask for names, networks and tags that one rule allows, or change a rule: ${folder}`,
-      remoteMessage: `no rule allows such a token: ${ruling.why}`,
-      remoteHint: "Ask for names, networks and tags that one rule allows.",
-    },
+  throw new DeniedError(
+    `no rule of join.d allows such a token: ${ruling.why}`,
+    3,
+    `Ask for names, networks and tags that one rule allows, or change a rule: ${joinRuleFolder(config)}`,
   );
 }
 

@@ -20,7 +20,7 @@ export function countLeftovers(config: ControllerConfig): ReadonlyMap<string, nu
 }
 
 function foldersOf(config: ControllerConfig): ReadonlySet<string> {
-  const { agents, pairing, joinTokens, locks, rollouts, credentials } = paths(config);
+  const { agents, pairing, joinTokens, locks, notices, rollouts, credentials } = paths(config);
   const beside = [config.cert, config.key].map((path) => dirname(path));
   const { ca_dir, state_dir } = config;
   return new Set([
@@ -32,6 +32,7 @@ function foldersOf(config: ControllerConfig): ReadonlySet<string> {
     pairing,
     joinTokens,
     locks,
+    notices,
     rollouts,
   ]);
 }

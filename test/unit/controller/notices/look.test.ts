@@ -191,6 +191,16 @@ test("what could not be left is tried again", async () => {
   expect(await told()).toMatchObject([{ kind: "certificate-ends", days: 14 }]);
 });
 
+test("a receiver that cannot be told is named in the log when there is something to tell, and only then", async () => {
+  const file = fleet.folder.write("control/notify.d/b.toml", "[");
+  const warned = () => fleet.log.of("config-warn").map(({ fields }) => String(fields.MSG));
+  expect(await told()).toEqual([]);
+  expect(warned()).toEqual([]);
+  registerEnding("web-01", 10);
+  expect(await told()).toHaveLength(1);
+  expect(warned()).toEqual([expect.stringContaining(file)]);
+});
+
 test("two processes at once tell it once", async () => {
   registerEnding("web-01", 10);
   await Promise.all(Array.from({ length: 4 }, async () => await lookForNotices(host())));

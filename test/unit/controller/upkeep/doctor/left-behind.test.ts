@@ -24,17 +24,19 @@ test("a host on which nothing was left, before and after its first run, and noth
 
 test("leftovers of killed writes are counted and removed, in the records' folder too; young ones stay", async () => {
   await using fleet = await LocalFleet.create();
-  const left = ["", "credentials", "state", "state/agents", "state/runs"].map((folder) => {
-    return old(fleet, `${folder}/.x.key.0123456789ab.tmp`, "key", 1);
-  });
+  const left = ["", "credentials", "state", "state/agents", "state/notices", "state/runs"].map(
+    (folder) => {
+      return old(fleet, `${folder}/.x.key.0123456789ab.tmp`, "key", 1);
+    },
+  );
   const young = old(fleet, "state/.y.0123456789ab.tmp", "", 0);
   const foreign = old(fleet, "state/.y.tmp", "", 1);
   const [found] = await leftFindings(fleet.controller);
   expect([found?.ok, found?.detail]).toEqual([
     false,
-    expect.stringMatching(/^killed writes have left 5 files in /),
+    expect.stringMatching(/^killed writes have left 6 files in /),
   ]);
-  expect(await found?.mend?.()).toBe("removed 5 files of killed writes");
+  expect(await found?.mend?.()).toBe("removed 6 files of killed writes");
   expect(left.filter(existsSync)).toEqual([]);
   expect([young, foreign].map(existsSync)).toEqual([true, true]);
   expect(await found?.mend?.()).toBeUndefined();

@@ -1,12 +1,9 @@
 /** What the API answers: a status and JSON, or bytes that come while the client reads. */
 
 import type { z } from "zod";
-import { type CtrlExecError, DeniedError, ERROR_FACTS, LockedError } from "../core/errors.ts";
-import { NO_HOOK_DENY } from "../core/hook.ts";
 import type { Frozen } from "../core/json.ts";
 import type { LongText } from "../core/wire/json-pieces.ts";
 import type { ErrorAnswer } from "./schemas.ts";
-import { runsInTheWay } from "./way-back.ts";
 
 export type Answer = JsonAnswer | StreamAnswer;
 
@@ -71,41 +68,5 @@ export function badRequest(detail: string): Refused {
   return new Refused(refusal(400, "bad request", detail));
 }
 
-/**
- * The one error shape (docs/PROTOCOL.md, section 6). Internal failures are not shown, and a caller whom the
- * hook refuses is told only the reason: the hint of such an error names files of this host (T67).
- */
-export function errorAnswer(error: CtrlExecError, requestId: string): JsonAnswer {
-  const status = ERROR_FACTS[error.code].http;
-  if (error instanceof DeniedError) {
-    // There is no hook then whose files it could name.
-    const hint = error.reason === NO_HOOK_DENY ? error.hint : undefined;
-    const body: ErrorAnswer = { ok: false, error: error.reason, code: error.hookCode, hint };
-    return { status, body };
-  }
-  if (error instanceof LockedError) {
-    const hint = runsInTheWay(error.runs);
-    const conflicts = [...error.conflicts];
-    const body: ErrorAnswer = { ok: false, error: "locked", code: 4, conflicts, hint };
-    return { status, body };
-  }
-  const told = error.code === "busy" || error.code === "unrecorded";
-  if (status >= 500 && !told) return serverError(requestId);
-  const { name, headers } = NAMES[status] ?? { name: error.code };
-  return refusal(status, name, error.remoteMessage, headers, error.remoteHint);
-}
-
-function serverError(requestId: string): JsonAnswer {
-  return refusal(500, "server error", `see the log of the control host for REQID=${requestId}`);
-}
-
 /** Seconds after which a request that found no free slot may come again. */
 export const RETRY_AFTER = { "Retry-After": "1" };
-
-const NAMES: Readonly<Record<number, { name: string; headers?: Record<string, string> }>> = {
-  400: { name: "bad request" },
-  404: { name: "not found" },
-  413: { name: "too large" },
-  503: { name: "busy", headers: RETRY_AFTER },
-  507: { name: "not recorded" },
-};

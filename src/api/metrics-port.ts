@@ -5,7 +5,7 @@ import { isLoopback } from "../core/net/foreign-host.ts";
 import { readPrivateText } from "../system/files/files.ts";
 import type { HttpServer } from "../system/net/http-server.ts";
 import { startMetricsServer } from "../system/net/metrics-server.ts";
-import type { Answering } from "./answering.ts";
+import type { RequestLoop } from "./request-loop.ts";
 
 /** A token that can be guessed is useless. */
 const SHORTEST_TOKEN = 16;
@@ -20,7 +20,7 @@ export interface MetricsPort {
 /** Undefined if there is no `metrics_bind`. @throws CtrlExecError `config` */
 export async function startMetricsPort(
   first: Controller,
-  api: Answering,
+  api: RequestLoop,
 ): Promise<MetricsPort | undefined> {
   const { config, log } = first;
   const { metrics_bind: bind, metrics_port } = config;

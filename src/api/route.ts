@@ -1,6 +1,6 @@
 /** A route: its request, its answers, and its work. */
 import type { z } from "zod";
-import type { Caller } from "../controller/access/authorize.ts";
+import { authorize, type Caller } from "../controller/access/authorize.ts";
 import type { Controller } from "../controller/control-host.ts";
 import type { DetachedRollouts } from "../controller/runs/detached-rollouts.ts";
 import type { RunUnderWay } from "../controller/runs/run.ts";
@@ -104,4 +104,9 @@ export interface Api {
   metrics(format: Format): Promise<string>;
   /** How many hosts a stream may follow at once. */
   readonly followedHosts: number;
+}
+
+/** For the informational routes: asks the hook, with the action `api` (T25). */
+export async function authorizeRoute({ api, caller }: Call): Promise<void> {
+  await authorize(api.controller, caller, { action: "api", script: "", hosts: [], args: [] });
 }

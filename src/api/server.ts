@@ -3,9 +3,9 @@ import type { Controller } from "../controller/control-host.ts";
 import type { KeptPort } from "../controller/pairing/kept-port.ts";
 import { ANY_TIME, loadCredential } from "../controller/trust/credential.ts";
 import { startHttpServer } from "../system/net/http-server.ts";
-import { Answering } from "./answering.ts";
 import { pairingShare } from "./capacity.ts";
 import { startMetricsPort } from "./metrics-port.ts";
+import { RequestLoop } from "./request-loop.ts";
 
 export interface ApiServer {
   readonly port: number;
@@ -29,7 +29,7 @@ export async function startApi(first: Controller, drainMs?: number): Promise<Api
   const { config, log } = first;
   // Without it every request would fail. The check loop signs an expired one again.
   loadCredential(config, ANY_TIME);
-  const api = new Answering(first, drainMs);
+  const api = new RequestLoop(first, drainMs);
   const server = await startHttpServer({
     bind: config.api_bind,
     port: config.api_port,

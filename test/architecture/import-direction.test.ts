@@ -149,6 +149,11 @@ const EXCEPTIONS: readonly { file: string; to: Place; why: string }[] = [
     why: "It prints the API's own document, which the API makes from its routes.",
   },
   {
+    file: "src/cli/api/reload.ts",
+    to: "api",
+    why: "It is what SIGHUP does to ctrl-exec-api.",
+  },
+  {
     file: "src/cli/api/serve.ts",
     to: "api",
     why: "It is the command line of ctrl-exec-api: it reads the options and starts the server.",

@@ -1,7 +1,6 @@
 import { VERSION } from "../../core/version.ts";
-import { authorizeRoute } from "../access.ts";
 import { success } from "../answer.ts";
-import { defineRoute } from "../route.ts";
+import { authorizeRoute, defineRoute } from "../route.ts";
 import { healthAnswer } from "../schemas.ts";
 
 export const health = defineRoute({

@@ -2,8 +2,7 @@ import { CONTROL_GAUGES } from "../../core/metrics/control-gauges.ts";
 import { CONTENT_TYPES, exposition, formatFor } from "../../core/metrics/exposition.ts";
 import { series } from "../../core/metrics/metric.ts";
 import { VERSION } from "../../core/version.ts";
-import { authorizeRoute } from "../access.ts";
-import { defineRoute } from "../route.ts";
+import { authorizeRoute, defineRoute } from "../route.ts";
 
 const ACCEPT = {
   name: "Accept",

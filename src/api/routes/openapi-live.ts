@@ -3,10 +3,9 @@ import type { Controller } from "../../controller/control-host.ts";
 import { scanCapabilities } from "../../controller/inventory/discovery.ts";
 import { isReservedScript } from "../../core/reserved-script.ts";
 import type { DiscoveredHost } from "../../core/results.ts";
-import { authorizeRoute } from "../access.ts";
 import { success } from "../answer.ts";
 import { liveDocument } from "../openapi.ts";
-import { defineRoute } from "../route.ts";
+import { authorizeRoute, defineRoute } from "../route.ts";
 import { openapiAnswer } from "../schemas.ts";
 
 export const openapiLive = defineRoute({

@@ -1,7 +1,6 @@
-import { authorizeRoute } from "../access.ts";
 import { success } from "../answer.ts";
 import { openapiDocument } from "../openapi.ts";
-import { defineRoute } from "../route.ts";
+import { authorizeRoute, defineRoute } from "../route.ts";
 import { openapiAnswer } from "../schemas.ts";
 
 export const openapi = defineRoute({

@@ -1,12 +1,7 @@
-import { fileFaults, warningsOf } from "../../agent/checks/config-files.ts";
 import type { ShimProgram } from "../../agent/jobs/shim-link.ts";
 import { removeLeftovers } from "../../agent/pairing/storing.ts";
-import { type AgentServer, startAgentServer } from "../../agent/server.ts";
+import { startAgentServer } from "../../agent/server.ts";
 import { loadState, logStateWarnings } from "../../agent/state/state.ts";
-import type { AgentConfig } from "../../core/config/agent-config.ts";
-import type { ConfigWarning } from "../../core/config/config-file.ts";
-import { messageOf } from "../../core/errors.ts";
-import type { AgentLog } from "../../core/events.ts";
 import { formatHostPort } from "../../core/net/host-name.ts";
 import { startWorkerThreads } from "../../system/process/helper-threads.ts";
 import { leaveJobs } from "../../system/process/job-mark.ts";
@@ -14,12 +9,12 @@ import { reapOrphans } from "../../system/process/orphans.ts";
 import { nameProcess } from "../../system/process/process-name.ts";
 import { notifyReady } from "../../system/process/service-manager.ts";
 import { defineVerb, type VerbInput } from "../command/command.ts";
-import { warningLine } from "../command/config-warnings.ts";
 import { untilStopped } from "../command/stop-signals.ts";
-import { Reloads, stillAt } from "../reload-requests.ts";
+import { Reloads } from "../reload-requests.ts";
 import { sayUp } from "../render/up.ts";
 import { agentOptions } from "./options.ts";
-import { type AgentSetting, openAgentSetting } from "./setting.ts";
+import { reload, type Serving, warningsFor } from "./reload.ts";
+import { openAgentSetting } from "./setting.ts";
 
 const options = {
   config: agentOptions.config,
@@ -51,7 +46,7 @@ export const serve = defineVerb({
     const started = Promise.withResolvers<Serving>();
     // Before anything else: a SIGHUP while the agent is starting must not end it.
     const ready = started.promise.then(() => undefined);
-    const reloads = new Reloads(ready, async () => reload(input, await started.promise));
+    const reloads = new Reloads(ready, async () => reload(input.options, await started.promise));
     process.on("SIGHUP", () => void reloads.ask());
     nameProcess("ctrl-exec-agent");
     await startWorkerThreads();
@@ -70,13 +65,6 @@ export const serve = defineVerb({
 
 type Input = VerbInput<typeof options>;
 
-interface Serving {
-  readonly server: AgentServer;
-  /** The configuration that the listening socket was made from. */
-  readonly config: AgentConfig;
-  readonly log: AgentLog;
-}
-
 async function start(input: Input): Promise<Serving> {
   const setting = await openAgentSetting(input.options, "error");
   const { config, log } = setting;
@@ -92,35 +80,4 @@ function shimProgram(): ShimProgram {
   const file = process.platform === "linux" ? "/proc/self/exe" : process.execPath;
   const main = Bun.main.startsWith("/$bunfs/") ? [] : [Bun.main];
   return { file, args: main };
-}
-
-function warningsFor({ config, configWarnings, allowlistPath }: AgentSetting): ConfigWarning[] {
-  return [...configWarnings, ...warningsOf(fileFaults(config, allowlistPath))];
-}
-
-/**
- * All or nothing: if any file cannot be used, everything stays as it was.
- * @returns what was skipped in the files, which is also logged
- * @throws the failure, which is also logged
- */
-async function reload(input: Input, { server, config, log }: Serving): Promise<string[]> {
-  try {
-    const next = await openAgentSetting(input.options, "error");
-    const state = await loadState(next.config, next.allowlistPath);
-    logStateWarnings(state, warningsFor(next), log);
-    const fixed = (["port", "bind", "metrics_bind", "metrics_port"] as const)
-      .filter((key) => next.config[key] !== config[key])
-      .map((key) => ({ key, message: stillAt(config[key]) }));
-    for (const { key, message } of fixed) log({ event: "config-warn", key, msg: message });
-    server.replaceState(state);
-    log({ event: "reload", scripts: state.allowlist.scripts.size });
-    const ofConfig = [...warningsFor(next), ...state.allowedIps.warnings, ...fixed];
-    return [
-      ...ofConfig.map((warning) => warningLine(next.config.file, warning)),
-      ...state.allowlist.warnings.map((warning) => warningLine(next.allowlistPath, warning)),
-    ];
-  } catch (thrown) {
-    log({ event: "reload-fail", error: messageOf(thrown) });
-    throw thrown;
-  }
 }

@@ -20,7 +20,7 @@ export interface AgentSetting {
   readonly log: AgentLog;
 }
 
-interface SettingOptions {
+export interface SettingOptions {
   readonly config: string | undefined;
   readonly allowlist?: string | undefined;
   readonly log?: string | undefined;

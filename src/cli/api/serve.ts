@@ -2,36 +2,18 @@
 import { startApi } from "../../api/server.ts";
 import type { Controller } from "../../controller/control-host.ts";
 import { KeptDialler } from "../../controller/fleet/kept-dialler.ts";
-import { groupWarnings } from "../../controller/groups/groups.ts";
 import { startDelivery } from "../../controller/notices/delivery.ts";
-import { startLooking } from "../../controller/notices/look.ts";
-import { noticeWarnings } from "../../controller/notices/receivers.ts";
-import { joinRuleWarnings } from "../../controller/pairing/join-rules.ts";
-import { startCheckLoop } from "../../controller/upkeep/check-loop.ts";
-import type { ConfigWarning } from "../../core/config/config-file.ts";
-import { messageOf } from "../../core/errors.ts";
 import { formatHostPort } from "../../core/net/host-name.ts";
 import { startWorkerThreads } from "../../system/process/helper-threads.ts";
 import { reapOrphans } from "../../system/process/orphans.ts";
 import { notifyReady } from "../../system/process/service-manager.ts";
 import { defineVerb } from "../command/command.ts";
-import { warningLine } from "../command/config-warnings.ts";
 import { untilStopped } from "../command/stop-signals.ts";
 import { commonOptions } from "../controller/options.ts";
 import { openController } from "../controller/setting.ts";
-import { type Reload, Reloads, stillAt } from "../reload-requests.ts";
+import { type Reload, Reloads } from "../reload-requests.ts";
 import { sayUp } from "../render/up.ts";
-
-/** What stays as it is until a restart. */
-const FIXED = [
-  "api_bind",
-  "api_port",
-  "metrics_bind",
-  "metrics_port",
-  "join",
-  "pairing_bind",
-  "pairing_port",
-] as const;
+import { folderWarnings, Loops, reload } from "./reload.ts";
 
 export const serve = defineVerb({
   positionals: "",
@@ -71,48 +53,19 @@ export const serve = defineVerb({
       log({ event: "config-warn", key, msg: message });
     }
     const server = await startApi(controller);
-    let checks = startCheckLoop(controller);
-    let looking = startLooking(controller);
+    const loops = new Loops(controller);
     const delivery = startDelivery(controller);
-    started.resolve(async () => {
-      try {
-        const reloaded = keeping({ ...(await openController(options)), log, counts, notices });
-        server.reload(reloaded);
-        const fixed = FIXED.filter((key) => reloaded.config[key] !== controller.config[key]).map(
-          (key) => ({ key, message: stillAt(controller.config[key]) }),
-        );
-        const warnings = [...fixed, ...(await folderWarnings(reloaded))];
-        for (const { key, message } of warnings) log({ event: "config-warn", key, msg: message });
-        checks.stop();
-        checks = startCheckLoop(reloaded);
-        looking.stop();
-        looking = startLooking(reloaded);
-        log({ event: "api-reload" });
-        return warnings.map((warning) => warningLine(reloaded.config.file, warning));
-      } catch (thrown) {
-        log({ event: "reload-fail", error: messageOf(thrown) });
-        throw thrown;
-      }
-    });
+    const open = async () => keeping({ ...(await openController(options)), log, counts, notices });
+    started.resolve(() => reload(controller, open, server, loops));
     reloads.serve(io.env, log);
     notifyReady(io.env.NOTIFY_SOCKET);
     const at = formatHostPort(controller.config.api_bind, server.port);
     sayUp(io, `ctrl-exec-api is up: ${server.usesTls ? "https" : "http"}://${at}`);
     await untilStopped();
     reloads.stop();
-    checks.stop();
-    looking.stop();
+    loops.stop();
     await server.stop();
     delivery.stop();
     return 0;
   },
 });
-
-/** Of the folders beside ctrl-exec.conf: what is wrong there is told before it is needed. */
-async function folderWarnings(host: Controller): Promise<ConfigWarning[]> {
-  return [
-    ...(await groupWarnings(host)),
-    ...(await joinRuleWarnings(host.config)),
-    ...(await noticeWarnings(host.config)),
-  ];
-}

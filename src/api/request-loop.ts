@@ -1,17 +1,18 @@
-/** From a request to its answer: what every request passes, whatever its route. */
+/** The loop from a request to its answer: what every request passes, whatever its route. error-answer.ts has the failures. */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Controller } from "../controller/control-host.ts";
 import { MetricsPage } from "../controller/metrics/metrics-page.ts";
 import { DetachedRollouts } from "../controller/runs/detached-rollouts.ts";
 import type { RunUnderWay } from "../controller/runs/run.ts";
 import type { ApiShares } from "../core/descriptor-shares.ts";
-import { asCtrlExecError, CtrlExecError, ERROR_FACTS, messageOf } from "../core/errors.ts";
+import { CtrlExecError, messageOf } from "../core/errors.ts";
 import type { Format } from "../core/metrics/exposition.ts";
 import { newRequestId } from "../core/request-id.ts";
 import type { RefusalStatus } from "../system/net/http-connection.ts";
-import { type Answer, errorAnswer, RETRY_AFTER, Refused, refusal } from "./answer.ts";
+import { type Answer, RETRY_AFTER, refusal } from "./answer.ts";
 import { callerOf } from "./caller.ts";
 import { shareDescriptors } from "./capacity.ts";
+import { failureAnswer } from "./error-answer.ts";
 import { type Due, InFlight } from "./in-flight.ts";
 import { LargeBodies } from "./large-bodies.ts";
 import { loadSeries } from "./load.ts";
@@ -57,7 +58,7 @@ class Slot {
   }
 }
 
-export class Answering {
+export class RequestLoop {
   tls: ReturnType<typeof loadApiTls>;
   /** The share of connections never changes: the port keeps its first one. */
   shares: ApiShares;
@@ -111,7 +112,7 @@ export class Answering {
       this.#send(due, await this.#handle(due));
     } catch (thrown) {
       if (thrown instanceof ClientGone) this.#inFlight.forget(due);
-      else this.#send(due, this.#failure(due, thrown));
+      else this.#send(due, failureAnswer(this.#controller.log, thrown, due.requestId));
     }
   }
 
@@ -203,18 +204,6 @@ export class Answering {
     const header = (name: string) => soleHeader(request, name);
     const head = request.method === "HEAD";
     return { api, caller, body, query, parameters, header, head, over: due.over };
-  }
-
-  #failure({ requestId }: Due, thrown: unknown): Answer {
-    if (thrown instanceof Refused) return thrown.answer;
-    const error = asCtrlExecError(thrown);
-    // What only the operator can correct also goes to the log.
-    if (ERROR_FACTS[error.code].http >= 500 || error.code === "unusable") {
-      const cause = error.cause === undefined ? "" : `: ${messageOf(error.cause)}`;
-      const told = error.message + cause;
-      this.#controller.log({ event: "api-error", error: told, reqid: requestId });
-    }
-    return errorAnswer(error, requestId);
   }
 
   #send(due: Due, given: Answer): void {

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { errorAnswer } from "../../../src/api/answer.ts";
+import { errorAnswer } from "../../../src/api/error-answer.ts";
 import { CtrlExecError, DeniedError, LockedError } from "../../../src/core/errors.ts";
 
 const REQID = "0123456789abcdef";

@@ -1,6 +1,7 @@
 import { dryRun } from "../../controller/runs/dry-run.ts";
 import { success } from "../answer.ts";
 import { beginRun } from "../begin-run.ts";
+import { EXAMPLE_RESULT } from "../example-result.ts";
 import { rolloutOf } from "../rollout-schemas.ts";
 import { defineRoute } from "../route.ts";
 import { acceptedAnswer, type dryRunAnswer, runOrDryRunAnswer, runRequest } from "../schemas.ts";
@@ -28,18 +29,7 @@ export const run = defineRoute({
       example: {
         ok: true,
         reqid: "a1b2c3d4e5f60718",
-        results: [
-          {
-            host: "web-01",
-            script: "deploy-app",
-            exit: 0,
-            stdout: "deployed\n",
-            stderr: "",
-            rtt: "42ms",
-            reqid: "a1b2c3d4e5f60718",
-            state: "ended",
-          },
-        ],
+        results: [EXAMPLE_RESULT],
       },
     },
     202: {

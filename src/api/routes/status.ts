@@ -1,6 +1,7 @@
 import { showRun } from "../../controller/runs/status.ts";
 import { CtrlExecError } from "../../core/errors.ts";
 import { type Answer, Refused, refusal, success } from "../answer.ts";
+import { EXAMPLE_RESULT } from "../example-result.ts";
 import { type Call, defineRoute } from "../route.ts";
 import { statusAnswer } from "../schemas.ts";
 
@@ -15,18 +16,7 @@ const shared = {
         reqid: "a1b2c3d4e5f60718",
         script: "deploy-app",
         hosts: ["web-01", "web-02"],
-        results: [
-          {
-            host: "web-01",
-            script: "deploy-app",
-            exit: 0,
-            stdout: "deployed\n",
-            stderr: "",
-            rtt: "42ms",
-            reqid: "a1b2c3d4e5f60718",
-            state: "ended",
-          },
-        ],
+        results: [EXAMPLE_RESULT],
         pending: ["web-02"],
         complete: false,
         submitter: "alice",

@@ -14,18 +14,13 @@ import type { Io } from "../command/io.ts";
 import { renderClocks } from "../render/clock.ts";
 import { writeJson } from "../render/json.ts";
 import { staleLines } from "../render/stale.ts";
-import { commonOptions, controllerOptions } from "./options.ts";
+import { upkeepOptions } from "./options.ts";
 import { openController } from "./setting.ts";
 
 export const maintain = defineVerb({
   positionals: "",
   arity: [0, 0],
-  options: {
-    port: controllerOptions.port,
-    json: controllerOptions.json,
-    force: controllerOptions.force,
-    ...commonOptions,
-  },
+  options: upkeepOptions,
   details: [
     "Replaces this host's certificate when it is due, tells agents that were away",
     "about it, renews agents' certificates, and removes expired pairing requests, run",

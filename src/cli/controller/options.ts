@@ -227,3 +227,20 @@ export const commonOptions = {
   config: controllerOptions.config,
   log: controllerOptions.log,
 } as const;
+
+/** For a mode that signs, and tells the agents. */
+export const upkeepOptions = {
+  port: controllerOptions.port,
+  json: controllerOptions.json,
+  force: controllerOptions.force,
+  ...commonOptions,
+} as const;
+
+/** For a mode that shows a run by its id. */
+export const recordedOptions = {
+  ...shownOptions,
+  output: controllerOptions.output,
+  json: controllerOptions.json,
+  ...callerOptions,
+  ...commonOptions,
+} as const;

@@ -4,19 +4,14 @@ import { isoSeconds } from "../../core/time.ts";
 import { defineVerb } from "../command/command.ts";
 import { writeJson } from "../render/json.ts";
 import { renderBroadcast } from "./broadcast-text.ts";
-import { commonOptions, controllerOptions } from "./options.ts";
+import { upkeepOptions } from "./options.ts";
 import { renderProblem } from "./problem-text.ts";
 import { openController } from "./setting.ts";
 
 export const rotateCert = defineVerb({
   positionals: "",
   arity: [0, 0],
-  options: {
-    port: controllerOptions.port,
-    json: controllerOptions.json,
-    force: controllerOptions.force,
-    ...commonOptions,
-  },
+  options: upkeepOptions,
   details: [
     "Makes a new key and certificate, and tells every registered agent the new serial",
     "under the old certificate, which they trust. The check loop tells agents that",

@@ -9,7 +9,7 @@ import { mayHaveRun } from "../render/may-have-run.ts";
 import { pendingStates } from "../render/pending.ts";
 import { leftText, RolloutNotes, resumedText } from "../render/rollout.ts";
 import { showResults } from "../render/shown-results.ts";
-import { callerOptions, commonOptions, controllerOptions, shownOptions } from "./options.ts";
+import { recordedOptions } from "./options.ts";
 import { openOutput } from "./output-files.ts";
 import { foundRun, runIdArgument } from "./run-id.ts";
 import { cliCaller, openRecords } from "./setting.ts";
@@ -18,13 +18,7 @@ import { shownAs } from "./shown-options.ts";
 export const status = defineVerb({
   positionals: "<reqid>",
   arity: [1, 1],
-  options: {
-    ...shownOptions,
-    output: controllerOptions.output,
-    json: controllerOptions.json,
-    ...callerOptions,
-    ...commonOptions,
-  },
+  options: recordedOptions,
   details: [
     "Shows the results of a run by its request id, which run, ctrl-exec-api and the",
     "log show. Records are kept for run_retention seconds (default 86400, a day), or",

@@ -19,7 +19,7 @@ import { Progress } from "../render/progress.ts";
 import { RolloutNotes } from "../render/rollout.ts";
 import { RunBlocks } from "../render/run-result.ts";
 import { isChosen, isFolded, leftOut, showBlock, showResults } from "../render/shown-results.ts";
-import { callerOptions, commonOptions, controllerOptions, shownOptions } from "./options.ts";
+import { controllerOptions, recordedOptions } from "./options.ts";
 import { openOutput } from "./output-files.ts";
 import { foundRun, runIdArgument } from "./run-id.ts";
 import { cliCaller, openRecords } from "./setting.ts";
@@ -34,11 +34,7 @@ export const wait = defineVerb({
   arity: [1, 1],
   options: {
     timeout: controllerOptions.timeout,
-    ...shownOptions,
-    output: controllerOptions.output,
-    json: controllerOptions.json,
-    ...callerOptions,
-    ...commonOptions,
+    ...recordedOptions,
   },
   details: [
     "Waits until a run has ended on every host, and shows each result as it arrives,",

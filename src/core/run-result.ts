@@ -30,6 +30,8 @@ export const runResult = z.object({
   timed_out: z.exactOptional(z.boolean()),
   stdout_dropped: maybeCount,
   stderr_dropped: maybeCount,
+  stdout_unrecorded: maybeCount,
+  stderr_unrecorded: maybeCount,
   cancelled: z.exactOptional(z.boolean()),
   cancelled_by: maybeText,
   started: maybeText,
@@ -56,6 +58,8 @@ export const RUN_RESULT_WORDS = {
   timed_out: "The agent ended the script because its `timeout` had passed.",
   stdout_dropped:
     "How many bytes of output were dropped, because they were more than the agent keeps or than could be recorded.",
+  stdout_unrecorded:
+    "How many of these bytes came, and were not recorded for want of room: `logs` and the API's output get them from the agent, as long as it keeps the run.",
   cancelled: "Somebody asked for the script to be ended, and the agent ended it.",
   cancelled_by:
     "The user name under which that was asked. Without `cancelled`, it was asked before the run came to the host, and the script never ran.",

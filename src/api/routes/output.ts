@@ -20,8 +20,8 @@ export const output = defineRoute({
   path: "/runs/{reqid}/output/{host}",
   summary: "The output of a run on one host, as bytes",
   description: [
-    "One of the two streams, from the record or, if the run has not ended or its end has not been recorded, from",
-    "the agent. X-Ctrl-Exec-Complete says whether that is all of it: while the script is running, a later",
+    "One of the two streams, from the record or, if the run has not ended, or its end or some of its output has not",
+    "been recorded, from the agent. X-Ctrl-Exec-Complete says whether that is all of it: while the script is running, a later",
     "request returns more. One range of bytes can be asked for (RFC 9110, section 14); a request for several is",
     "answered with the whole. The auth hook is asked with the action read.",
   ].join("\n"),

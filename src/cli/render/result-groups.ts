@@ -55,10 +55,12 @@ function headline(result: RunResult): string {
 /** Two results with the same text look the same. */
 function likeness(result: RunResult): string {
   const { signal, timed_out, cancelled, cancelled_by, stdout_dropped, stderr_dropped } = result;
+  const { stdout_unrecorded, stderr_unrecorded } = result;
   return JSON.stringify([
     headline(result),
     result.error === undefined ? null : withoutNames(result),
     ...[signal, timed_out, cancelled, cancelled_by, stdout_dropped, stderr_dropped],
+    ...[stdout_unrecorded, stderr_unrecorded],
     ...[digest(result, "stdout"), digest(result, "stderr")],
   ]);
 }

@@ -1,8 +1,9 @@
 /** The block that a run shows for each host (docs/PROTOCOL.md, section 5). */
 
-import type { OwnSetting } from "../../core/config/controller-config.ts";
+import { configArgument, type OwnSetting } from "../../core/config/controller-config.ts";
 import { outputBytes } from "../../core/output-bytes.ts";
 import { withNextStep } from "../../core/refusal-steps.ts";
+import { OUTPUT_STREAMS, type OutputStream } from "../../core/run-event.ts";
 import type { RunResult } from "../../core/run-result.ts";
 import { runFailed } from "../../core/run-result.ts";
 import { goesOn, type RunState } from "../../core/run-state.ts";
@@ -176,12 +177,25 @@ function notes(result: RunResult, own: OwnSetting, live: boolean, more: ShownMor
   const { state } = result;
   if (state !== "ended" && state !== "not-started" && !isInHeader(result, more))
     found.push(`STATE: ${STATES[state]}`);
-  if (result.stdout_dropped)
-    found.push(`CUT: ${formatBytes(result.stdout_dropped)} of stdout dropped`);
-  if (result.stderr_dropped)
-    found.push(`CUT: ${formatBytes(result.stderr_dropped)} of stderr dropped`);
+  for (const stream of OUTPUT_STREAMS) found.push(...cutNotes(result, stream, own));
   if (more.times && result.ended !== undefined) found.push(timesNote(result));
   return found;
+}
+
+/** What the agent has dropped is nowhere; what was not recorded may be with the agent. */
+function cutNotes(result: RunResult, stream: OutputStream, own: OwnSetting): string[] {
+  const unrecorded = result[`${stream}_unrecorded`] ?? 0;
+  const dropped = (result[`${stream}_dropped`] ?? 0) - unrecorded;
+  const { host, reqid } = result;
+  const option = stream === "stdout" ? "" : " --stderr";
+  const command = `ctrl-exec logs ${reqid} ${host}${option}${configArgument(own.file)}`;
+  const cut = (bytes: number) => `CUT: ${formatBytes(bytes)} of ${stream}`;
+  return [
+    ...(dropped > 0 ? [`${cut(dropped)} dropped`] : []),
+    ...(unrecorded > 0
+      ? [`${cut(unrecorded)} not recorded. While its agent keeps it: ${command}`]
+      : []),
+  ];
 }
 
 function timesNote({ started, ended }: RunResult): string {

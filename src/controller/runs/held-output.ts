@@ -10,6 +10,7 @@ export class HeldOutput implements HostOutput {
   readonly #config: ControllerConfig;
   readonly #share: ReplyShare;
   #kept = { stdout: new BytesText(), stderr: new BytesText() };
+  readonly #lost = { stdout: 0, stderr: 0 };
   /** Why it is not kept. */
   #tooMuch: string | undefined;
 
@@ -20,7 +21,10 @@ export class HeldOutput implements HostOutput {
   }
 
   take(stream: OutputStream, bytes: Uint8Array): void {
-    if (this.#tooMuch !== undefined) return;
+    if (this.#tooMuch !== undefined) {
+      this.#lost[stream] += bytes.length;
+      return;
+    }
     const { stdout, stderr } = this.#kept;
     const held = stdout.length + stderr.length + bytes.length;
     const { max_reply, max_replies } = this.#config;
@@ -29,7 +33,11 @@ export class HeldOutput implements HostOutput {
     } else if (!this.#share.hold(held)) {
       const left = `too little of ${formatBytes(max_replies)} for the answers of other hosts`;
       this.#drop(`it leaves ${left} (max_replies in ctrl-exec.conf)`);
-    } else this.#kept[stream].add(bytes);
+    } else {
+      this.#kept[stream].add(bytes);
+      return;
+    }
+    this.#lost[stream] += bytes.length;
   }
 
   async end(): Promise<KeptOutput> {
@@ -41,12 +49,16 @@ export class HeldOutput implements HostOutput {
       ...(out === undefined ? {} : { stdout_b64: out }),
       ...(err === undefined ? {} : { stderr_b64: err }),
       bytes: { stdout: stdout.length, stderr: stderr.length },
+      lost: this.#lost,
       ...(this.#tooMuch === undefined ? {} : { error: this.#tooMuch }),
     };
   }
 
   #drop(why: string): void {
     this.#tooMuch = `the output was dropped: ${why}`;
+    const { stdout, stderr } = this.#kept;
+    this.#lost.stdout += stdout.length;
+    this.#lost.stderr += stderr.length;
     this.#kept = { stdout: new BytesText(), stderr: new BytesText() };
     this.#share.giveBack();
   }

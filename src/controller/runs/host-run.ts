@@ -85,7 +85,7 @@ export class HostRun {
 
   #ended(end: RunEnding, kept: KeptOutput, rtt: string): RunResult {
     const { exit, state: _, error = kept.error, stdout_bytes, stderr_bytes, ...rest } = end;
-    const { stdout, stderr, stdout_b64, stderr_b64, bytes } = kept;
+    const { stdout, stderr, stdout_b64, stderr_b64, bytes, lost } = kept;
     const { script, reqid } = this.#run;
     // The order of docs/PROTOCOL.md, section 5, which scripts grep for.
     const head = { host: this.#target.label, script, exit, stdout, stderr, rtt, reqid };
@@ -100,6 +100,8 @@ export class HostRun {
         ended: end.ended || undefined,
         stdout_dropped: stdout_bytes - bytes.stdout || undefined,
         stderr_dropped: stderr_bytes - bytes.stderr || undefined,
+        stdout_unrecorded: lost.stdout || undefined,
+        stderr_unrecorded: lost.stderr || undefined,
       }),
     };
   }

@@ -28,13 +28,14 @@ export async function lateResult(
       if (event.kind === "output") return output.take(event.stream, event.bytes);
     },
   });
-  const { bytes, error: _, ...kept } = await output.end();
+  const { bytes, lost, error: _, ...kept } = await output.end();
   if (followed.kind !== "ended") return undefined;
   const { end } = followed;
   const { stdout_bytes: stdout, stderr_bytes: stderr } = end;
-  const lost = { stdout: stdout - bytes.stdout, stderr: stderr - bytes.stderr };
+  const dropped = { stdout: stdout - bytes.stdout, stderr: stderr - bytes.stderr };
+  const came = { stdout: bytes.stdout + lost.stdout, stderr: bytes.stderr + lost.stderr };
   return {
-    result: { ...endedResult(run, host, end, lost), ...kept },
-    bare: endedResult(run, host, end, { stdout, stderr }),
+    result: { ...endedResult(run, host, end, dropped, lost), ...kept },
+    bare: endedResult(run, host, end, { stdout, stderr }, came),
   };
 }

@@ -17,8 +17,6 @@ export class OutputReader {
   readonly #log: RunLog;
   readonly #host: string;
   readonly #stream: OutputStream;
-  /** The record has nothing of what was printed, but the agent does. */
-  #anew = false;
 
   /** @param host of the run */
   constructor(log: RunLog, host: string, stream: OutputStream) {
@@ -33,20 +31,21 @@ export class OutputReader {
     if (result === undefined) return await this.#agentsExtent(near, signal);
     const length = outputLength(result, this.#stream);
     const dropped = result[`${this.#stream}_dropped`] ?? 0;
-    if (length === 0 && dropped > 0) {
-      this.#anew = true;
-      const found = await this.#agentsExtent(near, signal);
-      if ("length" in found && found.length > 0) return found;
-      this.#anew = false;
+    if (result[`${this.#stream}_unrecorded`] === undefined) {
+      return { length, complete: true, dropped };
     }
-    return { length, complete: true, dropped };
+    const found = await this.#agentsExtent(near, signal, length);
+    // An agent that is away may give the rest later.
+    return "length" in found ? found : { length, complete: found.answered, dropped };
   }
 
-  async #agentsExtent(near: number, signal: AbortSignal): Promise<OutputExtent | Gap> {
-    const found = await this.#measure(near, signal);
-    return near === 0 || ("length" in found && found.length > near)
+  /** @param least as much exists */
+  async #agentsExtent(near: number, signal: AbortSignal, least = 0): Promise<OutputExtent | Gap> {
+    const from = Math.max(near, least);
+    const found = await this.#measure(from, signal);
+    return from === least || ("length" in found && found.length > from)
       ? found
-      : await this.#measure(0, signal);
+      : await this.#measure(least, signal);
   }
 
   async #measure(from: number, signal: AbortSignal): Promise<OutputExtent | Gap> {
@@ -88,7 +87,7 @@ export class OutputReader {
     signal: AbortSignal,
     onEvent: (event: RunEvent) => Promise<void> | void,
   ): Promise<Gap | undefined> {
-    const reading = { from: this.#from(from), follow: false, anew: this.#anew, signal };
+    const reading = { from: this.#from(from), follow: false, signal };
     return await this.#log.read(this.#host, reading, (_, event) =>
       "stream" in event && event.stream !== this.#stream ? undefined : onEvent(event),
     );
@@ -96,7 +95,7 @@ export class OutputReader {
 
   /** An agent sends both streams to their ends; a record is read only where it is needed. */
   #from(offset: number) {
-    const recorded = !this.#anew && this.#log.recorded(this.#host) !== undefined;
+    const recorded = this.#log.recorded(this.#host) !== undefined;
     const other = recorded ? Number.MAX_SAFE_INTEGER : 0;
     return this.#stream === "stdout"
       ? { stdout: offset, stderr: other }

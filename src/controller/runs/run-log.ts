@@ -2,7 +2,7 @@
  * What the script of a run has printed on a host: from the run's record and, as long as that has no end, from the
  * agent.
  */
-
+import { CtrlExecError } from "../../core/errors.ts";
 import type { ReplyAccount } from "../../core/reply-budget.ts";
 import { NO_OFFSETS, type RunEvent, type StreamOffsets } from "../../core/run-event.ts";
 import type { RunReportSoFar } from "../../core/run-report.ts";
@@ -13,6 +13,7 @@ import type { Caller } from "../access/authorize.ts";
 import { authorizeRun, noSuchRun } from "../access/authorize-run.ts";
 import { hostOfRun } from "../access/authorized-targets.ts";
 import { type Controller, openDialler, openReplies } from "../control-host.ts";
+import { whyNotAnswered } from "../fleet/answer.ts";
 import { ContactWatch } from "../fleet/contact-watch.ts";
 import type { FleetDialler, HostOutcome } from "../fleet/fan-out.ts";
 import { followOn } from "../fleet/follow-run.ts";
@@ -22,6 +23,7 @@ import { learnEnds } from "./learn-ends.ts";
 import type { ContactSink, RunSink } from "./listener.ts";
 import { RolloutLog } from "./rollout-log.ts";
 import { storedEvents } from "./stored-events.ts";
+import { UnrecordedRest } from "./unrecorded-rest.ts";
 import { watchRun } from "./watch-run.ts";
 import { knowsNoSuchRun } from "./withdraw.ts";
 
@@ -30,8 +32,6 @@ export interface Reading {
   readonly from?: StreamOffsets | undefined;
   /** Until the host has its end. Otherwise what there is now. */
   readonly follow: boolean;
-  /** From the agent even if the end is recorded: there may have been no room for the output in the record. */
-  readonly anew?: boolean;
   /** Ends the reading; the run goes on. */
   readonly signal: AbortSignal;
   readonly onContact?: ContactSink | undefined;
@@ -53,6 +53,13 @@ export interface Gap {
 const QUEUED: Gap = { why: "it has not begun there yet", answered: true, isQueued: true };
 
 const NOT_KNOWN = "its agent does not know this run, or is older than 1.1";
+
+const NOT_KEPT = "its record had no room for the rest, and its agent does not keep it";
+
+/** The host's result was recorded, and is passed on. */
+interface Told {
+  readonly gap: Gap | undefined;
+}
 
 /** Between two questions to an agent that does not know the run yet. */
 const FIRST_PAUSE_MS = 25;
@@ -132,15 +139,13 @@ export class RunLog {
    */
   async read(host: string, reading: Reading, onEvent: RunSink): Promise<Gap | undefined> {
     const result = this.recorded(host);
-    if (result !== undefined && reading.anew !== true) {
-      await this.#stored(result, reading, onEvent);
-      return undefined;
-    }
+    if (result !== undefined) return await this.#told(result, reading, onEvent);
     const open = this.#found.asked.find((each) => each.host === host);
     if (open === undefined) return { why: NOT_KNOWN, answered: false, isLast: true };
     if (!reading.follow && this.rollout.isQueued(host)) return QUEUED;
     const waited = reading.follow && (await this.rollout.untilBegun(host, reading.signal));
-    if (waited && (await this.#look(host, reading, onEvent)) === "told") return undefined;
+    const looked = waited ? await this.#look(host, reading, onEvent) : undefined;
+    if (typeof looked === "object") return looked.gap;
     return await this.#fromAgent(open, reading, onEvent);
   }
 
@@ -155,8 +160,51 @@ export class RunLog {
     this.#account.close();
   }
 
-  async #stored(result: RunResult, { from, signal }: Reading, onEvent: RunSink): Promise<void> {
+  /** A result with its end. What was not recorded for want of room comes from the agent, before the end. */
+  async #told(result: RunResult, reading: Reading, onEvent: RunSink): Promise<Gap | undefined> {
     if (result.state === "not-started") this.#notStarted.set(result.host, result);
+    const rest = new UnrecordedRest(result, reading.from);
+    const open = this.#found.asked.find(({ host }) => host === result.host);
+    if (!rest.isWanted || open === undefined) {
+      await this.#stored(result, reading, onEvent);
+      return undefined;
+    }
+    await this.#stored(result, reading, async (host, event) => {
+      if (rest.isBefore(event)) await onEvent(host, event);
+    });
+    const gap = reading.signal.aborted ? undefined : await this.#rest(open, rest, reading, onEvent);
+    for (const event of rest.after()) {
+      if (!reading.signal.aborted) await onEvent(result.host, event);
+    }
+    return reading.signal.aborted ? undefined : gap;
+  }
+
+  async #rest(
+    open: OpenHost,
+    rest: UnrecordedRest,
+    reading: Reading,
+    onEvent: RunSink,
+  ): Promise<Gap | undefined> {
+    try {
+      this.#dialler ??= openDialler(this.#controller);
+    } catch (thrown) {
+      // Who may read the record may not be able to ask.
+      if (!(thrown instanceof CtrlExecError)) throw thrown;
+      return { why: restIsThere(thrown.message, rest), answered: false };
+    }
+    const asking = { ...reading, from: rest.from, follow: true };
+    const followed = await this.#ask(open, asking, async (host, event) => {
+      if (rest.takes(event)) await onEvent(host, event);
+    });
+    if (followed.kind === "ended") return undefined;
+    if (followed.kind === "answered" && followed.outcome.reply?.status === 404) {
+      return { why: NOT_KEPT, answered: true, isLast: true };
+    }
+    const why = followed.kind === "out-of-sight" ? followed.why : whyNotAnswered(followed.outcome);
+    return { why: restIsThere(why, rest), answered: false };
+  }
+
+  async #stored(result: RunResult, { from, signal }: Reading, onEvent: RunSink): Promise<void> {
     for (const event of storedEvents(result, from)) {
       if (signal.aborted) return;
       await onEvent(result.host, event);
@@ -196,15 +244,12 @@ export class RunLog {
           isLast,
         };
       }
-      if (!away && !knowsRuns) {
-        await this.#whenRecorded(host, reading, onEvent);
-        return undefined;
-      }
+      if (!away && !knowsRuns) return await this.#whenRecorded(host, reading, onEvent);
       if (away) contact?.broken(outcome.error ?? "", alive ? Number.POSITIVE_INFINITY : awayAt);
       await pause(pauseMs, signal);
       if (pauseMs < LONGEST_PAUSE_MS || signal.aborted) continue;
       const looked = await this.#look(host, reading, onEvent);
-      if (looked === "told") return undefined;
+      if (typeof looked === "object") return looked.gap;
       alive = looked === "alive";
     }
   }
@@ -225,19 +270,20 @@ export class RunLog {
   }
 
   /** Its agent is older than 1.1: the result comes when the script has ended. */
-  async #whenRecorded(host: string, reading: Reading, onEvent: RunSink): Promise<void> {
+  async #whenRecorded(host: string, reading: Reading, onEvent: RunSink): Promise<Gap | undefined> {
     const { signal } = reading;
     for await (const { results } of watchRun(this.#controller, this.report.reqid, signal)) {
       const result = results.find((each) => each.host === host && !goesOn(each.state));
-      if (result !== undefined) return await this.#stored(result, reading, onEvent);
+      if (result !== undefined) return await this.#told(result, reading, onEvent);
     }
+    return undefined;
   }
 
   async #ask(
     { host, port }: OpenHost,
     { from, follow, signal }: Reading,
     onEvent: RunSink,
-    contact: ContactWatch | undefined,
+    contact?: ContactWatch,
   ) {
     this.#dialler ??= openDialler(this.#controller);
     const enough = new AbortController();
@@ -261,11 +307,7 @@ export class RunLog {
   }
 
   /** Checks the record once more: passes the host's result to the sink if it has come. */
-  async #look(
-    host: string,
-    reading: Reading,
-    onEvent: RunSink,
-  ): Promise<"told" | "alive" | "over"> {
+  async #look(host: string, reading: Reading, onEvent: RunSink): Promise<Told | "alive" | "over"> {
     const { reqid } = this.report;
     using account = openReplies(this.#controller);
     const began = performance.now();
@@ -276,8 +318,7 @@ export class RunLog {
       await pause(LOOK_SHARE * (performance.now() - began), reading.signal);
       return found.alive ? "alive" : "over";
     }
-    await this.#stored(result, reading, onEvent);
-    return "told";
+    return { gap: await this.#told(result, reading, onEvent) };
   }
 }
 
@@ -286,7 +327,7 @@ function recordedEnd({ report, open }: RecordedRun, host: string): RunResult | u
   return report.results.find((each) => each.host === host && !goesOn(each.state));
 }
 
-function restIsThere(why: string, { from = NO_OFFSETS }: Reading): string {
+function restIsThere(why: string, { from = NO_OFFSETS }: Pick<Reading, "from">): string {
   const what = from.stdout + from.stderr > 0 ? "the rest" : "it";
   return `${what} is on that host, which cannot be asked now: ${why}`;
 }

@@ -34,6 +34,8 @@ export function longestBareResult(
     ended: "2026-01-15T12:00:00.000000+00:00",
     stdout_dropped: 2 ** 52,
     stderr_dropped: 2 ** 52,
+    stdout_unrecorded: 2 ** 52,
+    stderr_unrecorded: 2 ** 52,
     stdout_file: outputName(run.reqid, MAX_HOSTS, "stdout"),
     stderr_file: outputName(run.reqid, MAX_HOSTS, "stderr"),
   };

@@ -16,6 +16,8 @@ interface KeptStream {
   readonly text: string | LongText;
   readonly base64: string | LongText | undefined;
   readonly bytes: number;
+  /** How many more were taken. */
+  readonly lost: number;
 }
 
 /** What all outputs of a run share. */
@@ -41,6 +43,7 @@ export class OutputWriter {
   readonly #utf8 = new Utf8Check();
   #short: BytesText | undefined = new BytesText();
   #open: OpenOutput | undefined;
+  #taken = 0;
   #bytes = 0;
   /** Once something was left out, everything that follows is: a file is a beginning, without gaps. */
   #full = false;
@@ -64,6 +67,7 @@ export class OutputWriter {
 
   /** @param mayHold false if there is no memory for it. Never rejects. */
   async take(bytes: Uint8Array, mayHold: boolean): Promise<void> {
+    this.#taken += bytes.length;
     if (mayHold && this.holds(bytes.length)) {
       this.#short?.add(bytes);
       return;
@@ -77,16 +81,17 @@ export class OutputWriter {
   async end(): Promise<KeptStream> {
     const short = this.#short;
     if (short !== undefined) {
-      return { text: short.text(), base64: short.base64(), bytes: short.length };
+      return { text: short.text(), base64: short.base64(), bytes: short.length, lost: 0 };
     }
     // It is not known whether more was printed: better a mark over the last letter than half a token (T27).
     await this.#write(this.#mask.end(true));
     if (this.#open !== undefined) await this.#outputs.closeFile(this.#open.file);
+    const kept = { bytes: this.#bytes, lost: this.#taken - this.#bytes };
     if (this.#open === undefined || this.#bytes === 0) {
-      return { text: "", base64: undefined, bytes: 0 };
+      return { text: "", base64: undefined, ...kept };
     }
     const text = new OutputFile(this.#open.path, this.#bytes);
-    return { text, base64: this.#utf8.isUtf8 ? undefined : text.base64(), bytes: this.#bytes };
+    return { text, base64: this.#utf8.isUtf8 ? undefined : text.base64(), ...kept };
   }
 
   async #write(bytes: Uint8Array): Promise<void> {

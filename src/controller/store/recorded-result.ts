@@ -6,7 +6,7 @@
 import { join } from "node:path";
 import type { ControllerConfig } from "../../core/config/controller-config.ts";
 import { dropUndefined } from "../../core/json.ts";
-import { outputBytes } from "../../core/output-bytes.ts";
+import { outputBytes, outputLength } from "../../core/output-bytes.ts";
 import { resultWithoutToken } from "../../core/redact.ts";
 import { OUTPUT_STREAMS, type OutputStream } from "../../core/run-event.ts";
 import type { RunResult } from "../../core/run-result.ts";
@@ -33,21 +33,20 @@ export async function recordedResult(
   output: HostOutput,
 ): Promise<RecordedResult> {
   const long = OUTPUT_STREAMS.filter((stream) => isLong(result, stream));
-  const moved = { stdout: 0, stderr: 0 };
+  const moved = new Set<OutputStream>();
   for (const stream of long) {
     if (result[stream] instanceof OutputFile) continue;
-    for (const bytes of outputBytes(result, stream)) {
-      await output.take(stream, bytes);
-      moved[stream] += bytes.length;
-    }
+    for (const bytes of outputBytes(result, stream)) await output.take(stream, bytes);
+    moved.add(stream);
   }
-  const { bytes, ...kept } = await output.end();
+  const kept = await output.end();
   let recorded: RecordedResult = resultWithoutToken(without(result, long), token);
   for (const stream of long) {
-    const isMoved = moved[stream] > 0;
+    const isMoved = moved.has(stream);
     const { [stream]: text, [`${stream}_b64` as const]: base64 } = isMoved ? kept : result;
-    const lost = isMoved ? moved[stream] - bytes[stream] : 0;
+    const lost = isMoved ? kept.lost[stream] : 0;
     const dropped = (result[`${stream}_dropped`] ?? 0) + lost;
+    recorded = unrecorded(recorded, stream, lost);
     recorded =
       text instanceof OutputFile
         ? inFile(run, recorded, stream, text, base64 !== undefined, dropped)
@@ -80,8 +79,20 @@ export function withoutBeginnings(result: RecordedResult): RecordedResult {
 /** The record itself has nothing of the stream; an empty base64 says that a file is not UTF-8. */
 export function emptied(result: RecordedResult, stream: OutputStream): RecordedResult {
   const dropped = (result[`${stream}_dropped`] ?? 0) + inlineBytes(result, stream);
-  const isBase64 = result[`${stream}_b64`] !== undefined && result[`${stream}_file`] !== undefined;
-  return withStream(result, stream, "", isBase64 ? "" : undefined, dropped);
+  const isInFile = result[`${stream}_file`] !== undefined;
+  const isBase64 = result[`${stream}_b64`] !== undefined && isInFile;
+  const bare = withStream(result, stream, "", isBase64 ? "" : undefined, dropped);
+  return isInFile ? bare : unrecorded(bare, stream, inlineBytes(result, stream));
+}
+
+/** That many more bytes were here, and are not recorded. */
+function unrecorded<Result extends RunResult>(
+  result: Result,
+  stream: OutputStream,
+  bytes: number,
+): Result {
+  const name = `${stream}_unrecorded` as const;
+  return bytes === 0 ? result : { ...result, [name]: (result[name] ?? 0) + bytes };
 }
 
 /** The result as it was before it was recorded: its long outputs are those files, as far as they exist. */
@@ -123,8 +134,17 @@ function withStream<Result extends RunResult>(
   return dropUndefined({ ...result, ...changes }) as Result;
 }
 
+/** Its outputs were here, and are not recorded. */
+export function withoutOutputs(result: RunResult): RunResult {
+  return OUTPUT_STREAMS.reduce((rest, stream) => {
+    const bytes = outputLength(result, stream);
+    const dropped = (rest[`${stream}_dropped`] ?? 0) + bytes;
+    return unrecorded(withStream(rest, stream, "", undefined, dropped), stream, bytes);
+  }, result);
+}
+
 /** It has nothing of these streams. */
-export function without(result: RunResult, streams: readonly OutputStream[]): RunResult {
+function without(result: RunResult, streams: readonly OutputStream[]): RunResult {
   return streams.reduce(
     (rest, stream) => withStream(rest, stream, "", undefined, rest[`${stream}_dropped`] ?? 0),
     result,

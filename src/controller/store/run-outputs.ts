@@ -153,6 +153,7 @@ class OutputOfHost implements HostOutput {
       ...(out.base64 === undefined ? {} : { stdout_b64: out.base64 }),
       ...(err.base64 === undefined ? {} : { stderr_b64: err.base64 }),
       bytes: { stdout: out.bytes, stderr: err.bytes },
+      lost: { stdout: out.lost, stderr: err.lost },
     };
   }
 }

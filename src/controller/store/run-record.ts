@@ -6,7 +6,6 @@ import { utimes } from "node:fs/promises";
 import { resultWithoutToken } from "../../core/redact.ts";
 import type { ReplyShare } from "../../core/reply-budget.ts";
 import { newRequestId } from "../../core/request-id.ts";
-import { OUTPUT_STREAMS } from "../../core/run-event.ts";
 import type { RunResult } from "../../core/run-result.ts";
 import { goesOn } from "../../core/run-state.ts";
 import { isoSeconds } from "../../core/time.ts";
@@ -34,8 +33,8 @@ import { RecordWrites } from "./record-writes.ts";
 import {
   type RecordedResult,
   recordedResult,
-  without,
   withoutBeginnings,
+  withoutOutputs,
 } from "./recorded-result.ts";
 import { RunOutputs } from "./run-outputs.ts";
 
@@ -186,7 +185,7 @@ export class FileRunRecord implements RunRecord {
     } catch (thrown) {
       // A file that was there a moment ago is gone.
       this.#outputs.leftOut(thrown);
-      this.#results.set(host, resultWithoutToken(without(result, OUTPUT_STREAMS), token));
+      this.#results.set(host, resultWithoutToken(withoutOutputs(result), token));
     }
   }
 

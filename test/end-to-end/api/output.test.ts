@@ -221,6 +221,41 @@ describe("a run whose end nobody has recorded", () => {
   });
 });
 
+test("what its record had room for only in part goes on from the agent, on every face", async () => {
+  // 384 KiB of output for one run: all of stdout that the agent keeps, and less than half of stderr.
+  host.addLines(["run_records_max = 1M"]);
+  const KEPT = 300 * 1024;
+  const errors = Buffer.alloc(KEPT, "y");
+  const order = { hosts: ["web-01"], script: "both", args: ["310000"] };
+  await using small = await TestApi.start(host);
+  const { json } = await small.post("/run", order);
+  const { reqid } = json as { reqid: string };
+  const file = host.folder.join(`control/state/runs/${reqid}.json`);
+  const [record] = JSON.parse(readFileSync(file, "utf8")).results;
+  const dropped = 310_004 - KEPT;
+  expect(record.stderr_unrecorded).toBeGreaterThan(150_000);
+  expect(record).not.toHaveProperty("stdout_unrecorded");
+  const first = KEPT - record.stderr_unrecorded;
+  const whole = await got(reqid, {}, "?stream=stderr");
+  expect(whole.bytes.equals(errors)).toBe(true);
+  expect(whole.headers.get("x-ctrl-exec-dropped")).toBe(String(dropped));
+  const range = `bytes=${first - 3}-${first + 3}`;
+  expect((await ranged(reqid, range, "?stream=stderr")).bytes.toString()).toBe("yyyyyyy");
+  const shown = await host.run("logs", [reqid, "--stderr"]);
+  const told = "ctrl-exec: web-01: 2.7 KiB of stderr dropped\n";
+  expect([shown.status, shown.err]).toEqual([0, told]);
+  expect(shown.out === errors.toString()).toBe(true);
+  const events = await (await fetch(api.url(`/runs/${reqid}/events`))).text();
+  expect(events.match(/y/g)?.length).toBeGreaterThanOrEqual(KEPT);
+  expect(events).toContain(`"stderr_dropped":${dropped}`);
+  await agent.stop();
+  const away = await host.run("logs", [reqid, "--stderr", "--follow"]);
+  expect(away.status).toBe(1);
+  expect(away.err).toMatch(/all of web-01: the rest is/);
+  expect(away.out).toHaveLength(first);
+  await agent.serve();
+});
+
 test("what its record had no room for comes from the agent, as long as that keeps it", async () => {
   host.addLines(["max_reply = 100K"]);
   await using small = await TestApi.start(host);
@@ -239,6 +274,7 @@ test("what its record had no room for comes from the agent, as long as that keep
   const lost = await got(reqid);
   expect([lost.status, lost.bytes.length]).toEqual([200, 0]);
   expect(lost.headers.get("x-ctrl-exec-dropped")).toBe("200003");
+  expect(lost.headers.get("x-ctrl-exec-complete")).toBe("false");
   await agent.serve();
 });
 

@@ -115,6 +115,16 @@ describe("one host's block (docs/PROTOCOL.md, section 5)", () => {
     expect(rendered({ error: "x" })).toContain("[FAIL  exit:0");
   });
 
+  test("what was not recorded is not told as dropped, and how to see it is", () => {
+    const lost = { stdout_dropped: 3072, stdout_unrecorded: 1024, stderr_dropped: 1 };
+    const command = `ctrl-exec logs a1b2c3d4e5f60718 web-01 --stderr`;
+    expect(rendered({ ...lost, stderr_unrecorded: 1 })).toMatch(
+      new RegExp(
+        `    CUT: 2 KiB of stdout dropped\n    CUT: 1 KiB of stdout not recorded. .*\n    CUT: 1 byte of stderr not recorded. While its agent keeps it: ${command}\n`,
+      ),
+    );
+  });
+
   test("T15 what was cut is said, and by how much", () => {
     expect(rendered({ stdout: "x\n", stdout_dropped: 2048, stderr_dropped: 1 })).toContain(
       "    CUT: 2 KiB of stdout dropped\n    CUT: 1 byte of stderr dropped\nx\n",

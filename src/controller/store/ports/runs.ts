@@ -86,6 +86,8 @@ export interface HostOutput {
 export interface KeptOutput extends Outputs {
   /** How many bytes of each stream are kept. */
   readonly bytes: StreamOffsets;
+  /** How many came and are not kept. */
+  readonly lost: StreamOffsets;
   /** Why there is nothing, for those who need it. */
   readonly error?: string;
 }

@@ -30,7 +30,10 @@ export const exitNumber = z.union([
  * leaves out what is empty.
  */
 export const runReply = z.extend(
-  z.omit(runResult, { host: true, script: true, rtt: true, reqid: true }),
+  z.omit(runResult, {
+    ...({ host: true, script: true, rtt: true, reqid: true } as const),
+    ...({ stdout_unrecorded: true, stderr_unrecorded: true } as const),
+  }),
   {
     exit: exitNumber,
     stdout: output,

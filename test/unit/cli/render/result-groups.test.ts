@@ -36,6 +36,7 @@ describe("hosts that are alike", () => {
     ["timed_out", { timed_out: true }],
     ["cancelled_by", { cancelled: true, cancelled_by: "alice" }],
     ["stdout_dropped", { stdout_dropped: 1 }],
+    ["stdout_unrecorded", { stdout_unrecorded: 1 }],
     ["stderr_dropped", { stderr_dropped: 1 }],
     ["stdout", { stdout: "out" }],
     ["stderr", { stderr: "out\n" }],

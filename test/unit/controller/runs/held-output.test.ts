@@ -23,11 +23,12 @@ test("both streams are kept as they were printed, also what is not UTF-8", async
     stderr: "\ufffd",
     stderr_b64: "/w==",
     bytes: { stdout: 7, stderr: 1 },
+    lost: { stdout: 0, stderr: 0 },
   });
   const other = held();
   other.take("stdout", Buffer.from([0xff]));
   expect(await other.end()).toMatchObject({ stdout_b64: "/w==", stderr: "" });
-  expect(await held().end()).toEqual({ stdout: "", stderr: "", bytes: { stdout: 0, stderr: 0 } });
+  expect(await held().end()).toMatchObject({ stdout: "", stderr: "" });
 });
 
 test("both together may be as long as max_reply, and not a byte longer", async () => {
@@ -40,12 +41,14 @@ test("both together may be as long as max_reply, and not a byte longer", async (
     stdout: "",
     stderr: "",
     bytes: { stdout: 0, stderr: 0 },
+    lost: { stdout: MAX / 2, stderr: MAX / 2 + 1 },
     error: "the output was dropped: it is larger than 100 KiB (max_reply in ctrl-exec.conf)",
   };
   expect(await output.end()).toEqual(dropped);
   // What comes after that is not kept either.
   output.take("stdout", Buffer.from("more"));
-  expect(await output.end()).toEqual(dropped);
+  const lost = { stdout: MAX / 2 + 4, stderr: MAX / 2 + 1 };
+  expect(await output.end()).toEqual({ ...dropped, lost });
 });
 
 test("what leaves others too little is dropped, and gives back its room", async () => {

@@ -86,6 +86,7 @@ test("T72 what has no room is dropped, and its end is known all the same", async
   const kept = Buffer.concat([...outputBytes(result!, "stdout")]).length;
   expect(kept).toBeGreaterThan(100_000);
   expect(kept + (result?.stdout_dropped ?? 0)).toBe(PRINTED);
+  expect(result?.stdout_unrecorded).toBe(result?.stdout_dropped);
 });
 
 test("an agent that is gone in the middle is asked again the next time", async () => {

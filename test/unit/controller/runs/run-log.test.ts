@@ -244,20 +244,54 @@ test("a host that is not in the run has nothing, and never will", async () => {
   log.close();
 });
 
-test("what is recorded is read from the agent, if that is wanted, and not for one who has left", async () => {
-  await using stage = await stageOf((call) => {
-    call.begin();
-    call.print("anew");
-    call.end({ stdout_bytes: 4 });
-  });
-  stage.record.add(RESULT);
+/** The record had no room for "abc", and the agent has dropped two more. */
+const UNRECORDED = { ...RESULT, stderr: "err", stdout_dropped: 5, stdout_unrecorded: 3 };
+
+test("what was not recorded comes from the agent, from there on; what the agent dropped is asked of nobody", async () => {
+  await using stage = await stageOf(printing("0123456789abc", 2, 10));
+  stage.record.add({ ...UNRECORDED, stderr_dropped: 7 });
   await stage.record.close();
   expect(await stage.read({ signal: AbortSignal.abort() })).toBeUndefined();
   expect([stage.heard, stage.calls]).toEqual([[], []]);
-  expect(await stage.read({ anew: true })).toBeUndefined();
-  expect(stage.heard).toMatchObject([{ kind: "begin" }, { bytes: Buffer.from("anew") }, {}]);
+  expect(await stage.read({ from: { stdout: 7, stderr: 4 } })).toBeUndefined();
+  expect(stage.heard).toMatchObject([
+    { kind: "begin" },
+    { kind: "output", stream: "stdout", offset: 7, bytes: Buffer.from("789") },
+    { kind: "output", stream: "stdout", offset: 10, bytes: Buffer.from("abc") },
+    { kind: "dropped", stream: "stdout", offset: 13, bytes: 2 },
+    { kind: "dropped", stream: "stderr", offset: 3, bytes: 7 },
+    { kind: "end", end: { stdout_bytes: 15, stderr_bytes: 10 } },
+  ]);
+  expect(stage.calls.map(({ body }) => body)).toEqual([{ reqid: REQID, stdout: 10, stderr: 10 }]);
+  await stage.read({ from: { stdout: 13, stderr: 0 } });
   expect(stage.calls).toHaveLength(1);
 });
+
+test.each<[string, (call: StreamedCall) => void, string, boolean]>([
+  ["does not know it", (call) => call.json(...NOT_YET), "had no room for the rest, and", true],
+  ["refuses", (call) => call.json({ error: "no" }, "403 Forbidden"), "asked now: no", false],
+  ["is away", (call) => call.hangUp(), "the rest is on that host, which cannot", false],
+])(
+  "an agent that %s: what was not recorded is told as dropped, and why",
+  async (_, answer, why, answered) => {
+    await using stage = await stageOf(answer);
+    stage.record.add(UNRECORDED);
+    await stage.record.close();
+    expect(await stage.read()).toMatchObject({ why: expect.stringContaining(why), answered });
+    expect(stage.heard).toMatchObject([
+      { kind: "begin" },
+      { bytes: Buffer.from("0123456789") },
+      { stream: "stderr" },
+      { kind: "dropped", stream: "stdout", offset: 10, bytes: 5 },
+      { kind: "end", end: { stdout_bytes: 15 } },
+    ]);
+    const log = await stage.open();
+    const { signal } = new AbortController();
+    const extent = await new OutputReader(log, HOST, "stdout").extent(0, signal);
+    expect(extent).toEqual({ length: 10, complete: answered, dropped: 5 });
+    log.close();
+  },
+);
 
 const ends = (call: StreamedCall) => {
   call.begin();
@@ -293,7 +327,7 @@ test.each<[string, (call: StreamedCall) => void, boolean]>([
 );
 
 /** An agent that has printed these bytes, and says how much it has dropped. */
-function printing(text: string, dropped = 0) {
+function printing(text: string, dropped = 0, stderr_bytes = 3) {
   return (call: StreamedCall) => {
     call.begin();
     const from = Number(call.body.stdout);
@@ -302,7 +336,7 @@ function printing(text: string, dropped = 0) {
     if (dropped > 0)
       call.event({ kind: "dropped", stream: "stdout", offset: text.length, bytes: dropped });
     const stdout_bytes = text.length + dropped;
-    call.end({ stdout_bytes, stderr_bytes: 3 });
+    call.end({ stdout_bytes, stderr_bytes });
   };
 }
 
@@ -328,14 +362,15 @@ test("the extent of what an agent has is measured from a byte on that is there, 
   log.close();
 });
 
-test("of an output that is recorded as dropped, the agent may have all, or nothing either", async () => {
+test("of an output that was not recorded, the agent may have all, or nothing either", async () => {
   const answers = [printing("0123456789"), (call: StreamedCall) => call.json(...NOT_YET)];
-  for (const [answer, extent, asked] of [
-    [answers[0], { length: 10, complete: true, dropped: 0 }, 2],
-    [answers[1], { length: 0, complete: true, dropped: 10 }, 1],
+  for (const [answer, extent, has] of [
+    [answers[0], { length: 10, complete: true, dropped: 0 }, true],
+    [answers[1], { length: 0, complete: true, dropped: 10 }, false],
   ] as const) {
     await using stage = await stageOf((call) => answer?.(call));
-    stage.record.add({ ...RESULT, stdout: "", stdout_dropped: 10 });
+    const none = { stdout: "", stderr: "err", stdout_dropped: 10, stdout_unrecorded: 10 };
+    stage.record.add({ ...RESULT, ...none });
     await stage.record.close();
     const log = await stage.open();
     const output = new OutputReader(log, HOST, "stdout");
@@ -345,8 +380,8 @@ test("of an output that is recorded as dropped, the agent may have all, or nothi
     const write = async (bytes: Uint8Array) => {
       text += Buffer.from(bytes).toString();
     };
-    expect(await output.bytes({ first: 2, end: 5 }, signal, write)).toBe(asked === 2);
-    expect([text, stage.calls.length]).toEqual([asked === 2 ? "234" : "", asked]);
+    expect(await output.bytes({ first: 2, end: 5 }, signal, write)).toBe(has);
+    expect([text, stage.calls.length]).toEqual([has ? "234" : "", 2]);
     log.close();
   }
 });

@@ -15,20 +15,29 @@ const result: RecordedResult = {
 };
 
 test("outputs go, and the result says how much that was", () => {
-  const bare = { ...result, stdout: "", stderr: "", stdout_dropped: 2000, stderr_dropped: 12 };
-  expect(bareResult(result)).toEqual(bare);
+  const dropped = { stdout_dropped: 2000, stderr_dropped: 12 };
+  const unrecorded = { stdout_unrecorded: 2000, stderr_unrecorded: 5 };
+  expect(bareResult(result)).toEqual({
+    ...result,
+    stdout: "",
+    stderr: "",
+    ...dropped,
+    ...unrecorded,
+  });
 });
 
 test("bytes that are not UTF-8 go with their text", () => {
   const binary = { ...result, stdout: "\ufffd".repeat(7), stdout_b64: "/////////w==" };
-  const bare = { ...result, stdout: "", stderr: "", stdout_dropped: 7, stderr_dropped: 12 };
-  expect(bareResult(binary)).toEqual(bare);
+  const bare = { stdout: "", stderr: "", stdout_dropped: 7, stdout_unrecorded: 7 };
+  expect(bareResult(binary)).toMatchObject({ ...bare, stderr_dropped: 12 });
+  expect(bareResult(binary)).not.toHaveProperty("stdout_b64");
 });
 
 test("what is in a file stays there", () => {
   const file = "0123456789abcdef.d/0.stdout";
   const binary = { ...result, stdout_b64: "/w==", stdout_file: file };
   expect(bareResult(binary)).toMatchObject({ stdout_b64: "", stdout_file: file });
+  expect(bareResult(binary)).not.toHaveProperty("stdout_unrecorded");
 });
 
 test("a host that failed still says why", () => {

@@ -68,8 +68,8 @@ describe("in memory", () => {
     const output = writer();
     await output.take(Buffer.from("ab"), true);
     await output.take(Buffer.from([0xff]), true);
-    expect(await output.end()).toEqual({ text: "ab\ufffd", base64: "YWL/", bytes: 3 });
-    expect(await writer().end()).toEqual({ text: "", base64: undefined, bytes: 0 });
+    expect(await output.end()).toEqual({ text: "ab\ufffd", base64: "YWL/", bytes: 3, lost: 0 });
+    expect(await writer().end()).toEqual({ text: "", base64: undefined, bytes: 0, lost: 0 });
   });
 });
 
@@ -88,7 +88,7 @@ describe("in a file", () => {
     await output.take(Buffer.from("bcdef"), false);
     space = 100;
     await output.take(Buffer.from("ghi"), false);
-    expect(await output.end()).toMatchObject({ bytes: 4 });
+    expect(await output.end()).toMatchObject({ bytes: 4, lost: 5 });
     expect(kept()).toBe("abcd");
   });
 
@@ -107,7 +107,7 @@ describe("in a file", () => {
     expect(files).toEqual([]);
     space = 0;
     await output.take(Buffer.from("a"), false);
-    expect(await output.end()).toEqual({ text: "", base64: undefined, bytes: 0 });
+    expect(await output.end()).toEqual({ text: "", base64: undefined, bytes: 0, lost: 1 });
   });
 
   test("T22 one that cannot be written is told once, and what was written stays", async () => {

@@ -137,6 +137,7 @@ test("what is short is held, also where nobody counts it, and told as it came", 
   expect(await output.end()).toEqual({
     ...{ stdout: "a\ufffd", stdout_b64: "Yf8=", stderr: "\ufffd", stderr_b64: "/g==" },
     bytes: { stdout: 2, stderr: 1 },
+    lost: { stdout: 0, stderr: 0 },
   });
   expect(folder.has("state")).toBe(false);
 });

@@ -64,6 +64,8 @@ class Stage implements Disposable {
   }
 }
 
+const cut = (bytes: number) => ({ stdout_dropped: bytes, stdout_unrecorded: bytes });
+
 /** `Required`, so that a member that is added to a result is missed here at once. */
 const whole: Required<RunResult> = {
   ...resultOf("a"),
@@ -75,6 +77,8 @@ const whole: Required<RunResult> = {
   timed_out: true,
   stdout_dropped: 1,
   stderr_dropped: 2,
+  stdout_unrecorded: 1,
+  stderr_unrecorded: 2,
   cancelled: true,
   cancelled_by: "alice",
   started: "2026-01-15T12:00:00.000Z",
@@ -351,7 +355,7 @@ describe("a run's record", () => {
     record.add(resultOf("b"));
     expect(await record.close()).toBe(false);
     expect((await readRunRecord(controller, REQID))?.results).toEqual([
-      { ...resultOf("a"), stdout: "x".repeat(393_216), stdout_dropped: 206_784 },
+      { ...resultOf("a"), stdout: "x".repeat(393_216), ...cut(206_784) },
       resultOf("b"),
     ]);
     expect(stage.log.events).toMatchObject([
@@ -400,9 +404,7 @@ describe("T69 a record without room for what it has", () => {
     const { isWhole, json, read } = await recorded(stage, results, { ...facts, hosts });
     expect(isWhole).toBe(false);
     expect(json).toMatchObject({ complete: true, writer: null });
-    expect(read).toEqual(
-      hosts.map((host) => ({ ...resultOf(host), stdout: "", stdout_dropped: 50_000 })),
-    );
+    expect(read).toEqual(hosts.map((host) => ({ ...resultOf(host), stdout: "", ...cut(50_000) })));
     expect(stage.log.events).toMatchObject([
       { fields: { ERROR: expect.stringContaining("half of run_records_max (1 MiB)") } },
     ]);

@@ -28,7 +28,7 @@ async function prints(
       piece.fill("!");
     }
   }
-  const { bytes, error: _, ...kept } = await output.end();
+  const { bytes, lost: _lost, error: _error, ...kept } = await output.end();
   const dropped = (stream: OutputStream) => (printed[stream]?.length ?? 0) - bytes[stream];
   const lost = {
     ...(dropped("stdout") > 0 ? { stdout_dropped: dropped("stdout") } : {}),

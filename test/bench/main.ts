@@ -11,6 +11,7 @@ import { findProgram } from "./process.ts";
 import { forScreen, type Measured, machineLines, page } from "./report.ts";
 import type { SectionResult } from "./result.ts";
 import { api } from "./sections/api.ts";
+import { earlierRelease } from "./sections/earlier-release.ts";
 import { fanOut } from "./sections/fan-out.ts";
 import { growth } from "./sections/growth.ts";
 import { jobPrice } from "./sections/job-price.ts";
@@ -40,6 +41,7 @@ const SECTIONS: readonly Section[] = [
   { name: "fan-out", title: "Fan-out", measure: fanOut },
   { name: "one-agent", title: "One agent", measure: oneAgent },
   { name: "job-price", title: "The price of a job", measure: jobPrice },
+  { name: "earlier-release", title: "Beside 1.0", measure: earlierRelease },
   { name: "output", title: "Output", measure: output },
   { name: "live", title: "Output as it comes", measure: live },
   { name: "long", title: "A gigabyte, and output asked for later", measure: long },

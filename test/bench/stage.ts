@@ -54,16 +54,26 @@ export class Stage implements AsyncDisposable {
   ): Promise<Service> {
     await this.fleet.certify(index + 1);
     const config = this.fleet.agentConfig(index, scripts, lines);
+    return await this.#serve(BINARY, config);
+  }
+
+  /** The same of the release before this one. @param release its folder */
+  async agentOf(release: string, index: number): Promise<Service> {
+    await this.fleet.certify(index + 1);
+    return await this.#serve(join(release, "ctrl-exec"), this.fleet.agentConfig(index));
+  }
+
+  async #serve(binary: string, config: string): Promise<Service> {
     return await Service.start(
-      { argv: [BINARY, "agent", "serve", "--config", config, "--log", "stderr"] },
+      { argv: [binary, "agent", "serve", "--config", config, "--log", "stderr"] },
       /ACTION=start PORT=/,
       "stderr",
     );
   }
 
-  /** Real agents for hosts 0 to count - 1, many in one process. */
-  async agents(count: number): Promise<Services> {
-    const argv = [process.execPath, join(import.meta.dir, "programs", "agents.ts")];
+  /** Real agents for hosts 0 to count - 1, many in one process. @param sources whose agents they are */
+  async agents(count: number, sources = join(import.meta.dir, "../..")): Promise<Services> {
+    const argv = [process.execPath, join(sources, "test/bench/programs/agents.ts")];
     return await this.#spread(argv, count);
   }
 
@@ -88,7 +98,11 @@ export class Stage implements AsyncDisposable {
 
   /** `ctrl-exec` with a configuration of the fleet; its log lines go where stderr goes. */
   ctrlExec(config: string, ...words: readonly string[]): readonly string[] {
-    return [BINARY, ...words, "--config", config, "--log", "stderr"];
+    return this.ctrlExecOf(BINARY, config, ...words);
+  }
+
+  ctrlExecOf(binary: string, config: string, ...words: readonly string[]): readonly string[] {
+    return [binary, ...words, "--config", config, "--log", "stderr"];
   }
 
   async bareClient(

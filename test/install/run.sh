@@ -60,21 +60,9 @@ boots() {
   return "$status"
 }
 
-# The release before this one, with its installer: built once, from the last commit that had its version.
+# The release before this one, with its installer.
 old=$PWD/.tools/release-1.0
-if [ ! -e "$old/.complete" ]; then
-  last=$(git log -1 --format=%H -S'"version": "1.0.0"' -- package.json)
-  [ -n "$last" ] || fail 'Cannot run: 1.0.0 is not in the history of this clone. Try: git fetch --unshallow'
-  printf 'Building 1.0.0 ...\n'
-  rm -rf "$old"
-  mkdir -p "$old/source"
-  git archive "$last^" | tar -x -C "$old/source"
-  ln -s "$PWD/.tools" "$old/source/.tools"
-  make -C "$old/source" >"$old/log" 2>&1 || fail "1.0.0 cannot be built, see $old/log"
-  cp "$old/source/dist/ctrl-exec" "$old/source/install.sh" "$old/"
-  rm -rf "$old/source"
-  touch "$old/.complete"
-fi
+sh test/install/release-1.0.sh || fail 'The release before this one cannot be built'
 
 bun=.tools/bun-$(sed -n 's/.*"packageManager": *"bun@\([^"]*\)".*/\1/p' package.json)/bun
 "$bun" test/install/releases.ts "$work/releases" || fail 'the releases for the upgrades cannot be made'

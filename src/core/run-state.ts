@@ -2,7 +2,7 @@
  * Whether a script ran, as every result says: on the wire (docs/PROTOCOL.md, "Whether the script ran"), in the
  * API, in records and on the screen. Only a script that never ran is safe to run again.
  */
-import { saysNeverStarted } from "./start-failure.ts";
+import { inWords, saysNeverStarted } from "./start-failure.ts";
 
 /**
  * - `queued`: the host has not been asked yet, or has not begun it
@@ -78,7 +78,7 @@ export function readLastEnd(told: ToldEnd, noExit: "never-ran" | "unknown"): Run
 /** The last state that an agent reports; it cannot speak for a rollout. */
 export function readAgentEnd(told: ToldEnd): RunEnd {
   const { state, error } = readLastEnd(told, "never-ran");
-  return runEnd(state === "not-started" ? "unknown" : state, error);
+  return runEnd(state === "not-started" ? "unknown" : state, error && inWords(error));
 }
 
 /** So that only a script that has ended with 0 counts as a success. */

@@ -1,14 +1,17 @@
 /** Programs that could not be started: whether that is certain, and why, in plain words. */
 import { shortageOf } from "./shortage.ts";
 
+/** Of a program that somebody is writing. */
+const BEING_WRITTEN = "ETXTBSY";
+
 export const NO_PROGRAM = "it has no #! line and is no program";
 
-/** Agents of 1.0 answer with these words, and saysNeverStarted() recognises them: they must not change. */
+/** Agents answer with these words, as 1.0 did, and saysNeverStarted() recognises them: they must not change. */
 const WORDS: Readonly<Record<string, string>> = {
   EACCES: "it is not executable",
   ENOENT: "no such file, or its interpreter is missing",
   ENOEXEC: NO_PROGRAM,
-  ETXTBSY: "it is being written (ETXTBSY); try again when that is done",
+  [BEING_WRITTEN]: "it is being written (ETXTBSY); try again when that is done",
   E2BIG: "the arguments are longer than this system allows",
 };
 
@@ -52,7 +55,16 @@ export function startProblem(path: string, code: string, mayHaveRun: boolean): s
   const what = mayHaveRun
     ? `cannot tell whether ${path} ran (it was ended at once; what it had started may still run)`
     : `${NOT_EXECUTED}${path}`;
-  return `${what}: ${wordsFor(code)}${next}`;
+  // 1.0 had no words for it: they are added where people read it.
+  const why = code === BEING_WRITTEN ? code : wordsFor(code);
+  return `${what}: ${why}${next}`;
+}
+
+/** The same message for people, with the words that agents do not send. */
+export function inWords(error: string): string {
+  const bare = `: ${BEING_WRITTEN}`;
+  if (!error.startsWith(NOT_EXECUTED) || !error.endsWith(bare)) return error;
+  return error.slice(0, -BEING_WRITTEN.length) + wordsFor(BEING_WRITTEN);
 }
 
 /**

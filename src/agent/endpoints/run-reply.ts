@@ -33,6 +33,13 @@ export async function endReply(run: BegunRun, letGo?: () => void): Promise<Agent
   });
 }
 
+/** For control hosts that ask for nothing since 1.1: they get what 1.0 answered, to the byte. */
+export function asBefore11(reply: AgentReply): AgentReply {
+  if (!("body" in reply)) return reply;
+  const { state, cancelled, cancelled_by, ...body } = reply.body;
+  return { ...reply, body };
+}
+
 type Members = Record<string, unknown>;
 
 /**

@@ -17,11 +17,12 @@ import { agentTakesSerial, takeSerial } from "../trust/announced-serial.ts";
 import { authorize } from "./authorize.ts";
 import { type AgentContext, type AgentReply, type Endpoint, parseJson } from "./endpoint.ts";
 import { streamReply } from "./follow.ts";
-import { endReply, refuseRun } from "./run-reply.ts";
+import { asBefore11, endReply, refuseRun } from "./run-reply.ts";
 
 const ENDED: RunState = "ended";
 
-const TOO_MANY = "this agent is already running as many scripts as it can; try again later";
+// Refusals read as those of 1.0, to the byte.
+const TOO_MANY = "this agent runs as many scripts at once as it can; try again later";
 
 /** Nobody could ask about it later. */
 const NO_REQID = { kind: "no-reqid" } as const;
@@ -34,13 +35,20 @@ type Unkept =
 
 /** `POST /run`. Order of checks: JSON, args, allowlist, hook, execute (docs/PROTOCOL.md, section 2). */
 export const run: Endpoint = async (context, { peerIp, body }) => {
-  const json = parseJson(body);
-  if (typeof json !== "object" || json === null) return refuseRun({}, "invalid JSON");
-  if ("args" in json && !isArrayOfText(json.args)) return refuseRun({}, "args must be an array");
-  const parsed = runRequest.safeParse(json);
-  if (!parsed.success) return refuseRun({}, "invalid JSON");
-  return await runParsed(context, peerIp, parsed.data);
+  const request = readRequest(body);
+  if (typeof request === "string") return asBefore11(refuseRun({}, request));
+  const reply = await runParsed(context, peerIp, request);
+  return asksForJob(request) ? reply : asBefore11(reply);
 };
+
+/** A text says what is wrong with it. */
+function readRequest(body: string): RunRequest | string {
+  const json = parseJson(body);
+  if (typeof json !== "object" || json === null) return "invalid JSON";
+  if ("args" in json && !isArrayOfText(json.args)) return "args must be an array";
+  const parsed = runRequest.safeParse(json);
+  return parsed.success ? parsed.data : "invalid JSON";
+}
 
 async function runParsed(
   context: AgentContext,
@@ -65,15 +73,12 @@ async function runParsed(
   if (work.kind === "refused") return deny(NOT_PERMITTED, work.problem);
   if (args.some((arg) => arg.includes("\0"))) {
     return deny(
-      "an argument contains a NUL byte, which cannot be passed to a program",
+      "an argument holds a NUL byte, which no program can be given",
       "argument with NUL byte",
     );
   }
   if (!args.every((arg) => arg.isWellFormed())) {
-    return deny(
-      "an argument contains half a character, which cannot be encoded",
-      "argument not Unicode",
-    );
+    return deny("an argument holds half a character, which has no bytes", "argument not Unicode");
   }
   const unfit = serialProblem(request, state.trust.identity.ca, now());
   if (unfit !== undefined) return deny(`cannot take the new serial: ${unfit}`, unfit);

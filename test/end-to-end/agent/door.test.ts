@@ -172,7 +172,7 @@ test("T20 with 64 descriptors new work is refused clearly, and all is well again
       return error ?? new Promise<string>(() => undefined);
     }),
   );
-  expect(refused).toBe("this agent is already running as many scripts as it can; try again later");
+  expect(refused).toBe("this agent runs as many scripts at once as it can; try again later");
   await gate.open();
   const ended = (await Promise.all(outcomes)).map((outcome) => jsonOf(outcome));
   expect(ended.filter(({ exit }) => exit === 0).length).toBeGreaterThan(3);

@@ -204,12 +204,12 @@ describe.each([
   test("T11 what no program can be given is refused in words", async () => {
     expect(await run("args", ["a\u0000b"])).toMatchObject({
       exit: -1,
-      error: "an argument contains a NUL byte, which cannot be passed to a program",
+      error: "an argument holds a NUL byte, which no program can be given",
     });
     for (const arg of ["\ud800", "a\udc00b"]) {
       expect(await run("args", [arg])).toMatchObject({
         exit: -1,
-        error: "an argument contains half a character, which cannot be encoded",
+        error: "an argument holds half a character, which has no bytes",
       });
     }
     expect(await run("args", ["x".repeat(200_000)])).toMatchObject({
@@ -258,7 +258,7 @@ describe.each([
       exit: 0,
       stdout_b64: Buffer.from([255, 254, 0, 111, 107]).toString("base64"),
     });
-    expect(await run("killed")).toMatchObject({ exit: 126, signal: "SIGKILL", state: "ended" });
+    expect(await run("killed")).toMatchObject({ exit: 126, signal: "SIGKILL" });
     const [held, daemon] = [fresh(), fresh()];
     expect(await run("holder", [held])).toMatchObject({ exit: 0, stdout: "done\n" });
     expect(await run("daemon", [daemon])).toMatchObject({ exit: 0, stdout: "done\n" });
@@ -398,7 +398,6 @@ describe.each([
     await until("it runs", () => existsSync(begun));
     expect(await run("once", [go, begun, "second"])).toMatchObject({
       exit: -1,
-      state: "never-ran",
       error: "once runs already (concurrency=1); try again when it has ended",
     });
     expect(await run("wait", ["/", fresh(), "other"])).toMatchObject({ stdout: "other\n" });
@@ -426,8 +425,8 @@ describe.each([
       nointerpreter: /cannot execute .*: no such file, or its interpreter is missing/,
     };
     for (const [script, reason] of Object.entries(reasons)) {
-      const { exit, state, error } = await run(script);
-      expect([script, exit, state]).toEqual([script, 126, "never-ran"]);
+      const { exit, error } = await run(script);
+      expect([script, exit]).toEqual([script, 126]);
       expect(error).toMatch(reason);
     }
   });

@@ -82,10 +82,13 @@ const run = async (script: string, more: object = {}) => {
 describe("section 2: the members of", () => {
   const request = (line: string) => rowOf("## 2. Requests to an agent", `\`${line}\``);
 
+  /** As a control host of 1.1 asks. */
+  const runAsNow = (script: string) => run(script, { reqid: newRequestId(), lock: 1 });
+
   test("the answers to /run are those of its row, and no other", async () => {
     const scripts = ["greet", "bytes", "killed", "much", "late", "not-listed"];
-    const answers = await Promise.all(scripts.map(async (script) => await run(script)));
-    const cancelled = run("hanging", { reqid: newRequestId() });
+    const answers = await Promise.all(scripts.map(async (script) => await runAsNow(script)));
+    const cancelled = runAsNow("hanging");
     await until("it runs", () => existsSync(control.folder.join("hangs")));
     const [{ reqid: hanging = "" } = {}] = jsonOf(await send(get("/runs"))).runs as {
       reqid?: string;

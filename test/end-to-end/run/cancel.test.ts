@@ -170,7 +170,7 @@ test("T73 nobody but the trusted control host ends, lists or reads runs", async 
 test("everything that a script has started is ended: what left its session, and what hears no TERM", async () => {
   const file = fresh();
   const reqid = newRequestId();
-  const answer = sent("/run", { script: "tree", args: [file], reqid });
+  const answer = sent("/run", { script: "tree", args: [file], reqid, lock: 1 });
   await until("all of it runs", () => pidsIn(file).length === 4);
   expect(await cancel(reqid, { grace: 1 })).toEqual({ status: "ended", left: 0 });
   expect(pidsIn(file).filter(isAlive)).toEqual([]);

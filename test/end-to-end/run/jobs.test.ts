@@ -220,10 +220,14 @@ test("a stream that the script opens again by its name loses nothing", async () 
 });
 
 test("exit 137 is not a signal, and SIGKILL is not an exit status", async () => {
-  const exited = await run("exits137");
+  const exited = await run("exits137", [], { lock: 1 });
   expect(exited).toMatchObject({ exit: 137, state: "ended" });
   expect(exited).not.toHaveProperty("signal");
-  expect(await run("killed")).toMatchObject({ exit: 126, signal: "SIGKILL", state: "ended" });
+  expect(await run("killed", [], { lock: 1 })).toMatchObject({
+    exit: 126,
+    signal: "SIGKILL",
+    state: "ended",
+  });
 });
 
 test("a request id is used once, by a control host that knows jobs", async () => {
@@ -322,7 +326,7 @@ async function untilKnown(reqid: string, pidFile: string): Promise<void> {
 
 test("its shim is killed: the run is lost, and says so", async () => {
   const pidFile = fresh();
-  const request = { script: "sleeps", args: [pidFile], reqid: newRequestId() };
+  const request = { script: "sleeps", args: [pidFile], reqid: newRequestId(), lock: 1 };
   const answer = ask(agent.port, good, post("/run", request));
   await untilKnown(request.reqid, pidFile);
   const shim = shimOf(request.reqid);
@@ -381,7 +385,7 @@ test("T22 the disk fills up under a run, or its folder is removed: the answer an
   touch(disk.go);
   await full.serving.seen(new RegExp(`ACTION=run EXIT=7 .*REQID=${disk.reqid}`));
   expect(endOf(disk.folder)).toBeUndefined();
-  expect(jsonOf(await disk.answer)).toMatchObject({ exit: 7, state: "ended" });
+  expect(jsonOf(await disk.answer)).toMatchObject({ exit: 7 });
   const result = jsonOf(await ask(full.port, good, get(`/result/${disk.reqid}`)));
   expect(result).toMatchObject({ status: "done", state: "ended", exit: 7 });
   for (const pid of both) limit(pid, "1000000:");
@@ -391,13 +395,13 @@ test("T22 the disk fills up under a run, or its folder is removed: the answer an
   const half = await begin();
   limit(shimOf(half.reqid, full), "0:");
   touch(half.go);
-  expect(jsonOf(await half.answer)).toMatchObject({ exit: 7, state: "ended" });
+  expect(jsonOf(await half.answer)).toMatchObject({ exit: 7 });
   expect(knownIn(half.folder)).toMatchObject({ end: { exit: 7 }, logged: true });
   const removed = await begin();
   rmSync(folderOfJobs(full), { recursive: true });
   touch(removed.go);
   const told = jsonOf(await removed.answer);
-  expect(told).toMatchObject({ exit: 7, state: "ended", stdout: "" });
+  expect(told).toMatchObject({ exit: 7, stdout: "" });
   expect(told.stdout_dropped).toBeGreaterThan(10);
   await full.serving.seen(new RegExp(`ACTION=run EXIT=7 .*REQID=${removed.reqid}`));
   for (const { reqid, folder } of [disk, removed]) {
@@ -441,7 +445,7 @@ describe("limits of scripts.conf hold after a restart", () => {
     process.kill(shimOf(lost), "SIGKILL");
     await agent.serving.seen(new RegExp(`ACTION=run ERROR=.* EXIT=-1 .*REQID=${lost}`));
     expect(await run("once", [fresh()])).toMatchObject({
-      state: "never-ran",
+      exit: -1,
       error: `once runs already (concurrency=1, and lost run ${lost} goes on); try again when it has ended`,
     });
     process.kill(Number(readFileSync(again, "utf8")), "SIGKILL");
@@ -543,7 +547,7 @@ describe("where no folder can be made", () => {
   test("it is busy for whoever asks for a lock, its state can be asked for, and it is cancelled", async () => {
     const file = fresh();
     const reqid = newRequestId();
-    const answer = run("leaves", [file], { reqid }, bare);
+    const answer = run("leaves", [file], { reqid, lock: 1 }, bare);
     await until("all of it runs", () => pidsIn(file).length === 2);
     const locked = { script: "leaves", args: [fresh()], reqid: newRequestId(), lock: 1 };
     const refused = await ask(bare.port, good, post("/run", locked));

@@ -140,6 +140,10 @@ test("an agent cannot say that a rollout has not asked its host", () => {
     error: "x",
   });
   expect(readAgentEnd({ exit: 0, state: "running" }).state).toBe("unknown");
+  expect(readAgentEnd({ exit: 126, error: "cannot execute /x: ETXTBSY" })).toEqual({
+    state: "never-ran",
+    error: "cannot execute /x: it is being written (ETXTBSY); try again when that is done",
+  });
   expect(readAgentEnd({ exit: -1, error: "x" })).toEqual({ state: "never-ran", error: "x" });
 });
 

@@ -1,5 +1,10 @@
 import { expect, test } from "bun:test";
-import { neverStarted, saysNeverStarted, startProblem } from "../../../src/core/start-failure.ts";
+import {
+  inWords,
+  neverStarted,
+  saysNeverStarted,
+  startProblem,
+} from "../../../src/core/start-failure.ts";
 
 const SHORT = "the limit of processes is reached on the agent; wait until some have ended";
 
@@ -7,7 +12,7 @@ test.each([
   ["EACCES", "it is not executable"],
   ["ENOENT", "no such file, or its interpreter is missing"],
   ["ENOEXEC", "it has no #! line and is no program"],
-  ["ETXTBSY", "it is being written (ETXTBSY); try again when that is done"],
+  ["ETXTBSY", "ETXTBSY"],
   ["E2BIG", "the arguments are longer than this system allows"],
   ["EAGAIN", SHORT],
   ["ELOOP", "ELOOP"],
@@ -27,6 +32,15 @@ test.each(["ENOMEM", "EMFILE", "EIO"])("T65 of %s it is not known", (code) => {
     "cannot tell whether /opt/a.sh ran (it was ended at once; what it had started may still run): ",
   );
   expect(saysNeverStarted(message)).toBe(false);
+});
+
+test("what is being written is said so to people alone, also if an agent of 1.0 has answered", () => {
+  const told = "cannot execute /opt/a.sh: ETXTBSY";
+  const words =
+    "cannot execute /opt/a.sh: it is being written (ETXTBSY); try again when that is done";
+  expect([inWords(told), inWords(words)]).toEqual([words, words]);
+  expect(saysNeverStarted(words)).toBe(true);
+  expect(inWords("no: ETXTBSY")).toBe("no: ETXTBSY");
 });
 
 test("an error that only names such a reason is another", () => {

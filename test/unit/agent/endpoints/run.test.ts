@@ -68,7 +68,8 @@ function bodyOf(reply: AgentReply): Readonly<Record<string, unknown>> {
   return reply.body;
 }
 
-const neverRan = (error: string) => ({ exit: -1, error, state: "never-ran" });
+/** As 1.0 answered: a state is added for a request that asks for something of 1.1. */
+const neverRan = (error: string) => ({ exit: -1, error });
 const WAITS = "echo begun; while [ ! -e $1/end ]; do sleep 0.01; done";
 
 describe("what is not a request for a run never runs", () => {
@@ -91,12 +92,12 @@ describe("what is not a request for a run never runs", () => {
     for (const [args, error, reason] of [
       [
         ["x", "a\0b"],
-        "an argument contains a NUL byte, which cannot be passed to a program",
+        "an argument holds a NUL byte, which no program can be given",
         "argument with NUL byte",
       ],
       [
         ["x", "\ud800"],
-        "an argument contains half a character, which cannot be encoded",
+        "an argument holds half a character, which has no bytes",
         "argument not Unicode",
       ],
     ] as const) {
@@ -130,7 +131,7 @@ describe("what is not allowed never runs", () => {
   test("a file that cannot be executed is said to be that", async () => {
     using it = await withScripts({ a: "true" });
     chmodSync(it.folder.join("a.sh"), 0o644);
-    const reply = await it.ask({ script: "a", reqid: newRequestId() });
+    const reply = await it.ask({ script: "a", reqid: newRequestId(), lock: 1 });
     expect(bodyOf(reply)).toMatchObject({
       exit: 126,
       error: `cannot execute ${it.folder.join("a.sh")}: it is not executable`,
@@ -164,7 +165,7 @@ describe("what is not allowed never runs", () => {
     const script = it.folder.join("a.sh");
     const hook = it.folder.script("hook", `chmod 777 ${script}`);
     Object.assign(it.context.state.config, { auth_hook: hook });
-    const reply = await it.ask({ script: "a", reqid: newRequestId() });
+    const reply = await it.ask({ script: "a", reqid: newRequestId(), lock: 1 });
     expect(bodyOf(reply)).toMatchObject({ exit: 126, state: "never-ran" });
   });
 
@@ -189,7 +190,7 @@ describe("what is not allowed never runs", () => {
     expect(bodyOf(await it.ask({ script: "b", reqid: newRequestId() }))).toMatchObject({ exit: 0 });
     const release = it.context.running.takeProcess();
     const full = await it.ask({ script: "b", reqid: newRequestId() });
-    const tooMany = "this agent is already running as many scripts as it can; try again later";
+    const tooMany = "this agent runs as many scripts at once as it can; try again later";
     expect(bodyOf(full)).toMatchObject(neverRan(tooMany));
     release?.();
     it.folder.write("end", "");
@@ -232,8 +233,8 @@ describe("the answer", () => {
   test("has the end and the output, and what the text has lost of it", async () => {
     using it = await withScripts({ a: `printf 'a\\377'; echo "$2" >&2; kill -TERM $$` });
     const reqid = newRequestId();
-    const reply = await it.ask({ script: "a", args: ["x", "y z"], reqid });
-    expect(JSON.parse(JSON.stringify(bodyOf(reply)))).toEqual({
+    const asked = { script: "a", args: ["x", "y z"] };
+    const answer = {
       script: "a",
       exit: 126,
       stdout: "a\ufffd",
@@ -241,8 +242,28 @@ describe("the answer", () => {
       stdout_b64: Buffer.from([97, 255]).toString("base64"),
       reqid,
       signal: "SIGTERM",
+    };
+    // As 1.0, to the byte.
+    const older = JSON.stringify(bodyOf(await it.ask({ ...asked, reqid })));
+    expect(older).toBe(JSON.stringify(answer));
+    const other = newRequestId();
+    const reply = await it.ask({ ...asked, reqid: other, lock: 1 });
+    expect(JSON.parse(JSON.stringify(bodyOf(reply)))).toEqual({
+      ...answer,
+      reqid: other,
       state: "ended",
     });
+  });
+
+  test("to an older control host says nothing of a cancel, and keeps the error", async () => {
+    using it = await withScripts({ a: "exec sleep 600" });
+    const reqid = newRequestId();
+    const answer = it.ask({ script: "a", reqid });
+    await until("it runs", () => table.running(reqid) !== undefined);
+    await table.cancel(reqid, "alice", 0);
+    expect(JSON.stringify(bodyOf(await answer))).toBe(
+      JSON.stringify({ script: "a", exit: 126, stdout: "", stderr: "", reqid, signal: "SIGKILL" }),
+    );
   });
 
   test("says how much of the output was dropped", async () => {
@@ -369,7 +390,7 @@ describe("the control host's new serial", () => {
     const file = it.context.state.config.dispatcher_serial_path;
     const before = readFileSync(file, "utf8");
     const reply = await it.ask(update({}));
-    expect(bodyOf(reply)).toMatchObject({ exit: 0, state: "ended" });
+    expect(bodyOf(reply)).toMatchObject({ exit: 0 });
     expect(bodyOf(reply).stdout).toBe(`serial updated to ${readFileSync(file, "utf8")}`);
     expect(it.log.of("run").at(-1)?.fields).toMatchObject({
       EXIT: 0,
@@ -395,6 +416,6 @@ describe("the control host's new serial", () => {
   test("is not stored if the hook decides against it", async () => {
     using it = await withScripts({});
     Object.assign(it.context.state.config, { auth_hook: it.folder.script("hook", "exit 1") });
-    expect(bodyOf(await it.ask(update({})))).toMatchObject({ exit: -1, state: "never-ran" });
+    expect(bodyOf(await it.ask(update({})))).toMatchObject({ exit: -1 });
   });
 });

@@ -78,8 +78,10 @@ scenario() {
   cp "test/install/$2" "$root/root/scenario.sh"
   mkdir "$root/root/1.0"
   cp "$old/ctrl-exec" "$old/install.sh" "$root/root/1.0/"
-  cp -a "$work/releases" "$root/releases"
-  chmod -R a+rX "$root/releases"
+  if [ "$2" = signed-upgrade.sh ]; then
+    cp -a "$work/releases" "$root/releases"
+    chmod -R a+rX "$root/releases"
+  fi
   echo machine >"$root/etc/hostname"
   echo '127.0.0.1 localhost machine' >"$root/etc/hosts"
   printf 'SHELL_TO_TEST=%s\n' "$3" >"$root/root/environment"

@@ -160,6 +160,8 @@ export interface LocalAgentOptions {
   readonly clock?: () => Date;
   /** PEM of the key with which it is paired; undefined means a new P-256 key. */
   readonly keyPem?: string;
+  /** More lines for agent.conf. */
+  readonly lines?: readonly string[];
 }
 
 const UPDATE_PROGRAM = join(import.meta.dir, "update-serial-program.ts");
@@ -181,7 +183,7 @@ export class LocalAgent {
     options: LocalAgentOptions,
   ): Promise<LocalAgent> {
     const { folder } = fleet;
-    const conf = `port = ${freePort()}\nbind = 127.0.0.1\nrate_limit_disable = 1\n`;
+    const conf = `port = ${freePort()}\nbind = 127.0.0.1\nrate_limit_disable = 1\n${(options.lines ?? []).join("\n")}\n`;
     const file = folder.write(`${name}/agent.conf`, conf);
     const { config } = await parseAgentConfig(file, conf);
     const agent = new LocalAgent(fleet, name, config, options.clock ?? (() => fleet.now));

@@ -148,6 +148,13 @@ test("T36 an agent that does not answer with the new version gets the old progra
   expectClean();
 });
 
+test("T36 what comes back is the program that was in use, whichever was kept before", async () => {
+  folder.script("bin/ctrl-exec-upgrade", program("1.0.1"));
+  await handIn("9.9.9");
+  expect((await apply()).end).toMatchObject({ end: "rolled-back", from: "1.0.9" });
+  expectProgram(OLD);
+});
+
 test("T36 so does one that cannot be restarted, and it is told if the old one is not up either", async () => {
   await handIn(VERSION);
   const upgrade_restart = folder.script("failing", "echo no such unit >&2; exit 5");

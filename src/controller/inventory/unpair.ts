@@ -7,6 +7,7 @@ import { type Controller, openDialler } from "../control-host.ts";
 import { shownCertificate } from "../fleet/shown-certificate.ts";
 import { targetOf } from "../fleet/targets.ts";
 import type { AgentRecord } from "../store/agent-record.ts";
+import type { HostContext } from "../store/host.ts";
 import type { IssuedTo } from "../store/ports/certificates.ts";
 import { knownSerials } from "../trust/known-serials.ts";
 import { notRegistered } from "./agents.ts";
@@ -79,7 +80,7 @@ interface AgentToRemove {
  * @throws CtrlExecError `not-found`
  */
 async function agentToRemove(
-  controller: Controller,
+  controller: HostContext,
   typed: string,
   revoke: boolean,
 ): Promise<AgentToRemove> {
@@ -96,7 +97,7 @@ async function agentToRemove(
 }
 
 function nothingToRevoke(
-  { config, store }: Controller,
+  { config, store }: HostContext,
   hostname: string,
   { unread }: IssuedTo,
 ): CtrlExecError {
@@ -115,7 +116,7 @@ function lastExpiry({ record, issued }: AgentToRemove): string | undefined {
 }
 
 /** A certificate of 0.8 that only the record knows could not be revoked once the record is gone. */
-async function noteForLater({ store }: Controller, agent: AgentToRemove): Promise<void> {
+async function noteForLater({ store }: HostContext, agent: AgentToRemove): Promise<void> {
   const { hostname, record, issued } = agent;
   const serial = readSerialLine(record?.serial ?? "");
   const notAfter = parseOpensslTime(record?.expiry ?? "");

@@ -4,6 +4,7 @@ import { judgeCsr } from "../../pki/csr.ts";
 import type { Controller } from "../control-host.ts";
 import type { HowToCall } from "../inventory/agents.ts";
 import { requireRightClock } from "../inventory/clock-check.ts";
+import type { HostContext } from "../store/host.ts";
 import type { PendingRequest } from "../store/ports/pairing.ts";
 import type { Writer } from "../store/ports.ts";
 import { leaveDenial, requirePending } from "./queue.ts";
@@ -72,7 +73,7 @@ export async function approveRequest(
 
 /** Signs for the host, registers it and leaves its answer. */
 async function admit(
-  controller: Controller,
+  controller: HostContext,
   writer: Writer,
   request: PendingRequest,
   options: ApprovalOptions,
@@ -94,7 +95,7 @@ async function admit(
 }
 
 /** @throws CtrlExecError `not-found` if no such request waits */
-export async function denyRequest(controller: Controller, id: string): Promise<PendingRequest> {
+export async function denyRequest(controller: HostContext, id: string): Promise<PendingRequest> {
   return await controller.store.exclusively(async (writer) => {
     const request = await requirePending(controller, id);
     await leaveDenial(controller, writer, request, "rejected by operator");

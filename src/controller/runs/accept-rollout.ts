@@ -9,6 +9,7 @@ import { authorizedHosts } from "../access/authorized-hosts.ts";
 import { type Controller, openDialler, openReplies } from "../control-host.ts";
 import type { FleetDialler } from "../fleet/fan-out.ts";
 import type { ResolvedTarget } from "../fleet/targets.ts";
+import type { HostContext } from "../store/host.ts";
 import type { RolloutOrder as KeptOrder, OwnedRollout } from "../store/ports/rollouts.ts";
 import type { RunRecord } from "../store/ports/runs.ts";
 import { placesOf, planRollout } from "./plan-rollout.ts";
@@ -169,7 +170,7 @@ async function orElse<Value>(
  * @throws CtrlExecError `unrecorded`: then nothing is left of it except a record that says that no host was asked
  */
 export async function keepOrder(
-  { log }: Controller,
+  { log }: HostContext,
   caller: Caller,
   accepted: AcceptedRollout,
   keep: "keep" | "keepToOffer" = "keep",

@@ -10,6 +10,7 @@ import { goesOn } from "../../core/run-state.ts";
 import { isoSeconds } from "../../core/time.ts";
 import { type Controller, openDialler } from "../control-host.ts";
 import { type FleetDialler, parallelLimit } from "../fleet/fan-out.ts";
+import type { HostContext } from "../store/host.ts";
 import type { RecordedRun } from "../store/ports/runs.ts";
 import { askHostAgain, type Heard } from "./ask-host-again.ts";
 import { logResult } from "./log-result.ts";
@@ -88,7 +89,7 @@ const STILL_WAITS = "the process that began the run still waits for it";
 
 /** Unless a living process does. Resolves with false if that was tried, and the record does not have them. */
 async function recordHeard(
-  controller: Controller,
+  controller: HostContext,
   report: RunReportSoFar,
   alive: boolean,
   heard: readonly Heard[],
@@ -103,7 +104,7 @@ async function recordHeard(
 
 /** Resolves with whether the record has them. */
 async function record(
-  { log, store }: Controller,
+  { log, store }: HostContext,
   { reqid, results }: RunReportSoFar,
   heard: readonly Heard[],
   account: ReplyAccount,

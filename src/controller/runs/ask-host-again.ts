@@ -1,5 +1,4 @@
 /** Asks one agent about a run whose end is not recorded. Asking starts nothing. */
-
 import type { ReplyAccount } from "../../core/reply-budget.ts";
 import type { RunReportSoFar } from "../../core/run-report.ts";
 import { type RunResult, withoutResult } from "../../core/run-result.ts";
@@ -7,17 +6,17 @@ import { readAgentEnd } from "../../core/run-state.ts";
 import { spanOf } from "../../core/time.ts";
 import { resultReply } from "../../core/wire/messages/result-reply.ts";
 import { hostOfRun } from "../access/authorized-targets.ts";
-import type { Controller } from "../control-host.ts";
 import { answerOf, whyNotAnswered } from "../fleet/answer.ts";
 import { askHost, type FleetDialler, type HostOutcome } from "../fleet/fan-out.ts";
 import type { ResolvedTarget } from "../fleet/targets.ts";
+import type { HostContext } from "../store/host.ts";
 import type { LateOutputs, OpenHost } from "../store/ports/runs.ts";
 import { lateResult } from "./late-result.ts";
 import { knowsNoSuchRun, withdraw, withdrawnResult } from "./withdraw.ts";
 
 /** What every host of the run is asked with. */
 export interface Asking {
-  readonly controller: Controller;
+  readonly controller: HostContext;
   readonly dialler: FleetDialler;
   readonly report: RunReportSoFar;
   /** Whether the run's process is alive. */

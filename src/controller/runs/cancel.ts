@@ -10,6 +10,7 @@ import { hostOfRun } from "../access/authorized-targets.ts";
 import { type Controller, openDialler } from "../control-host.ts";
 import { answerOf } from "../fleet/answer.ts";
 import { askHost, type FleetDialler, type HostOutcome, parallelLimit } from "../fleet/fan-out.ts";
+import type { HostContext } from "../store/host.ts";
 import type { OpenHost, RecordedRun } from "../store/ports/runs.ts";
 import { chosenOfRun, readRunHosts } from "./chosen-of-run.ts";
 import { learnEnds } from "./learn-ends.ts";
@@ -188,7 +189,10 @@ async function endOn(
 }
 
 /** Whether a batch of it may still begin. A rollout that waits for its token looks as if it had ended. */
-async function mayBegin({ store }: Controller, { rollout, report }: RecordedRun): Promise<boolean> {
+async function mayBegin(
+  { store }: HostContext,
+  { rollout, report }: RecordedRun,
+): Promise<boolean> {
   if (rollout === undefined) return false;
   return !report.complete || (await store.rollouts.detached()).includes(report.reqid);
 }
@@ -219,7 +223,7 @@ interface HostOrder extends Ending {
 }
 
 async function cancelOn(
-  controller: Controller,
+  controller: HostContext,
   dialler: FleetDialler,
   { host, port }: OpenHost,
   { report, grace, username }: HostOrder,

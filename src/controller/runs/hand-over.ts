@@ -2,6 +2,7 @@
 import { CtrlExecError } from "../../core/errors.ts";
 import type { Caller } from "../access/authorize.ts";
 import type { Controller } from "../control-host.ts";
+import type { HostContext } from "../store/host.ts";
 import {
   type AcceptedRollout,
   acceptRollout,
@@ -55,7 +56,7 @@ export async function handOver<Signal>(
 }
 
 async function offer(
-  controller: Controller,
+  controller: HostContext,
   caller: Caller,
   accepted: AcceptedRollout,
   onOffer: () => void,
@@ -69,13 +70,13 @@ async function offer(
 }
 
 /** Resolves with whether it has ended: nobody has taken it. */
-async function takeBack({ store }: Controller, reqid: string): Promise<boolean> {
+async function takeBack({ store }: HostContext, reqid: string): Promise<boolean> {
   const again = await store.rollouts.own(reqid);
   await again?.end();
   return again !== undefined;
 }
 
-function notTaken({ config }: Controller): CtrlExecError {
+function notTaken({ config }: HostContext): CtrlExecError {
   return new CtrlExecError("unreachable", "Cannot detach a rollout: ctrl-exec-api is not running", {
     hint: `It carries out detached rollouts, with the state_dir of ${config.file}. Start it, or leave out --detach.`,
   });

@@ -5,6 +5,7 @@ import type { RunResult } from "../../core/run-result.ts";
 import type { Caller } from "../access/authorize.ts";
 import { type Controller, openDialler } from "../control-host.ts";
 import { ownPort, type ResolvedTarget } from "../fleet/targets.ts";
+import type { HostContext } from "../store/host.ts";
 import { type AcceptedRollout, acceptRollout, type NewRollout } from "./accept-rollout.ts";
 import { endRun } from "./cancel.ts";
 import { authorizeBatch } from "./plan-rollout.ts";
@@ -132,7 +133,7 @@ function awaited(controller: Controller, reqid: string): RunUnderWay {
 
 /** When a host is unpaired during a rollout, it must be certain that nothing is sent there any more. */
 async function unregisteredOf(
-  { store }: Controller,
+  { store }: HostContext,
   batch: readonly ResolvedTarget[],
   registered: ReadonlySet<string>,
 ): Promise<readonly ResolvedTarget[]> {

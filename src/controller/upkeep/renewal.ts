@@ -22,12 +22,13 @@ import { shownCertificate } from "../fleet/shown-certificate.ts";
 import { type ResolvedTarget, targetOf } from "../fleet/targets.ts";
 import { requireRightClock } from "../inventory/clock-check.ts";
 import type { AgentRecord } from "../store/agent-record.ts";
+import type { HostContext } from "../store/host.ts";
 import type { Registered } from "../store/ports/registry.ts";
 import { renewalDueAt } from "../trust/renewal-due.ts";
 
 /** The agents to be renewed now. Stale ones are left out: they refuse every credential of this host. */
 export function dueForRenewal(
-  { config, now }: Controller,
+  { config, now }: HostContext,
   records: Iterable<AgentRecord>,
 ): AgentRecord[] {
   const due = [...records].filter((record) => {
@@ -91,7 +92,7 @@ export async function renewAgents(
 
 /** Returns why it failed; undefined if it succeeded. */
 async function renewAgent(
-  controller: Controller,
+  controller: HostContext,
   dialler: FleetDialler,
   target: ResolvedTarget,
 ): Promise<string | undefined> {
@@ -127,7 +128,7 @@ async function renewAgent(
  * unpair --revoke would miss it.
  */
 async function noteUnknown(
-  { store }: Controller,
+  { store }: HostContext,
   dialler: FleetDialler,
   target: ResolvedTarget,
 ): Promise<void> {
@@ -142,7 +143,7 @@ async function noteUnknown(
  * gets nothing, and if it is revoked afterwards, this certificate is among its serials (T05).
  */
 async function signIfUnchanged(
-  controller: Controller,
+  controller: HostContext,
   { name, record }: ResolvedTarget,
   publicKey: Buffer,
 ): Promise<CertificateFacts> {
@@ -218,7 +219,7 @@ async function ask(
 }
 
 async function recordRenewal(
-  { now, store }: Controller,
+  { now, store }: HostContext,
   hostname: string,
   certificate: CertificateFacts,
 ): Promise<void> {

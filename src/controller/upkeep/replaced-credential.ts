@@ -8,7 +8,7 @@
  */
 import type { Serial } from "../../core/serial.ts";
 import { ensureFolder, readTextIfPresent, writeWhole } from "../../system/files/files.ts";
-import type { Controller } from "../control-host.ts";
+import type { HostContext } from "../store/host.ts";
 import { paths } from "../store/paths.ts";
 import { keptText, loadCredentials } from "../trust/credential.ts";
 import { keep, markAgents, placeSteps, type RotationStep } from "./rotation.ts";
@@ -20,7 +20,7 @@ import { keep, markAgents, placeSteps, type RotationStep } from "./rotation.ts";
  * @returns the serial of the replacement; undefined if nothing was wrong
  * @throws CtrlExecError `config` if the stored files cannot be used, `storage`
  */
-export async function restoreCredential(controller: Controller): Promise<Serial | undefined> {
+export async function restoreCredential(controller: HostContext): Promise<Serial | undefined> {
   const { config, log, now } = controller;
   const { current, replacement } = loadCredentials(config, now());
   if (replacement === undefined) {
@@ -34,7 +34,7 @@ export async function restoreCredential(controller: Controller): Promise<Serial 
 }
 
 /** The writes, in order; none if there is nothing to restore. */
-export function restoreSteps(controller: Controller): RotationStep[] {
+export function restoreSteps(controller: HostContext): RotationStep[] {
   const { config, now, store } = controller;
   const { current, replacement } = loadCredentials(config, now());
   if (replacement === undefined) return [];
@@ -49,7 +49,7 @@ export function restoreSteps(controller: Controller): RotationStep[] {
   ];
 }
 
-function keepInForce({ config }: Controller, content: string): void {
+function keepInForce({ config }: HostContext, content: string): void {
   const { credentials, inForce } = paths(config);
   if (readTextIfPresent(inForce) === content) return;
   ensureFolder(credentials, 0o700);

@@ -33,6 +33,7 @@ import {
 } from "../../system/files/files.ts";
 import type { Controller } from "../control-host.ts";
 import { checkClock, requireRightClock } from "../inventory/clock-check.ts";
+import type { HostContext } from "../store/host.ts";
 import { paths } from "../store/paths.ts";
 import {
   type ControllerCredential,
@@ -61,7 +62,7 @@ export interface RotationPlan {
  *
  * @throws CtrlExecError `config` if the current credential cannot be used: nobody could be told
  */
-export async function planRotation(controller: Controller): Promise<RotationPlan> {
+export async function planRotation(controller: HostContext): Promise<RotationPlan> {
   const { config, now, store } = controller;
   const old = loadCredential(config, now());
   const { makeOwnCredential } = await import("../trust/ca.ts");
@@ -82,17 +83,17 @@ export async function planRotation(controller: Controller): Promise<RotationPlan
 }
 
 /** Stores a copy in credentials/. */
-export function keep({ config }: Controller, { keyPem, certificate }: ControllerCredential): void {
+export function keep({ config }: HostContext, { keyPem, certificate }: ControllerCredential): void {
   ensureFolder(paths(config).credentials, 0o700);
   writeWhole(keptFile(config, certificate.serial), keptText(keyPem, certificate), 0o600);
 }
 
-function keptFile(config: Controller["config"], serial: Serial): string {
+function keptFile(config: HostContext["config"], serial: Serial): string {
   return join(paths(config).credentials, `${serial}.pem`);
 }
 
 /** Stores the key and certificate of which credentials/ has a copy. */
-export function placeSteps({ config }: Controller, next: ControllerCredential): RotationStep[] {
+export function placeSteps({ config }: HostContext, next: ControllerCredential): RotationStep[] {
   return [
     { name: "put the key in place", run: () => writeWhole(config.key, next.keyPem, 0o600) },
     {
@@ -162,7 +163,7 @@ export async function rotateIfDue(
  * Stores what a crash may have left only in credentials/ since the commit. The caller holds the maintenance
  * lock.
  */
-export async function finishRotation(controller: Controller): Promise<void> {
+export async function finishRotation(controller: HostContext): Promise<void> {
   const { config, now, store } = controller;
   const rotation = await store.rotation.read();
   if (rotation.kind !== "state") return;
@@ -179,7 +180,7 @@ export async function finishRotation(controller: Controller): Promise<void> {
  *
  * @returns every agent that is stale
  */
-export async function markAgents(controller: Controller): Promise<string[]> {
+export async function markAgents(controller: HostContext): Promise<string[]> {
   const { log, now, store } = controller;
   const view = await rotationView(controller);
   const stale: string[] = [];
@@ -218,7 +219,7 @@ export async function mendOverlap(controller: Controller): Promise<void> {
 }
 
 /** Whether a rotation's overlap has ended and there is still something to give up or drop. */
-export async function overlapIsOver({ config, now, store }: Controller): Promise<boolean> {
+export async function overlapIsOver({ config, now, store }: HostContext): Promise<boolean> {
   const rotation = await store.rotation.read();
   if (rotation.kind !== "state") return false;
   const { currentSerial, overlapExpires } = rotation.state;
@@ -236,7 +237,7 @@ export async function overlapIsOver({ config, now, store }: Controller): Promise
  * Drops credentials under which no agent needs to be called any more: after the overlap all but the one in
  * force, before that those that are neither side of the rotation nor known to any agent.
  */
-export async function dropEarlier({ config, now, store }: Controller): Promise<void> {
+export async function dropEarlier({ config, now, store }: HostContext): Promise<void> {
   const rotation = await store.rotation.read();
   // Without a sound rotation.json nobody knows what is still needed.
   if (rotation.kind !== "state") return;

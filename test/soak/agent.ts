@@ -4,7 +4,8 @@
  * processes, descriptors and readers of its log. At the end it must hold no descriptor, child or memory more
  * than at the start, and every good request must be answered: with what it asked for, or with the words
  * that no process can be started. Beside it a second agent is killed and started again all the time, under runs that
- * are let go and cancelled (restarts.ts): nothing of them may be lost, or left.
+ * are let go and cancelled (restarts.ts): nothing of them may be lost, or left. A third has a reader that stops for a
+ * minute (stopped-reader.ts).
  *
  *   make soak            (SOAK_SECONDS=600 for longer)
  */
@@ -29,6 +30,7 @@ import {
 import { Restarts } from "./restarts.ts";
 import { atRest, type Sample, sample } from "./sample.ts";
 import { Shortages } from "./shortages.ts";
+import { StoppedReader } from "./stopped-reader.ts";
 
 const SECONDS = Number(process.env.SOAK_SECONDS ?? 120);
 /** Caches fill and code is compiled before the first measurement. */
@@ -241,12 +243,14 @@ async function main(): Promise<number> {
   ];
   const { pid } = shortages.child;
   await using restarts = await Restarts.start(control, good);
+  await using reader = await StoppedReader.start(control);
   const stranger = await own.issue("web-02");
   const soak = new Soak(agent, shortages, restarts, good, bad, stranger);
   // Its shim is there from now on: a minute after the last run, it is still.
   await ask(agent.port, good, post("/run", { script: "deaf", args: [], reqid: newRequestId() }));
   const start = sample(pid);
   const running = soak.run();
+  const read = reader.read();
   await Bun.sleep(WARM_UP_SECONDS * 1000);
   const memory: number[] = [];
   for (let second = WARM_UP_SECONDS + 1; second <= SECONDS; second++) {
@@ -268,7 +272,7 @@ async function main(): Promise<number> {
   await Bun.sleep(5000);
   const idle = sample(pid).cpu - end.cpu;
   const log = await shortages.end();
-  const rest = await leftOf(restarts);
+  const rest = [...(await leftOf(restarts)), ...(await read)];
   return report(soak, start, end, memory, idle, log, rest);
 }
 

@@ -115,6 +115,7 @@ class LogView {
       this.#end(host);
       const { state, error } = event.end;
       if (state === "never-ran") this.unstarted(host, `never ran: ${error}`);
+      if (state === "lost") this.#io.err(screenLine`ctrl-exec: ${host}: lost: ${error ?? ""}\n`);
       if (!this.#tellsEnds || !event.end.cancelled) return;
       this.#io.err(screenLine`ctrl-exec: ${host}: ${cancelledText(event.end)}\n`);
     }

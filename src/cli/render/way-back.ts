@@ -17,7 +17,8 @@ export function wayBack(
   const others = new Set(results.flatMap(({ error = "" }) => runsAlreadyAs(error) ?? []));
   const lines = [...others].flatMap((other) => [
     `Run ${other} is in the way.`,
-    ...commandsFor(other, own),
+    // The wait for a lost run ends at once, and what is left of it is in the way all the same.
+    ...commandsFor(other, own, "To end it, also if it is lost"),
   ]);
   if (recorded && results.some((result) => mayGoOn(result, isLeft))) {
     // If both are possible, each says which run its commands are for.
@@ -29,12 +30,12 @@ export function wayBack(
   return lines.length === 0 ? undefined : lines.join("\n");
 }
 
-function commandsFor(reqid: string, own: OwnSetting): string[] {
+function commandsFor(reqid: string, own: OwnSetting, toEnd = "To end it"): string[] {
   const command = (mode: string) => `ctrl-exec ${mode} ${reqid}${configArgument(own.file)}`;
   return [
     `To wait for it: ${command("wait")}`,
     `Its output: ${command("logs")}`,
-    `To end it: ${command("cancel")}`,
+    `${toEnd}: ${command("cancel")}`,
   ];
 }
 

@@ -1,5 +1,6 @@
 /** What a script has printed, as people and scripts read it afterwards. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
 import { programPath } from "../../support/binary.ts";
 import { ControlHost } from "../../support/fleet.ts";
 
@@ -43,6 +44,17 @@ test("several hosts: whole lines after their names; one of them: its bytes", asy
     "web-01 | err \u00ff",
   ]);
   expect((await logsOf(reqid, "db-01")).out).toBe("out of both\n");
+});
+
+test("whoever follows a run that is lost hears so", async () => {
+  const reqid = await ran("web-01", "talk", "--", "web");
+  const file = `control/state/runs/${reqid}.json`;
+  const record = JSON.parse(readFileSync(control.folder.join(file), "utf8"));
+  Object.assign(record.results[0], { state: "lost", exit: -1, error: "the host went down" });
+  control.folder.write(file, JSON.stringify(record));
+  const { out, err } = await logsOf(reqid, "--follow");
+  expect(out).toBe("out of web\n");
+  expect(err).toEndWith("ctrl-exec: web-01: lost: the host went down\n");
 });
 
 test("a script that says nothing", async () => {

@@ -45,7 +45,7 @@ test("whoever finds another run in the way: of each once, and of the own run too
     `Run ${other} is in the way.`,
     `To wait for it: ctrl-exec wait ${other}`,
     `Its output: ctrl-exec logs ${other}`,
-    `To end it: ctrl-exec cancel ${other}`,
+    `To end it, also if it is lost: ctrl-exec cancel ${other}`,
   ]);
   expect(lines([locked, result("unknown")])?.slice(4)).toEqual([
     `Run ${REQID} may go on.`,

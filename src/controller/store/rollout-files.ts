@@ -22,14 +22,13 @@ import {
   writeWhole,
 } from "../../system/files/files.ts";
 import {
-  type HeldLock,
   isHeld,
   isUnusedLock,
   lockIfPresent,
+  lockSoon,
   removeUnusedLock,
-  tryLock,
 } from "../../system/files/lock.ts";
-import { askLocally, listenLocally } from "../../system/process/local-socket.ts";
+import { listenLocally } from "../../system/process/local-socket.ts";
 import type { StoreContext } from "./host.ts";
 import { paths } from "./paths.ts";
 import type {
@@ -41,6 +40,13 @@ import type {
 } from "./ports/rollouts.ts";
 import { recordFile } from "./record-file.ts";
 import { readOrder, rolloutOrder } from "./rollout-order.ts";
+import {
+  askTaker,
+  NOT_TAKEN,
+  type OfferAnswer,
+  offerQuestion,
+  takerSocket,
+} from "./rollout-taker.ts";
 
 const OWN_ALONE = 0o600;
 /** The offer first: a taker that comes in between turns it into the order, which is then removed. */
@@ -51,20 +57,8 @@ const LEFT = /^([0-9a-f]{16})\.(?:offer|pause|cancel|order)$/;
 const LOCK = /^([0-9a-f]{16})\.lock$/;
 const ORDERED = /^([0-9a-f]{16})\.order$/;
 
-/** A process that takes a rollout does not ask the auth hook before it answers. */
-const ANSWER_MS = 10_000;
-
 /** How often the owner checks what others have asked for: a check is two system calls. */
 const LOOK_EVERY_MS = 200;
-
-const NOT_TAKEN = "Cannot detach the rollout: ctrl-exec-api is not running, or does not answer";
-
-const offer = z.object({ reqid: z.optional(z.string()), token: z.optional(z.string()) });
-const offerAnswer = z.object({
-  ok: z.boolean(),
-  error: z.optional(z.string()),
-  hint: z.optional(z.string()),
-});
 
 const storedWish = z.object({ by: z.string(), since: z.string() });
 
@@ -78,7 +72,7 @@ export class FileRollouts implements RolloutStore {
   async own(reqid: string): Promise<OwnedRollout | undefined> {
     const file = this.#file(reqid, "lock");
     ensureFolder(this.#folder, 0o700);
-    const lock = await takenSoon(file);
+    const lock = await lockSoon(file);
     if (lock === undefined) return undefined;
     const before = this.#wishes(reqid);
     return {
@@ -135,7 +129,7 @@ export class FileRollouts implements RolloutStore {
 
   async offer(reqid: string, token: string): Promise<void> {
     using _offering = lockIfPresent(this.#file(reqid, "offer"));
-    const told = await this.#ask({ reqid, token });
+    const told = await askTaker(this.#folder, { reqid, token });
     if (told.ok) return;
     const { error = NOT_TAKEN, hint } = told;
     throw new CtrlExecError("unreachable", error, hint === undefined ? {} : { hint });
@@ -143,7 +137,7 @@ export class FileRollouts implements RolloutStore {
 
   async isTaker(): Promise<boolean> {
     try {
-      await this.#ask({});
+      await askTaker(this.#folder, {});
       return true;
     } catch (thrown) {
       // A process that may not ask does not know.
@@ -158,11 +152,11 @@ export class FileRollouts implements RolloutStore {
     ensureFolder(this.#folder, 0o700);
     // A process that only checks must not make it wait for a second: a rollout that comes in that time would be
     // refused.
-    const lock = await takenSoon(`${this.#taker}.lock`, 20);
+    const lock = await lockSoon(`${takerSocket(this.#folder)}.lock`, 20);
     if (lock === undefined) return undefined;
     try {
       await this.#dropOffers();
-      const listener = listenLocally(this.#taker, async (line) => {
+      const listener = listenLocally(takerSocket(this.#folder), async (line) => {
         const answer = await this.#answerOffer(line, take);
         return `${JSON.stringify(answer)}\n`;
       });
@@ -182,8 +176,8 @@ export class FileRollouts implements RolloutStore {
   async #answerOffer(
     line: string,
     take: (reqid: string, token: string) => Promise<void>,
-  ): Promise<z.output<typeof offerAnswer>> {
-    const { reqid, token = "" } = readJsonAs(offer, line) ?? {};
+  ): Promise<OfferAnswer> {
+    const { reqid, token = "" } = readJsonAs(offerQuestion, line) ?? {};
     // A connection without a question only asks whether somebody is there.
     if (reqid === undefined) return { ok: true };
     try {
@@ -234,27 +228,6 @@ export class FileRollouts implements RolloutStore {
     await (await this.own(reqid))?.end();
   }
 
-  /** @throws CtrlExecError `unreachable` */
-  async #ask(question: z.output<typeof offer>): Promise<z.output<typeof offerAnswer>> {
-    const text = await askLocally(this.#taker, JSON.stringify(question), ANSWER_MS).catch(
-      (cause) => {
-        if (isDenied(cause)) throw this.#mayNotEnter(cause);
-        throw new CtrlExecError("unreachable", NOT_TAKEN, { cause });
-      },
-    );
-    const answer = readJsonAs(offerAnswer, text);
-    if (answer !== undefined) return answer;
-    throw new CtrlExecError("unreachable", NOT_TAKEN);
-  }
-
-  #mayNotEnter(cause: unknown): CtrlExecError {
-    const why = `this user may not enter ${this.#folder}`;
-    return new CtrlExecError("config", `Cannot hand over a rollout to ctrl-exec-api: ${why}`, {
-      hint: "Run this as root (sudo), or as the user of ctrl-exec-api, or leave out --detach.",
-      cause,
-    });
-  }
-
   async paused(): Promise<ReadonlyMap<string, RolloutWish>> {
     const reqids = listFiles(this.#folder).flatMap((name) => PAUSED.exec(name)?.[1] ?? []);
     const found = reqids.map((reqid) => [reqid, this.#read(reqid, "pause")] as const);
@@ -294,10 +267,6 @@ export class FileRollouts implements RolloutStore {
     }
   }
 
-  get #taker(): string {
-    return join(this.#folder, "taker");
-  }
-
   get #folder(): string {
     return paths(this.#context.config).rollouts;
   }
@@ -322,17 +291,5 @@ function mayLook(file: string): boolean {
     return true;
   } catch (thrown) {
     return !isDenied(thrown);
-  }
-}
-
-/** A process that checks whether a lock is held takes it for much less than this. */
-const LOOK_MS = 10;
-
-/** @param looks how many checks by other processes are waited for at most */
-async function takenSoon(file: string, looks = 1): Promise<HeldLock | undefined> {
-  for (let left = looks; ; left--) {
-    const lock = tryLock(file);
-    if (lock !== undefined || left === 0) return lock;
-    await Bun.sleep(LOOK_MS);
   }
 }

@@ -176,3 +176,19 @@ export function openLockFile(path: string, create = constants.O_CREAT): number |
     throw fileError("storage", "lock", path, cause);
   }
 }
+
+/** A process that checks whether a lock is held takes it for much less than this. */
+const LOOK_MS = 10;
+
+/**
+ * Takes a lock that others only check now and then.
+ *
+ * @param looks how many of their checks are waited for at most
+ */
+export async function lockSoon(file: string, looks = 1): Promise<HeldLock | undefined> {
+  for (let left = looks; ; left--) {
+    const lock = tryLock(file);
+    if (lock !== undefined || left === 0) return lock;
+    await Bun.sleep(LOOK_MS);
+  }
+}

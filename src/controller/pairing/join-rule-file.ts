@@ -57,7 +57,8 @@ function problemIn(issues: readonly z.core.$ZodIssue[]): string {
   const [key] = issues.flatMap((each) => (each.code === "unrecognized_keys" ? each.keys : []));
   if (key !== undefined) {
     const meant = slipOf(key, KEYS);
-    const guess = meant === undefined ? `there are ${KEYS.join(", ")}` : `did you mean ${meant}?`;
+    const guess =
+      meant === undefined ? `expected one of ${KEYS.join(", ")}` : `did you mean ${meant}?`;
     return `${JSON.stringify(key)}: unknown key; ${guess}`;
   }
   const [issue] = issues;

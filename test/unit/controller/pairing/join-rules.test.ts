@@ -96,7 +96,10 @@ test.each([
   ['names = ["*"]\ntags = { role = [] }', "tags: expected keys"],
   ['names = ["*"]\nreplace = "yes"', "replace: expected true or false"],
   ['names = ["*"]\nnetwork = ["10.0.0.0/8"]', '"network": unknown key; did you mean networks?'],
-  ['names = ["*"]\n[[rule]]', '"rule": unknown key; there are names, networks, tags, replace'],
+  [
+    'names = ["*"]\n[[rule]]',
+    '"rule": unknown key; expected one of names, networks, tags, replace',
+  ],
   ["names = [", "Cannot read"],
 ])("T31 a file that cannot be used lets nobody in, and is named: %j", async (text, why) => {
   write("all.toml", 'names = ["*"]');

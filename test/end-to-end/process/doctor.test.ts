@@ -56,10 +56,10 @@ async function plant(control: ControlHost): Promise<void> {
   leave(control, "credentials/.x.pem.0123456789ab.tmp", "key", 0o600);
   const request = { id: ID, received: AN_HOUR_AGO.toISOString() };
   leave(control, `state/pairing/${ID}.json`, JSON.stringify(request));
-  leave(control, "state/learned.sqlite", "this is no database");
-  // What was learned last may stand in there, and would make it whole again.
-  for (const more of ["-wal", "-shm"])
+  // Another file: whoever still has the earlier one open would make it whole again, from what it learned last.
+  for (const more of ["", "-wal", "-shm"])
     rmSync(inFolder(control, `state/learned.sqlite${more}`), { force: true });
+  leave(control, "state/learned.sqlite", "this is no database");
   chmodSync(inFolder(control, "ctrl-exec.key"), 0o644);
   chmodSync(inFolder(control, "state"), 0o775);
   control.addLines(["colour = red", "auth_hook = /no/such/hook"]);

@@ -59,16 +59,20 @@ export const cancel = defineVerb({
       if (!options.json) io.out(line);
     };
     const unheard = new Set<string>();
+    const lost = new Set<string>();
     const late = new Deadline(LATE_MS, () => {
       const hosts = namedHosts([...unheard]);
       if (unheard.size > 0) io.err(screenLine`Waiting for ${hosts}: no answer yet\n`);
     });
     const onResult = (result: CancelResult) => {
       unheard.delete(result.host);
-      say(lineOf(result, again));
+      say(lineOf(result, again, lost.has(result.host)));
     };
     const news = {
       onStopped: () => say(screenLine`Rollout ${reqid}: ended, no further batch begins\n`),
+      onLost: (hosts: readonly string[]) => {
+        for (const host of hosts) lost.add(host);
+      },
       onAsk: (asked: readonly string[]) => {
         for (const host of asked) unheard.add(host);
         late.restart();
@@ -81,10 +85,20 @@ export const cancel = defineVerb({
   },
 });
 
-/** @param again asks how it ended */
-export function lineOf({ host, status, left, error }: CancelResult, again: string): string {
+/**
+ * @param again asks how it ended
+ * @param isLost its end cannot be known, whatever is ended now: no result says that it was cancelled
+ */
+export function lineOf(
+  { host, status, left, error }: CancelResult,
+  again: string,
+  isLost = false,
+): string {
   if (error !== undefined) return screenLine`${host}: not cancelled: ${error}\n`;
   if (status === "will-not-start") return screenLine`${host}: will not start\n`;
+  if (isLost && status === "not-running") return screenLine`${host}: lost, nothing to cancel\n`;
+  if (isLost && status === "ended")
+    return screenLine`${host}: lost, what was left of it is ended\n`;
   if (status === "not-running") return screenLine`${host}: not running\n`;
   if (status === "ended") return screenLine`${host}: ended\n`;
   if (left === 0)

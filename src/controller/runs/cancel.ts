@@ -65,7 +65,7 @@ export async function cancelRun(
   caller: Caller,
   { reqid, hosts, except, grace }: CancelOrder,
   onResult: (result: CancelResult) => void,
-  { onStopped, onAsk }: CancelNews = {},
+  { onStopped, onAsk, onLost }: CancelNews = {},
 ): Promise<readonly CancelResult[]> {
   const asked = readRunHosts(hosts, except);
   await authorizeRun(controller, caller, { action: "cancel", reqid });
@@ -76,6 +76,8 @@ export async function cancelRun(
   if (stops) onStopped?.();
   const waiting = new Set(stops || !before.report.complete ? found.rollout?.waiting : []);
   const wanted = await chosenOfRun(controller, caller, found.report, asked);
+  const lost = found.report.results.filter(({ state }) => state === "lost");
+  onLost?.(lost.map(({ host }) => host));
   const ending = { grace, username: caller.username };
   const told = new Map<string, CancelResult>();
   const tell = (result: CancelResult) => {
@@ -99,6 +101,8 @@ export async function cancelRun(
 export interface CancelNews {
   /** Called if it is a rollout, that nobody goes on with now. */
   readonly onStopped?: () => void;
+  /** Called before the hosts are asked, with those where the run is lost: what is left of it may be running. */
+  readonly onLost?: (hosts: readonly string[]) => void;
   /** Called before the hosts are asked, with those that are: each of them has a result later. */
   readonly onAsk?: ((hosts: readonly string[]) => void) | undefined;
 }

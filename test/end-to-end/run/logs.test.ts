@@ -46,7 +46,7 @@ test("several hosts: whole lines after their names; one of them: its bytes", asy
   expect((await logsOf(reqid, "db-01")).out).toBe("out of both\n");
 });
 
-test("whoever follows a run that is lost hears so", async () => {
+test("whoever follows a run that is lost hears so, and whoever cancels it", async () => {
   const reqid = await ran("web-01", "talk", "--", "web");
   const file = `control/state/runs/${reqid}.json`;
   const record = JSON.parse(readFileSync(control.folder.join(file), "utf8"));
@@ -55,6 +55,7 @@ test("whoever follows a run that is lost hears so", async () => {
   const { out, err } = await logsOf(reqid, "--follow");
   expect(out).toBe("out of web\n");
   expect(err).toEndWith("ctrl-exec: web-01: lost: the host went down\n");
+  expect((await control.run("cancel", [reqid])).out).toBe("web-01: lost, nothing to cancel\n");
 });
 
 test("a script that says nothing", async () => {

@@ -12,7 +12,8 @@ test("its members stand in the order that scripts grep for (docs/PROTOCOL.md, se
 });
 
 test("an agent says all of it but what its control host knows", () => {
-  const known = ["host", "script", "rtt", "reqid"];
+  const ofRecord = ["stdout_unrecorded", "stderr_unrecorded"];
+  const known = ["host", "script", "rtt", "reqid", ...ofRecord];
   expect([...known, ...Object.keys(runReply.shape)].toSorted()).toEqual(members.toSorted());
 });
 

@@ -183,12 +183,16 @@ test("T36 nothing is taken of a release that is not signed, older, or has nothin
   expect(log.of("upgrade-refuse")).toHaveLength(6);
 });
 
-test("an older version comes only where it was asked for", async () => {
-  const { ask } = await served();
+test("an older version comes only where it was asked for, and this host allows it", async () => {
   const { request } = release("0.9.0");
-  expect(await ask("POST /upgrade", { ...request, downgrade: true })).toMatchObject({
-    status: 200,
-  });
+  for (const [allow_downgrade, downgrade, status] of [
+    [true, true, 200],
+    [true, false, 403],
+    [false, true, 403],
+  ] as const) {
+    const { ask } = await served({ allow_downgrade });
+    expect(await ask("POST /upgrade", { ...request, downgrade })).toMatchObject({ status });
+  }
 });
 
 test("T36 bytes that are not the signed ones are not handed over", async () => {

@@ -46,7 +46,7 @@ async function visited(limits = { requestMs: 30_000, idleMs: 30_000, pieceMs: 30
   };
   const streams = streaming();
   const trust = {
-    revoked: { has: () => false },
+    revoked: { look: () => undefined, has: () => false },
     controller: { judge: () => ({ kind: "trusted", proves: false }) },
   };
   const context = {

@@ -44,7 +44,36 @@ export async function answerRoute(
   route: string,
   request: AgentRequest,
 ): Promise<AgentReply> {
-  // Checked at the door as well; a connection that is kept open must not outlive its revocation (T02).
+  const refused = refusalOf(context, caller, route, request);
+  if (refused !== undefined) return refused;
+  const [, reqid] = /^GET \/result\/([0-9a-f]{16})$/.exec(route) ?? [];
+  if (reqid !== undefined) return await result(context, reqid);
+  const endpoint = ROUTES.get(route);
+  if (endpoint === undefined) return refusal(404, "not found");
+  const reply = await endpoint(context, request);
+  if (!("events" in reply)) return reply;
+  const { controller, revoked } = context.state.trust;
+  const isShutOut = () => {
+    revoked.look();
+    controller.look();
+    const { serial } = caller.certificate;
+    // A rotation ends no stream: the run's own process goes on with the certificate that it has read.
+    if (controller.hasRetired(serial) && !revoked.has(serial)) return false;
+    return refusalOf(context, caller, route, request) !== undefined;
+  };
+  return { ...reply, events: (signal) => untilShutOut(reply.events(signal), isShutOut) };
+}
+
+/**
+ * The answer to who is not, or not any more, the control host. Checked at the door as well; a connection that is kept
+ * open must not outlive its revocation, nor the trust in its serial (T02).
+ */
+function refusalOf(
+  context: AgentContext,
+  caller: Caller,
+  route: string,
+  request: AgentRequest,
+): AgentReply | undefined {
   const { trust } = context.state;
   const { serial } = caller.certificate;
   if (trust.revoked.has(serial)) {
@@ -52,31 +81,17 @@ export async function answerRoute(
     return refusal(403, "certificate revoked");
   }
   const judged = trust.controller.judge(caller.certificate);
-  if (judged.kind === "refused") {
-    return refuseSerial(context, caller, judged.reason, route, request);
-  }
-  const [, reqid] = /^GET \/result\/([0-9a-f]{16})$/.exec(route) ?? [];
-  if (reqid !== undefined) return await result(context, reqid);
-  const endpoint = ROUTES.get(route);
-  if (endpoint === undefined) return refusal(404, "not found");
-  const reply = await endpoint(context, request);
-  if (!("events" in reply)) return reply;
-  const isRevoked = () => {
-    trust.revoked.look();
-    const isShutOut = trust.revoked.has(serial);
-    if (isShutOut) context.log({ event: "revoked-cert", peer: caller.ip, serial });
-    return isShutOut;
-  };
-  return { ...reply, events: (signal) => untilRevoked(reply.events(signal), isRevoked) };
+  if (judged.kind !== "refused") return undefined;
+  return refuseSerial(context, caller, judged.reason, route, request);
 }
 
-/** Nor does a stream outlive it, which may go on for days (T02). */
-async function* untilRevoked(
+/** Nor does a stream outlive them, which may go on for days (T02). */
+async function* untilShutOut(
   events: AsyncIterable<RunEvent>,
-  isRevoked: () => boolean,
+  isShutOut: () => boolean,
 ): AsyncGenerator<RunEvent> {
   for await (const event of events) {
-    if (isRevoked()) return;
+    if (isShutOut()) return;
     yield event;
   }
 }

@@ -30,6 +30,8 @@ export class ControllerSerials {
   #problem: string | undefined;
   /** The common name under which the proven serial has called; undefined until it does. */
   #provenName: string | undefined;
+  /** What rotations have replaced since this agent started, or since anything else replaced the serial. */
+  readonly #retired = new Set<Serial>();
 
   constructor(path: string) {
     this.#path = path;
@@ -79,7 +81,16 @@ export class ControllerSerials {
     return judged;
   }
 
+  /**
+   * Whether this was the control host's serial until a rotation: it is accepted no more, but its owner is still the
+   * control host, and what it has begun to follow may go on.
+   */
+  hasRetired(serial: Serial): boolean {
+    return this.#retired.has(serial);
+  }
+
   #forgetPrevious(): void {
+    if (this.#previous !== undefined) this.#retired.add(this.#previous);
     this.#previous = undefined;
     try {
       removeIfPresent(previousSerialPath(this.#path));
@@ -97,6 +108,9 @@ export class ControllerSerials {
     ) {
       throw new CtrlExecError("config", `Cannot use ${this.#path}: it contains no serial`);
     }
+    // A rotation keeps the proven one beside the new one.
+    const proven = this.#previous ?? this.#current;
+    if (current !== this.#current && previous !== proven) this.#retired.clear();
     this.#current = current;
     this.#previous = previous;
   }

@@ -7,6 +7,7 @@ import { answerRoute } from "../../../../src/agent/endpoints/routes.ts";
 import type { JobTable } from "../../../../src/agent/jobs/job-table.ts";
 import { RunningScripts } from "../../../../src/agent/scripts/running-scripts.ts";
 import { loadState } from "../../../../src/agent/state/state.ts";
+import { storeControllerSerial } from "../../../../src/agent/trust/controller-serials.ts";
 import { UpgradeInbox } from "../../../../src/agent/upgrade/inbox.ts";
 import { QuietLog } from "../../../../src/core/quiet-log.ts";
 import { newRequestId } from "../../../../src/core/request-id.ts";
@@ -97,28 +98,59 @@ describe("who is not the control host", () => {
     expect(it.log.of("revoked-cert")[0]?.fields).toEqual({ PEER: "192.0.2.1", SERIAL: serial });
   });
 
-  test("T02 nor is it told any more in a stream that has begun", async () => {
-    const it = await served();
-    const list = fleet.folder.write("web-01/revoked-later", "");
-    const config = { ...agent.config, revoked_serials: list };
-    Object.assign(it.context, { state: await loadState(config, agent.path("scripts.conf")) });
-    const caller = certificateIn(fleet.controller.config.cert);
-    const { serial } = caller.certificate;
+  /** What a stream says of which the first output is followed by this, and then by the end of its script. */
+  async function heardAround(it: Awaited<ReturnType<typeof served>>, change: () => void) {
     const job = await it.start(WAITS);
     const { reqid } = job.facts;
-    const reply = await it.ask("POST /follow", { reqid, stdout: 0, stderr: 0 }, caller);
+    const reply = await it.ask("POST /follow", { reqid, stdout: 0, stderr: 0 });
     if (!("events" in reply)) throw new Error("it is no stream");
     const heard: string[] = [];
     for await (const { kind } of reply.events(new AbortController().signal)) {
       heard.push(kind);
       if (kind !== "output") continue;
-      writeFileSync(list, `${serial}\n`);
+      change();
       jobs.folder.write("end", "");
     }
-    expect(heard).toEqual(["begin", "output"]);
-    expect(it.log.of("revoked-cert").map(({ fields }) => fields.SERIAL)).toEqual([serial]);
     reply.letGo?.();
     expect(await job.ended).toMatchObject({ exit: 0 });
+    return { heard, reqid };
+  }
+
+  test("T02 nor is it told any more in a stream that has begun", async () => {
+    const it = await served();
+    const list = fleet.folder.write("web-01/revoked-later", "");
+    const config = { ...agent.config, revoked_serials: list };
+    Object.assign(it.context, { state: await loadState(config, agent.path("scripts.conf")) });
+    const { serial } = certificateIn(fleet.controller.config.cert).certificate;
+    const { heard } = await heardAround(it, () => writeFileSync(list, `${serial}\n`));
+    expect(heard).toEqual(["begin", "output"]);
+    expect(it.log.of("revoked-cert").map(({ fields }) => fields.SERIAL)).toEqual([serial]);
+  });
+
+  test("T02 nor does a stream outlive a serial that was replaced; a rotation ends none", async () => {
+    const it = await served();
+    const control = certificateIn(fleet.controller.config.cert);
+    const path = fleet.folder.write("web-01/serial", `${control.certificate.serial}\n`);
+    const config = { ...agent.config, dispatcher_serial_path: path };
+    Object.assign(it.context, { state: await loadState(config, agent.path("scripts.conf")) });
+    const { controller } = it.context.state.trust;
+    const whole = ["begin", "output", "end"];
+    const rotates = () => storeControllerSerial(path, "0abcdef123");
+    expect((await heardAround(it, rotates)).heard).toEqual(whole);
+    const certificate = { ...control.certificate, serial: "0abcdef123" };
+    const proves = () => {
+      expect(controller.judge(certificate)).toEqual({ kind: "trusted", proves: true });
+      expect(controller.judge(control.certificate)).toMatchObject({ kind: "refused" });
+    };
+    expect((await heardAround(it, proves)).heard).toEqual(whole);
+    expect(it.log.of("serial-reject")).toEqual([]);
+    writeFileSync(path, `${control.certificate.serial}\n`);
+    controller.look();
+    const { heard, reqid } = await heardAround(it, () => writeFileSync(path, "0abcdef456\n"));
+    expect(heard).toEqual(["begin", "output"]);
+    expect(it.log.of("serial-reject").map(({ fields }) => fields)).toMatchObject([
+      { PEER: "192.0.2.1", REQID: reqid },
+    ]);
   });
 
   test("is refused whatever it asks for; the log names its request, and no more of a script", async () => {

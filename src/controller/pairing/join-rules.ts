@@ -2,6 +2,7 @@
  * The rules of join.d, beside ctrl-exec.conf: what a join token may become. They are judged when a token is made, and at each
  * join again, for they may have changed in between. Without a file there is no rule, and tokens bound themselves.
  */
+import { existsSync, lstatSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { ConfigWarning } from "../../core/config/config-file.ts";
 import type { ControllerConfig } from "../../core/config/controller-config.ts";
@@ -112,7 +113,14 @@ async function meets({ networks }: JoinRule, from: readonly string[] | undefined
 async function readRules(config: ControllerConfig): Promise<Rules> {
   const folder = joinRuleFolder(config);
   refuseUntrusted(folder);
-  const visible = listFolder(folder).filter((name) => !name.startsWith("."));
+  const all = listFolder(folder);
+  if (all.length === 0 && isDeadLink(folder)) {
+    // Whoever made it meant rules, which are on a disk that is not mounted, for one.
+    throw new CtrlExecError("config", `Cannot read ${folder}: it is a link to nothing`, {
+      hint: "Put back the folder that it leads to. If there are to be no rules, remove the link.",
+    });
+  }
+  const visible = all.filter((name) => !name.startsWith("."));
   const names = visible.filter((name) => name.endsWith(".toml"));
   if (names.length === 0 && visible.length > 0) {
     // Whoever wrote web.conf meant it to bound what may join.
@@ -135,6 +143,11 @@ async function readRules(config: ControllerConfig): Promise<Rules> {
   read.set(config, { version, rules });
   if (rules instanceof CtrlExecError) throw rules;
   return rules;
+}
+
+function isDeadLink(path: string): boolean {
+  const leadsOn = lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true;
+  return leadsOn && !existsSync(path);
 }
 
 async function readAll(folder: string, names: readonly string[]): Promise<Rules> {

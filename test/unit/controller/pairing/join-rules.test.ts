@@ -1,6 +1,6 @@
 /** The folder join.d: what its files say, which of them count, and that one which cannot be used lets nobody in. */
 import { afterEach, beforeEach, expect, test } from "bun:test";
-import { chmodSync, mkdirSync, rmSync } from "node:fs";
+import { chmodSync, mkdirSync, rmSync, symlinkSync } from "node:fs";
 import {
   joinRuleWarnings,
   rulesForHost,
@@ -127,6 +127,13 @@ test("T31 files whose names do not end in .toml are not taken for no rules", asy
   expect(await problem()).toContain("no file in it ends in .toml");
   rmSync(file);
   expect(await host("db-01")).toBe("free");
+});
+
+test("T31 a folder that is a link to nothing is not taken for no rules, as one to an empty folder is", async () => {
+  symlinkSync("rules", fleet.folder.join("control/join.d"));
+  expect(await problem()).toContain("join.d: it is a link to nothing");
+  mkdirSync(fleet.folder.join("control/rules"));
+  expect(await host("web-01")).toBe("free");
 });
 
 test("T31 more files than a control host needs are refused", async () => {

@@ -7,7 +7,7 @@
  * 2. the program in use is kept, under the name that carries out upgrades: it is still the one in use;
  * 3. the journal says what is to come: as before, and the next start goes on;
  * 4. the new program takes the place of the old one, in one rename: the next start, by the kept one, goes on;
- * 5. the agent is restarted, and must answer with the new version: the next start does both again;
+ * 5. the agent is restarted, and must answer with the new version: the next start does both again, after an error too;
  * 6. the new program is the kept one from now on; or the journal says why it failed, the kept one is put back, and the
  *    agent is restarted: the next start does the same again;
  * 7. how it ended is written, the inbox is emptied, and the journal removed.
@@ -94,22 +94,25 @@ class Upgrade {
     }
     const { reqid, version: to } = request;
     let from = "";
+    let journal: Journal;
     try {
       this.#files.requireUsual();
-      from = (await versionOf(this.#files.current)) ?? "";
-      const journal = await this.#prepare(inbox, request, from, tries);
+      const inUse = await versionOf(this.#files.current);
+      if (inUse === undefined) throw new Refused("the program in use does not say its version");
+      from = inUse;
+      journal = await this.#prepare(inbox, request, from, tries);
       writeJournal(this.#host.config, journal);
-      this.#files.putInPlace();
-      return await this.#confirm(journal);
     } catch (thrown) {
       if (!(thrown instanceof Refused || thrown instanceof CtrlExecError)) throw thrown;
       return this.#ended("refused", { reqid, from, to }, messageOf(thrown));
     }
+    // From here on an error refuses nothing any more: the journal stays, and the next start goes on.
+    this.#files.putInPlace();
+    return await this.#confirm(journal);
   }
 
   /** One that was interrupted. */
   async goOn(journal: Journal): Promise<UpgradeEnd | undefined> {
-    const { config } = this.#host;
     const { program, failed, tries } = journal;
     const next = { ...journal, tries: tries + 1 };
     if (failed !== undefined) return await this.#rollBack(next, failed);
@@ -123,7 +126,7 @@ class Upgrade {
     if ((await hashOf(this.#files.kept)) === program) return this.#ended("upgraded", journal);
     if (next.tries > MAX_TRIES)
       return await this.#rollBack(next, `it was interrupted ${tries} times`);
-    writeJournal(config, next);
+    this.#noteIfPossible(next);
     return await this.#confirm(next);
   }
 
@@ -131,11 +134,14 @@ class Upgrade {
   close(end: UpgradeEnd): void {
     const { config } = this.#host;
     writeLastEnd(config, end);
-    this.#files.removeNext();
-    removeIfPresent(this.#copy);
-    using inbox = InboxReader.open(inboxOf(config));
-    inbox?.clear();
-    removeJournal(config);
+    try {
+      this.#files.removeNext();
+      removeIfPresent(this.#copy);
+      using inbox = InboxReader.open(inboxOf(config));
+      inbox?.clear();
+    } finally {
+      removeJournal(config);
+    }
   }
 
   get #copy(): string {
@@ -185,7 +191,10 @@ class Upgrade {
       } finally {
         closeSync(build);
       }
-      return await unpackBuild(this.#copy, this.#files.next);
+      const program = await unpackBuild(this.#copy, this.#files.next);
+      // The journal may need its room.
+      removeIfPresent(this.#copy);
+      return program;
     } catch (thrown) {
       throw thrown instanceof Refused ? thrown : new Refused(unpackProblem(thrown));
     }
@@ -199,19 +208,33 @@ class Upgrade {
       (await restartAgent(this.#host.config, timeoutMs)) ??
       (await answersInTime(this.#host.config, journal.to, end - performance.now()));
     if (problem !== undefined) return await this.#rollBack(journal, problem);
-    this.#files.keepCurrent();
+    try {
+      this.#files.keepCurrent();
+    } catch (thrown) {
+      // It works. The next upgrade keeps it before anything else, and until then the old one carries that out.
+      return this.#ended("upgraded", journal, `it is not the kept one yet: ${messageOf(thrown)}`);
+    }
     return this.#ended("upgraded", journal);
   }
 
   async #rollBack(journal: Journal, failed: string): Promise<UpgradeEnd> {
     const { config } = this.#host;
-    writeJournal(config, { ...journal, failed });
+    this.#noteIfPossible({ ...journal, failed });
     this.#files.putBack();
     const problem =
       (await restartAgent(config, config.upgrade_timeout * 1000)) ??
       (await answersInTime(config, undefined, ANSWER_MS));
     const also = problem === undefined ? "" : `; nor does the old program work: ${problem}`;
     return this.#ended("rolled-back", journal, `${failed}${also}`);
+  }
+
+  /** A full disk must not keep the old program from coming back. */
+  #noteIfPossible(journal: Journal): void {
+    try {
+      writeJournal(this.#host.config, journal);
+    } catch {
+      // Then the next start finds the journal as it was, and does this again.
+    }
   }
 
   #ended(

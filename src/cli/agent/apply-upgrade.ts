@@ -43,6 +43,7 @@ export const applyUpgrade = defineVerb({
     const { from, to, error } = end;
     if (end.end === "upgraded") {
       io.out(`Upgraded from ${from} to ${to}\n`);
+      if (error !== undefined) io.err(`${forOneLine(error)}\n`);
       return 0;
     }
     const what = end.end === "refused" ? "Nothing has changed" : `${from} was put back`;

@@ -12,7 +12,7 @@ export const upgradeEnd = z.object({
   /** The version before, and the one that was asked for. */
   from: short,
   to: short,
-  /** Why it was not upgraded. */
+  /** Why it was not upgraded, or what is left to do. */
   error: z.optional(z.string().check(z.maxLength(1024))),
   /** ISO 8601. */
   ended: short,

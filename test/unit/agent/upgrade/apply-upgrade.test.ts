@@ -5,6 +5,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -12,7 +13,12 @@ import {
 } from "node:fs";
 import { applyUpgrade } from "../../../../src/agent/upgrade/apply-upgrade.ts";
 import { UpgradeInbox } from "../../../../src/agent/upgrade/inbox.ts";
-import { type Journal, readLastEnd, writeJournal } from "../../../../src/agent/upgrade/journal.ts";
+import {
+  type Journal,
+  readJournal,
+  readLastEnd,
+  writeJournal,
+} from "../../../../src/agent/upgrade/journal.ts";
 import type { AgentConfig } from "../../../../src/core/config/agent-config.ts";
 import { buildName } from "../../../../src/core/release/platform.ts";
 import { parseReleaseKey } from "../../../../src/core/release/release-key.ts";
@@ -246,6 +252,61 @@ describe("T36 nothing is changed by", () => {
     expect(existsSync(folder.join("other/apply"))).toBe(true);
     expectProgram(OLD);
   });
+});
+
+describe("T36 an error after the new program is in place", () => {
+  const state = { upgrade_state: folder.join("state") };
+  const restart = (name: string, line: string) =>
+    folder.script(name, `echo restarted >>${folder.join("restarted")}; ${line}`);
+
+  test("refuses nothing: the next start puts the old one back", async () => {
+    await handIn("9.9.9");
+    const inTheWay = folder.join("bin/.ctrl-exec.link");
+    const upgrade_restart = restart("blocking", `mkdir -p ${inTheWay}/x`);
+    expect(await apply({ upgrade_restart }).catch(String)).toContain("Cannot replace");
+    expect(readJournal(state)?.failed).toContain("instead of 9.9.9");
+    expect(text("ctrl-exec")).not.toBe(OLD);
+    expect(last()).toBeUndefined();
+    expect(existsSync(agent.path("upgrade/apply"))).toBe(true);
+    rmSync(inTheWay, { recursive: true });
+    expect((await apply()).end).toMatchObject({ end: "rolled-back", from: "1.0.9" });
+    expectProgram(OLD);
+    expectClean();
+  });
+
+  test("such as a full disk does not keep the old one from coming back", async () => {
+    await handIn("9.9.9");
+    const away = folder.join("away");
+    const moves = `[ -e ${away} ] || mv ${state.upgrade_state} ${away}`;
+    const failing = apply({ upgrade_restart: restart("moving", moves) });
+    expect(await failing.catch(String)).toContain("Cannot write");
+    expectProgram(OLD);
+    expect(restarts()).toBe(2);
+    // There is room again.
+    renameSync(away, state.upgrade_state);
+    expect((await apply()).end).toMatchObject({ end: "rolled-back", from: "1.0.9" });
+    expectProgram(OLD);
+    expectClean();
+  });
+
+  test("such as that it cannot be kept yet is told beside the upgrade", async () => {
+    await handIn(VERSION);
+    const inTheWay = folder.join("bin/.ctrl-exec-upgrade.link");
+    const { end } = await apply({ upgrade_restart: restart("holding", `mkdir -p ${inTheWay}/x`) });
+    expect(end).toMatchObject({ end: "upgraded", error: expect.stringContaining("not the kept") });
+    expect([text("ctrl-exec"), text("ctrl-exec-upgrade")]).toEqual([NEW, OLD]);
+    expect(readJournal(state)).toBeUndefined();
+  });
+});
+
+test("T36 a program that cannot be put in place is tried three times, and then refused", async () => {
+  // It is gone when it is to take the old one's place.
+  await handIn(VERSION, { content: `${NEW}rm "$0"\n` });
+  for (const _ of [1, 2, 3, 4]) expect(await apply().catch(String)).toContain("Cannot replace");
+  expect((await apply()).end).toMatchObject({ end: "refused" });
+  expectProgram(OLD);
+  expect(restarts()).toBe(0);
+  expectClean();
 });
 
 test("an older release where both the caller and this host want it", async () => {

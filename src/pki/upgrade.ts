@@ -19,7 +19,9 @@ type UpgradeFault =
   | ReleaseFault
   /** The release has nothing for this host. */
   | "no-build"
-  /** The host has a newer version. */
+  /** The host has this version. */
+  | "same"
+  /** The host has a newer version, or nobody knows which. */
   | "older";
 
 export type JudgedUpgrade =
@@ -33,16 +35,19 @@ export function judgeUpgrade(question: UpgradeQuestion): JudgedUpgrade {
   const { version } = release;
   const sha256 = release.sums.get(buildFile(build));
   if (sha256 === undefined) return refused("no-build", `the release has no ${buildFile(build)}`);
+  // Whoever could ask for it again and again would have the host restarted as often.
+  if (version === from) return refused("same", `this host has ${version} already`);
   if (isOlder(version, from) && !downgrade) {
-    return refused("older", `the release is ${version}, and this host has ${from}`);
+    const has = from === "" ? "no version" : from;
+    return refused("older", `the release is ${version}, and this host has ${has}`);
   }
   return { kind: "good", version, sha256 };
 }
 
-/** A version that cannot be read is not older than any, and none is older than it. */
+/** Compared with a version that cannot be read, anything may be older. */
 function isOlder(version: string, than: string): boolean {
   const [a, b] = [parseVersion(version), parseVersion(than)];
-  return a !== undefined && b !== undefined && compareVersions(a, b) < 0;
+  return a === undefined || b === undefined || compareVersions(a, b) < 0;
 }
 
 function refused(fault: UpgradeFault, problem: string): JudgedUpgrade {

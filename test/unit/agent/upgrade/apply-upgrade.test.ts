@@ -182,6 +182,7 @@ describe("T36 nothing is changed by", () => {
       () => handIn("1.0.8", { downgrade: true }),
       "this host has 1.0.9",
     ],
+    ["the release that it has", () => handIn("1.0.9"), "this host has 1.0.9 already"],
     ["a release for other hosts", () => handIn(VERSION, { build: "ctrl-exec-vax" }), "has no"],
     [
       "a program that does not start",
@@ -238,6 +239,17 @@ describe("T36 nothing is changed by", () => {
     expect(reached.end?.error).toContain("the agent does not answer as it is");
     expectProgram(OLD);
   }, 30_000);
+
+  test("a release that may be older, since the program in use does not say its version", async () => {
+    const silent = "#!/bin/sh\nexit 1\n";
+    for (const name of ["ctrl-exec", "ctrl-exec-upgrade"]) folder.script(`bin/${name}`, silent);
+    await handIn("1.0.8", { downgrade: true });
+    const { end } = await apply({ allow_downgrade: true });
+    const error = "the program in use does not say its version";
+    expect(end).toMatchObject({ end: "refused", from: "", error });
+    expect(restarts()).toBe(0);
+    expectClean();
+  });
 
   test("an inbox that is a link, or whose request is nonsense", async () => {
     await handIn(VERSION);

@@ -70,6 +70,10 @@ describe("shell scripts", () => {
   test.each([
     ["ctrl-exec-agent.service", /^StartLimitIntervalSec=0$[\s\S]*^Restart=on-failure$/m],
     ["ctrl-exec-api.service", /^StartLimitIntervalSec=0$[\s\S]*^Restart=on-failure$/m],
+    [
+      "ctrl-exec-upgrade.service",
+      /^StartLimitIntervalSec=0$[\s\S]*^ExecStopPost=-\/bin\/sleep \d+$/m,
+    ],
     ["ctrl-exec-agent.openrc", /^respawn_max=0$/m],
     ["ctrl-exec-api.openrc", /^respawn_max=0$/m],
     ["ctrl-exec-agent.procd", /procd_set_param respawn \d+ \d+ 0$/m],

@@ -29,7 +29,7 @@ import { InboxReader } from "./inbox-reader.ts";
 import type { InboxRequest } from "./inbox-request.ts";
 import { type Journal, readJournal, removeJournal, writeJournal, writeLastEnd } from "./journal.ts";
 import { copyBuild, unpackBuild, unpackProblem, versionOf } from "./new-program.ts";
-import { inboxOf } from "./places.ts";
+import { BEGINS_IN_MS, inboxOf } from "./places.ts";
 import { hashOf, ProgramFiles } from "./program-files.ts";
 import { restartAgent } from "./restart.ts";
 
@@ -96,6 +96,10 @@ class Upgrade {
     let from = "";
     let journal: Journal;
     try {
+      // One that was interrupted had begun in time.
+      if (tries === 0 && inbox.age(this.#host.now()) > BEGINS_IN_MS) {
+        throw new Refused(`it was handed over more than ${BEGINS_IN_MS / 60_000} minutes ago`);
+      }
       this.#files.requireUsual();
       const inUse = await versionOf(this.#files.current);
       if (inUse === undefined) throw new Refused("the program in use does not say its version");

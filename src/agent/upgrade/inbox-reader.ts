@@ -2,7 +2,15 @@
  * Root's view of the agent's inbox. The agent's user may have put anything there, and may change it meanwhile: no link is
  * followed, also not in the inbox's own place, and nothing is read but plain files, each once (T13).
  */
-import { closeSync, constants, fstatSync, openSync, unlinkSync } from "node:fs";
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  lstatSync,
+  openSync,
+  rmdirSync,
+  unlinkSync,
+} from "node:fs";
 import { systemCode } from "../../core/errors.ts";
 import { readJsonAs } from "../../core/json.ts";
 import { readPlainFile, requirePlain } from "../../system/files/plain-file.ts";
@@ -51,19 +59,36 @@ export class InboxReader implements Disposable {
     }
   }
 
+  /** Milliseconds since it was handed over; 0 if it was not. */
+  age(now: Date): number {
+    const written = lstatSync(this.#path("apply"), { throwIfNoEntry: false })?.mtimeMs;
+    return written === undefined ? 0 : now.getTime() - written;
+  }
+
   /** The files of an upgrade that has ended. `apply` is the last, since it would start another one. */
   clear(): void {
     for (const name of ["build", "request", "apply"] as const) {
       try {
         unlinkSync(this.#path(name));
       } catch (thrown) {
-        if (systemCode(thrown) !== "ENOENT") throw thrown;
+        const code = systemCode(thrown);
+        if (code === "EISDIR" || code === "EPERM") this.#removeFolder(name);
+        else if (code !== "ENOENT") throw thrown;
       }
     }
   }
 
   [Symbol.dispose](): void {
     closeSync(this.#folder);
+  }
+
+  /** Its content is not looked at: root would walk through what others are changing. */
+  #removeFolder(name: keyof typeof INBOX): void {
+    try {
+      rmdirSync(this.#path(name));
+    } catch {
+      // It starts root's part again, slowly, until somebody takes it away.
+    }
   }
 
   /** Through the open folder: whatever has taken its place since is not looked at. */

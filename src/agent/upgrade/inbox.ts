@@ -22,13 +22,10 @@ import { createWhole, fileError, readTextIfPresent, writeWhole } from "../../sys
 import { requirePlain } from "../../system/files/plain-file.ts";
 import { openJobsFolder } from "../jobs/jobs-folder.ts";
 import { type InboxRequest, inboxRequest, MAX_INBOX_REQUEST } from "./inbox-request.ts";
-import { INBOX } from "./places.ts";
+import { BEGINS_IN_MS, INBOX } from "./places.ts";
 
 /** What an upload that nobody goes on with is kept for. */
 const KEEP_MS = 86_400_000;
-
-/** Root's part begins at once: if it has not by then, nobody waits for it, and it must not begin later. */
-const BEGINS_IN_MS = 600_000;
 
 export type Taken =
   | { readonly kind: "taken"; readonly have: number }

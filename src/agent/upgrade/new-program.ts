@@ -4,6 +4,7 @@ import {
   constants,
   createReadStream,
   createWriteStream,
+  fchmodSync,
   fsyncSync,
   openSync,
   readSync,
@@ -72,6 +73,8 @@ export async function unpackBuild(copy: string, program: string): Promise<string
   await pipeline(createReadStream(copy), createGunzip(), counted, into);
   const file = openSync(program, constants.O_RDONLY);
   try {
+    // Everybody starts it, whatever the umask is.
+    fchmodSync(file, 0o755);
     fsyncSync(file);
   } finally {
     closeSync(file);

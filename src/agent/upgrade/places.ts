@@ -21,6 +21,9 @@ export const INBOX = {
   apply: "apply",
 } as const;
 
+/** Root's part begins at once: if it has not by then, nobody waits for it, and it must not begin later. */
+export const BEGINS_IN_MS = 600_000;
+
 type StateFolder = Pick<AgentConfig, "upgrade_state">;
 
 /** How far root's part is; it is there while that is under way. */

@@ -12,15 +12,13 @@ import { answerOf, whyNotAnswered } from "../fleet/answer.ts";
 import { askHost, type FleetDialler, type HostOutcome } from "../fleet/fan-out.ts";
 import type { ResolvedTarget } from "../fleet/targets.ts";
 import type { OpenRelease } from "./release.ts";
+import { UploadProgress } from "./upload-progress.ts";
 
 /** Between two questions how it goes. */
 const LOOK_MS = 500;
 
 /** Root's part begins at once. */
 const BEGINS_IN_MS = 60_000;
-
-/** Connections in a row that may be lost while it is sent. */
-const MOST_LOST = 5;
 
 export interface HostUpgrade {
   readonly reqid: string;
@@ -105,23 +103,24 @@ class Upgrade {
 
   async #send(bytes: Buffer): Promise<void> {
     const { reqid } = this.#order;
+    const progress = new UploadProgress(bytes.length, performance.now());
     let have = await this.#begin(bytes.length);
-    let lost = 0;
     while (have < bytes.length) {
+      progress.reach(have);
+      const tooMuch = progress.send(performance.now());
+      if (tooMuch !== undefined) throw new Halt("failed", tooMuch);
       const data = bytes.toString("base64", have, have + MAX_PIECE_BYTES);
       const outcome = await this.#ask("POST", "/upgrade-piece", { reqid, offset: have, data });
       const answer = answerOf(upgradeHave, outcome);
       if (answer.kind === "given" && answer.data.have > have) {
         have = answer.data.have;
-        lost = 0;
         continue;
       }
       // The connection was lost, or the agent was restarted: it knows how far it is.
       if (this.#order.signal.aborted) throw new Halt("failed", "ctrl-exec was stopped");
-      lost += 1;
       const again = answer.kind === "none" || (answer.kind === "refused" && answer.status === 404);
       const misplaced = upgradeHave.safeParse(outcome.reply?.json).data?.have;
-      if (lost > MOST_LOST || (!again && misplaced === undefined)) {
+      if (!progress.lose() || (!again && misplaced === undefined)) {
         throw new Halt("failed", whyNotAnswered(outcome));
       }
       await this.#pause();

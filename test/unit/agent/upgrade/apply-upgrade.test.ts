@@ -9,6 +9,7 @@ import {
   rmSync,
   statSync,
   symlinkSync,
+  utimesSync,
   writeFileSync,
 } from "node:fs";
 import { applyUpgrade } from "../../../../src/agent/upgrade/apply-upgrade.ts";
@@ -109,6 +110,12 @@ async function handIn(version: string, given: Given = {}): Promise<void> {
   await inbox.handOver(ID);
 }
 
+/** As if it had been handed over some minutes ago. */
+function handedOver(minutes: number): void {
+  const then = new Date(Date.now() - minutes * 60_000);
+  utimesSync(agent.path("upgrade/apply"), then, then);
+}
+
 const text = (name: string) => readFileSync(folder.join("bin", name), "utf8");
 const restarts = () => {
   return existsSync(folder.join("restarted"))
@@ -141,6 +148,17 @@ test("a signed release takes the old one's place, and the agent is restarted onc
   expect(restarts()).toBe(1);
   expectClean();
   expect((await apply()).end).toBeUndefined();
+});
+
+test("everybody may start the new program, whatever the umask", async () => {
+  await handIn(VERSION);
+  const before = process.umask(0o077);
+  try {
+    expect((await apply()).end).toMatchObject({ end: "upgraded" });
+  } finally {
+    process.umask(before);
+  }
+  expectProgram(NEW);
 });
 
 test("T36 an agent that does not answer with the new version gets the old program back", async () => {
@@ -181,6 +199,14 @@ describe("T36 nothing is changed by", () => {
       "an older release that the agent asks for alone",
       () => handIn("1.0.8", { downgrade: true }),
       "this host has 1.0.9",
+    ],
+    [
+      "a release that was handed over long ago",
+      async () => {
+        await handIn(VERSION);
+        handedOver(11);
+      },
+      "more than 10 minutes ago",
     ],
     ["the release that it has", () => handIn("1.0.9"), "this host has 1.0.9 already"],
     ["a release for other hosts", () => handIn(VERSION, { build: "ctrl-exec-vax" }), "has no"],
@@ -350,6 +376,14 @@ describe("T10 after a kill -9 the next start", () => {
     ["while it was unpacked", () => put(".ctrl-exec.next", NEW.slice(0, 9)), 1],
     ["before the new one was put in place", () => note(), 1],
     [
+      "long after it was handed over",
+      () => {
+        note();
+        handedOver(60);
+      },
+      1,
+    ],
+    [
       "before the agent was restarted",
       () => {
         put("ctrl-exec", NEW);
@@ -421,6 +455,19 @@ describe("T10 after a kill -9 the next start", () => {
     expect((await apply()).end).toMatchObject({ end: "refused" });
     expectProgram(OLD);
     expectClean();
+  });
+
+  test("ends it, whatever folders the agent's user has put in the place of files", async () => {
+    await handIn(VERSION);
+    for (const name of ["apply", "request.json"]) rmSync(agent.path(`upgrade/${name}`));
+    mkdirSync(agent.path("upgrade/apply"));
+    mkdirSync(agent.path("upgrade/request.json/held"), { recursive: true });
+    for (const name of ["ctrl-exec", "ctrl-exec-upgrade"]) put(name, NEW);
+    note();
+    expect((await apply()).end).toMatchObject({ end: "upgraded" });
+    expect(readdirSync(folder.join("state")).sort()).toEqual(["last.json", "lock"]);
+    expect(readdirSync(agent.path("upgrade"))).toEqual(["request.json"]);
+    expect((await apply()).end).toBeUndefined();
   });
 
   test("is not started for ever by a journal that cannot be read", async () => {

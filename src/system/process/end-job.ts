@@ -9,6 +9,7 @@ import {
   membersOf,
   type ProcessFacts,
   type ProcessKey,
+  withheldFrom,
 } from "../../core/job-members.ts";
 import { inSlices } from "../in-slices.ts";
 import { JobCgroup } from "./job-cgroup.ts";
@@ -85,7 +86,7 @@ export async function endJob(
     if (found.length === 0) break;
     await untilEnded(found, Math.min(grace, performance.now() + LOOK_MS), hurry);
   }
-  return await new Hunt(job, ["SIGKILL"], { adopter, known: asking.known }).kill();
+  return await new Hunt(job, ["SIGKILL"], { adopter, before: asking }).kill();
 }
 
 /** The shim of a job whose script is running: it is asked before the script ends, and has another parent. */
@@ -102,7 +103,8 @@ function adopterOf({ root, spared }: JobProcesses): ProcessFacts | undefined {
 /** Whether anything that its script has started is running. @throws as above */
 export async function isJobRunning(job: JobProcesses): Promise<boolean> {
   if (job.root.boot !== bootId()) return false;
-  return (await new Hunt(job, []).look()).length > 0;
+  const asking = new Hunt(job, []);
+  return (await asking.look()).length + asking.withheld.length > 0;
 }
 
 /** Finds the processes of a job and sends each of them these signals, once. */
@@ -113,6 +115,11 @@ class Hunt {
   readonly #mark: JobMark;
   /** Once found, never lost: the parent of a process may end, and the link to it is lost. */
   #known: readonly ProcessId[];
+  /** The numbers of all that was ever known. */
+  readonly #former: Set<number>;
+  readonly #onlyMarked: Set<string>;
+  /** What is the job's by its parents or session, and says that it is not: its parent may end before it. */
+  #withheld: readonly ProcessId[] = [];
   readonly #sent = new Set<string>();
   readonly #adopter: ProcessFacts | undefined;
   #hasLooked = false;
@@ -125,20 +132,23 @@ class Hunt {
   constructor(
     job: JobProcesses,
     signals: readonly Signal[],
-    { adopter, known }: { adopter?: ProcessFacts | undefined; known?: readonly ProcessId[] } = {},
+    { adopter, before }: { adopter?: ProcessFacts | undefined; before?: Hunt } = {},
   ) {
     this.#job = job;
     this.#signals = signals;
     this.#adopter = adopter;
-    this.#known = known ?? [job.root, ...(job.known ?? [])];
+    this.#known = before ? before.#known : [job.root, ...(job.known ?? [])];
+    this.#withheld = before?.withheld ?? [];
+    this.#onlyMarked = before ? before.#onlyMarked : new Set();
+    this.#former = before ? before.#former : new Set(this.#known.map(({ pid }) => pid));
     this.#mark = jobMark(job.name);
     this.#cgroup = JobCgroup.find(job.name);
     const self = readProcess(process.pid);
     this.#self = self === undefined ? [] : [self];
   }
 
-  get known(): readonly ProcessId[] {
-    return this.#known;
+  get withheld(): readonly ProcessId[] {
+    return this.#withheld;
   }
 
   get #spared(): readonly ProcessKey[] {
@@ -168,9 +178,13 @@ class Hunt {
     // Read after the processes: if one is still running when it is signalled, it is the one that was in there.
     const inside = new Set(this.#cgroup?.pids());
     const clues = {
-      known: this.#known,
+      // No process enters a cgroup or leaves it without the rights of its owner: unlike a mark, that is proof.
+      known: [...this.#known, ...this.#withheld, ...processes.filter(({ pid }) => inside.has(pid))],
       spared: this.#spared,
       isMarked: ({ pid }: ProcessFacts) => inside.has(pid) || marks.get(pid),
+      isRunning: (pid: number) => readRunning(pid) !== undefined,
+      former: this.#former,
+      onlyMarked: this.#onlyMarked,
     };
     // The other job's start is known before anything of it runs.
     const isAlone = this.#job.isAlone?.() ?? false;
@@ -185,6 +199,12 @@ class Hunt {
       this.#doubtful = (await confirmed(doubtful)).length;
     }
     this.#known = found.map((process) => this.#idOf(process));
+    for (const { pid } of found) this.#former.add(pid);
+    for (const { process, isOnlyMarked } of members) {
+      if (isOnlyMarked) this.#onlyMarked.add(keyOf(process));
+      else this.#onlyMarked.delete(keyOf(process));
+    }
+    this.#withheld = withheldFrom(members, processes, clues).map((process) => this.#idOf(process));
     await inSlices(found, (process) => this.#signal(process));
     return this.#known;
   }
@@ -196,16 +216,23 @@ class Hunt {
       empty = found.length === 0 ? empty + 1 : 0;
       if (empty === EMPTY_LOOKS) {
         this.#cgroup?.remove();
-        const left = this.#doubtful;
-        return left === 0 ? { left } : { left, why: { kind: "doubtful" } };
+        const withheld = this.#withheld;
+        const left = this.#doubtful + withheld.length;
+        if (left === 0) return { left };
+        return {
+          left,
+          ...(withheld.length > 0 && { remains: withheld }),
+          why: { kind: "doubtful" },
+        };
       }
       const refused = [...this.#refused.values()];
       const outside = await this.#killInCgroup(refused.map(({ member }) => member));
       const isFinal = found.length > 0 && outside === found.length;
       if (isFinal || performance.now() >= end) {
         const [first] = refused;
-        const left = found.length + this.#doubtful;
-        return { left, remains: found, ...(first && { why: first.why }) };
+        const remains = [...found, ...this.#withheld];
+        const left = remains.length + this.#doubtful;
+        return { left, remains, ...(first && { why: first.why }) };
       }
       await untilEnded(found, performance.now() + LOOK_KILLING_MS);
     }

@@ -1,7 +1,8 @@
 /**
  * The mark of a job, which is inherited by everything that its script starts, including processes that have left its
  * session and cleared their environment: a soft limit that nothing else uses, on realtime processor time spent
- * without sleeping (getrlimit(2)), of over a hundred thousand years. Anyone can read it for any process. It does not
+ * without sleeping (getrlimit(2)), of over a hundred thousand years. Anyone can read it for any process, and put it on
+ * their own: it says something only of processes of this process's user. It does not
  * survive a login (pam_limits), so what a script starts through sudo is found by its parents, sessions and cgroup, or as
  * a child of the job's shim.
  */
@@ -50,10 +51,16 @@ export function canMark(): boolean {
   return markable() !== undefined;
 }
 
-/** @returns undefined when it has none */
+/** @returns undefined when it has none, or is another user's: anyone may give any mark to their own processes */
 export function hasMark({ pid }: ProcessFacts, mark: JobMark): boolean | undefined {
   const found = markIn(readOf(pid, "limits"));
-  return found === undefined ? undefined : found === mark;
+  return found === undefined || !isOwn(pid) ? undefined : found === mark;
+}
+
+/** By its real user: what another user has started stays theirs in this, although it has this user's rights (setuid). */
+function isOwn(pid: number): boolean {
+  const [, user] = /^Uid:\s+(\d+)/m.exec(readOf(pid, "status") ?? "") ?? [];
+  return user !== undefined && Number(user) === process.getuid?.();
 }
 
 function markIn(limits: string | undefined): JobMark | undefined {

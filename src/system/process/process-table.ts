@@ -16,7 +16,10 @@ const GONE: readonly string[] = ["ENOENT", "ESRCH", "EACCES", "EPERM"];
  * @returns undefined when the process is gone
  * @throws the system's error when that is not known: no descriptor is free
  */
-export function readOf(pid: number, file: "stat" | "limits" | "children"): string | undefined {
+export function readOf(
+  pid: number,
+  file: "stat" | "status" | "limits" | "children",
+): string | undefined {
   let descriptor: number | undefined;
   try {
     const path = file === "children" ? `task/${pid}/children` : file;

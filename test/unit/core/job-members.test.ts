@@ -5,6 +5,7 @@ import {
   type Member,
   membersOf,
   type ProcessFacts,
+  withheldFrom,
 } from "../../../src/core/job-members.ts";
 
 const process = (pid: number, parent: number, session: number, start = pid): ProcessFacts => ({
@@ -38,6 +39,40 @@ describe("what belongs to a job", () => {
     const escaped = [process(101, 1, 101), process(102, 1, 101), process(103, 102, 103)];
     const isMarked = ({ pid }: ProcessFacts) => (pid === 101 ? true : undefined);
     expect(pids([...escaped, process(104, 1, 104)], { isMarked })).toEqual([101, 102, 103]);
+  });
+
+  test("not the session of what is only marked, unless its first process belonged to the job", () => {
+    // Anyone who has one process in a session could add the others.
+    const foreign = [process(300, 1, 300), process(301, 300, 300), process(302, 301, 300)];
+    const isMarked = ({ pid }: ProcessFacts) => (pid === 301 ? true : undefined);
+    expect(pids([script, ...foreign], { isMarked })).toEqual([100, 301, 302]);
+    const found = membersOf([script, ...foreign], { ...CLUES, isMarked });
+    expect(found.map(({ isOnlyMarked }) => isOnlyMarked)).toEqual([undefined, true, true]);
+    // Nor when its first process has ended, or is older than the job; a second look proves no more than the first.
+    const orphans = [process(301, 1, 300), process(303, 1, 300)];
+    expect(pids([script, ...orphans], { isMarked })).toEqual([100, 301]);
+    const again = { known: [SCRIPT, { pid: 301, start: 301 }], onlyMarked: new Set(["301 301"]) };
+    expect(pids([script, ...orphans], again)).toEqual([100, 301]);
+    const former = new Set([300]);
+    expect(pids([script, ...orphans], { isMarked, former })).toEqual([100, 301, 303]);
+    const isRunning = (pid: number) => pid === 300;
+    expect(pids([script, ...orphans], { isMarked, former, isRunning })).toEqual([100, 301]);
+  });
+
+  test("what is below it and says that it is none of it is withheld, not passed over", () => {
+    const tree = [process(101, 100, 101), process(102, 101, 102), process(103, 1, 100)];
+    const isMarked = ({ pid }: ProcessFacts) => (pid === 100 ? undefined : false);
+    const withheld = (
+      clues: Partial<JobClues> = {},
+      all = [script, ...tree, process(400, 1, 400)],
+    ) => {
+      const given = { ...CLUES, isMarked, ...clues };
+      return withheldFrom(membersOf(all, given), all, given).map(({ pid }) => pid);
+    };
+    expect(withheld()).toEqual([101, 102, 103]);
+    expect(withheld({ spared: [{ pid: 101, start: 101 }] })).toEqual([103]);
+    // Its parent has ended since.
+    expect(withheld({ known: [{ pid: 101, start: 101 }] }, [process(101, 1, 101)])).toEqual([101]);
   });
 
   test("not what carries another job's mark, nor what is below that", () => {

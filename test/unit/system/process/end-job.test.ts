@@ -258,6 +258,26 @@ describe("nothing else is ended", () => {
     process.kill(below, "SIGKILL");
   });
 
+  if (asRoot) {
+    test("a stranger's process that has put on its mark, nor the session and children of that", async () => {
+      using folder = new TestFolder();
+      await using started = start(folder, "sleep 300 & echo $! >$1/pid; wait");
+      const pid = await written(folder, "pid");
+      const mark = jobMark(started.job.name);
+      const forged = `setpriv --reuid=${NOBODY} --regid=${NOBODY} --clear-groups \
+        prlimit --rttime=${mark}:unlimited sleep 300`;
+      await using other = start(folder, `${forged} & echo $! >$1/forged; sleep 300 & wait`, false);
+      const stranger = await written(folder, "forged");
+      await until(
+        "it has put it on",
+        () => procText(stranger, "cmdline")?.startsWith("sleep") === true,
+      );
+      expect(await endJob(started.job, 10_000)).toEqual({ left: 0 });
+      expect(runs(pid)).toBe(false);
+      expect([stranger, other.child.pid].map(runs)).toEqual([true, true]);
+    });
+  }
+
   test("T75 what has the script's number, and is not the script", async () => {
     using folder = new TestFolder();
     await using started = start(folder, "sleep 300 & echo $! >$1/pid; wait", false);
@@ -272,6 +292,24 @@ describe("nothing else is ended", () => {
 });
 
 describe("what cannot be ended is counted", () => {
+  test("what says that it is another job's, as long as it runs", async () => {
+    using folder = new TestFolder();
+    const script = `prlimit --rttime=${jobMark("f".repeat(32))}:unlimited sleep 300 & echo $! >$1/pid; wait`;
+    await using started = start(folder, script);
+    const pid = await written(folder, "pid");
+    await until("it says so", () => procText(pid, "cmdline")?.startsWith("sleep") === true);
+    const remains = [expect.objectContaining({ pid })];
+    const left = { left: 1, remains, why: { kind: "doubtful" } };
+    expect(await endJob(started.job, 0)).toEqual(left as JobEnd);
+    expect(runs(pid)).toBe(true);
+    // Its parent has ended: what remains is known.
+    const known = [identify(pid)].filter((id) => id !== undefined);
+    expect(await isJobRunning({ ...started.job, known })).toBe(true);
+    expect(await endJob({ ...started.job, known }, 0)).toEqual(left as JobEnd);
+    process.kill(pid, "SIGKILL");
+    expect(await endJob({ ...started.job, known }, 0)).toEqual({ left: 0 });
+  });
+
   /** ENOSYS: the kernel is older; EPERM: the container's seccomp profile is. */
   test.each([
     [38, "ENOSYS"],

@@ -1,13 +1,15 @@
 import { expect, test } from "bun:test";
+import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { hasMark, jobMark, withMark } from "../../../../src/system/process/job-mark.ts";
 import { readProcess } from "../../../../src/system/process/process-table.ts";
+import { until } from "../../../support/folder.ts";
 
 const PROCESS = join(import.meta.dir, "../../../../src/system/process");
 const NAME = "0123456789abcdef0123456789abcdef";
 
-function spawned() {
-  const child = Bun.spawn(["sleep", "600"], { stdio: ["ignore", "ignore", "ignore"] });
+function spawned(runner: readonly string[] = []) {
+  const child = Bun.spawn([...runner, "sleep", "600"], { stdio: ["ignore", "ignore", "ignore"] });
   const facts = readProcess(child.pid);
   if (facts === undefined) throw new Error("it has not started");
   return { facts, [Symbol.dispose]: () => child.kill("SIGKILL") };
@@ -37,14 +39,14 @@ test("a mark is a limit that no administrator sets, and another one for each job
 test("the lowest mark is one too", () => {
   const lowest = jobMark("0".repeat(32));
   expect(lowest).toBe(2n ** 62n);
-  using marked = withMark(lowest, spawned);
+  using marked = withMark(lowest, () => spawned());
   expect(hasMark(marked.facts, lowest)).toBe(true);
 });
 
 test("what is started under a mark has it; what is started before and after has none", () => {
   const mark = jobMark(NAME);
   using before = spawned();
-  using marked = withMark(mark, spawned);
+  using marked = withMark(mark, () => spawned());
   using after = spawned();
   expect(hasMark(marked.facts, mark)).toBe(true);
   expect(hasMark(marked.facts, jobMark("f".repeat(32)))).toBe(false);
@@ -83,3 +85,17 @@ test("an agent that a script has started leaves its job, and so does what it sta
     noJob,
   ]);
 });
+
+// Only root can start another user's.
+if (process.getuid?.() === 0) {
+  test("another user's process has no mark, whatever its limit is: anyone can set that", async () => {
+    const mark = jobMark(NAME);
+    const asNobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
+    using foreign = withMark(mark, () => spawned(asNobody));
+    const { pid } = foreign.facts;
+    await until("it is another's", () => statSync(`/proc/${pid}`).uid === 65_534);
+    expect(readFileSync(`/proc/${pid}/limits`, "utf8")).toContain(` ${mark} `);
+    expect(hasMark(foreign.facts, mark)).toBeUndefined();
+    expect(hasMark(foreign.facts, jobMark("f".repeat(32)))).toBeUndefined();
+  });
+}

@@ -11,7 +11,7 @@ import type { FleetDialler } from "../fleet/fan-out.ts";
 import type { ResolvedTarget } from "../fleet/targets.ts";
 import type { HostContext } from "../store/host.ts";
 import type { RolloutOrder as KeptOrder, OwnedRollout } from "../store/ports/rollouts.ts";
-import type { RunRecord } from "../store/ports/runs.ts";
+import type { RolloutFacts, RunRecord } from "../store/ports/runs.ts";
 import { placesOf, planRollout } from "./plan-rollout.ts";
 import { nothingLeft, restOfRollout } from "./rest-of-rollout.ts";
 import type { RolloutParts } from "./rollout-parts.ts";
@@ -87,7 +87,11 @@ async function begun(
   admit?.();
   const { budget } = openDialler(controller);
   const head = runFacts(body, targets);
-  const rollout = { ...facts, batches: placesOf(batches, head.hosts) };
+  const rollout = {
+    ...facts,
+    ...unregisteredIn(targets),
+    batches: placesOf(batches, head.hosts),
+  };
   const owned = await ownRollout(controller, body.reqid);
   return await orElse(owned.end, async () => {
     const record = await controller.store.runs.begin({ ...head, rollout }, true);
@@ -96,6 +100,11 @@ async function begun(
     const registered = registeredOf(targets);
     return { body, setting, targets, batches, mayFail, registered, budget, owned, record };
   });
+}
+
+function unregisteredIn(targets: readonly ResolvedTarget[]): Pick<RolloutFacts, "unregistered"> {
+  const unregistered = targets.flatMap(({ record }, place) => (record === undefined ? place : []));
+  return unregistered.length === 0 ? {} : { unregistered };
 }
 
 function registeredOf(targets: readonly ResolvedTarget[]): ReadonlySet<string> {
@@ -120,7 +129,12 @@ async function resumed(
     return await orElse(owned.leave, async () => {
       const hand = { by: caller.username, since: isoSeconds(controller.now()) };
       const resumed_by = [...(before.resumed_by ?? []), hand].slice(-MOST_RESUMES);
-      const rolloutFacts = { ...facts, batches: placesOf(batches, found.report.hosts), resumed_by };
+      const { unregistered } = before;
+      const rolloutFacts = {
+        ...facts,
+        ...(unregistered === undefined ? {} : { unregistered }),
+        ...{ batches: placesOf(batches, found.report.hosts), resumed_by },
+      };
       const record = await runs.goOn(
         { ...recordedFacts(found, caller.token), rollout: rolloutFacts },
         account,

@@ -8,6 +8,7 @@ import { authorizeRun, noSuchRun } from "../access/authorize-run.ts";
 import { hostsOfRun } from "../access/authorized-targets.ts";
 import type { RunReader } from "../control-host.ts";
 import { authorizeBatch, planRollout } from "./plan-rollout.ts";
+import { noLongerRegistered } from "./rejoined-batch.ts";
 import { runBody } from "./run-body.ts";
 import type { RunOrder } from "./start-run.ts";
 
@@ -57,6 +58,18 @@ export async function restOfRollout(
     asked.filter(({ host }) => isLeft.has(host)),
   );
   await authorizeBatch(controller, caller, { action: "run", script, args }, targets);
+  const unregistered = new Set(before.unregistered?.map((place) => report.hosts[place]));
+  // A name that is no longer registered would be called as any other host, whoever has it now (T76).
+  const gone = targets.filter(
+    ({ record, label }) => record === undefined && !unregistered.has(label),
+  );
+  if (gone.length > 0) {
+    throw new CtrlExecError(
+      "bad-request",
+      `Cannot go on with run ${reqid}: ${noLongerRegistered(gone)}`,
+      { hint: "Pair it again, or run the script on the other hosts in a new run." },
+    );
+  }
   const total = asked.length;
   const { batches, facts } = await planRollout(controller, caller, setting, targets, total);
   return { found, before, body, setting, targets, batches, facts, total };

@@ -102,6 +102,7 @@ export const storedRun = z.extend(
         begun: z._default(z.int(), 0),
         checking: z.exactOptional(z.string()),
         told: z.exactOptional(z.array(toldOfRollout)),
+        unregistered: z.exactOptional(z.array(z.int())),
         resumed_by: z.exactOptional(z.array(rolloutHand)),
       }),
     ),

@@ -33,6 +33,8 @@ export interface RolloutFacts extends RolloutSetting {
   readonly checking?: string | undefined;
   /** The messages about it so far. */
   readonly told?: readonly RolloutMessage[];
+  /** The hosts that were not registered when it began, each by its position in the run; absent if all were. */
+  readonly unregistered?: readonly number[];
   /** Who has resumed it, and when: the last ones. */
   readonly resumed_by?: readonly RolloutWish[];
 }

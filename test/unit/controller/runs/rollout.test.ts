@@ -112,9 +112,23 @@ test("T76 nothing is sent to a host that was unpaired meanwhile: it stops there"
     expect(deployed()).toEqual(["web-01", "web-02"]);
     expect(states(results)).toEqual(["ended", "ended", "not-started", "not-started"]);
     expect(rollout?.stopped).toBe("after batch 2 of 4: no longer registered: web-03");
+    const resume = `${fleet.log.of("dispatch")[0]?.fields.REQID}`;
+    await expect(start({ resume, hosts: [] })).rejects.toThrow(
+      `Cannot go on with run ${resume}: no longer registered: web-03`,
+    );
+    expect(deployed()).toEqual(["web-01", "web-02"]);
   } finally {
     renameSync(`${record}.away`, record);
   }
+});
+
+test("a host that was not registered when it began is asked when it is resumed", async () => {
+  mark("web-01", "bad");
+  const { reqid, results } = await run({ hosts: ["web-01", "localhost"] });
+  expect(states(results)).toEqual(["ended", "not-started"]);
+  const again = await run({ resume: reqid, hosts: [] });
+  expect(again.rollout?.begun).toBe(1);
+  expect(again.results.map(({ host }) => host)).toContain("localhost");
 });
 
 test("T76 neither is the check of its batch", async () => {

@@ -24,7 +24,6 @@ const APART: readonly (readonly [name: string, others: readonly string[]])[] = [
   ["only", ELSEWHERE],
   ["quiet", ELSEWHERE],
   ["output", ["detach", "async"]],
-  ["dry-run", ["resume"]],
 ];
 
 /**

@@ -61,7 +61,8 @@ export async function restOfRollout(
   const unregistered = new Set(before.unregistered?.map((place) => report.hosts[place]));
   // A name that is no longer registered would be called as any other host, whoever has it now (T76).
   const gone = targets.filter(
-    ({ record, label }) => record === undefined && !unregistered.has(label),
+    ({ record, problem, label }) =>
+      record === undefined && problem === undefined && !unregistered.has(label),
   );
   if (gone.length > 0) {
     throw new CtrlExecError(

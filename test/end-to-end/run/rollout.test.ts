@@ -101,6 +101,22 @@ test("stops after the host that failed, says so on every face, and goes on", asy
     "3/5    failed, not-started",
   );
 
+  const planned = await control.mustRun("run", [
+    "--resume",
+    reqid,
+    "deploy",
+    "--dry-run",
+    "--json",
+  ]);
+  const batches = JSON.parse(planned.out).hosts.map((each: { host: string; batch: number }) => [
+    ...[each.host, each.batch],
+  ]);
+  expect(batches).toEqual([
+    ["web-04", 1],
+    ["web-05", 2],
+  ]);
+  expect(await recorded(reqid)).toEqual(left("web-04", "web-05"));
+
   const again = await control.run("run", ["--resume", reqid, "deploy", "--json", "--", "now"]);
   expect(again.status).toBe(0);
   expect(again.err).toBe("batch 1 of 2: 1 host\nbatch 2 of 2: 1 host\n");

@@ -47,7 +47,11 @@ async function visited(limits = { requestMs: 30_000, idleMs: 30_000, pieceMs: 30
   const streams = streaming();
   const trust = {
     revoked: { look: () => undefined, has: () => false },
-    controller: { judge: () => ({ kind: "trusted", proves: false }) },
+    controller: {
+      look: () => undefined,
+      hasRetired: () => false,
+      judge: () => ({ kind: "trusted", proves: false }),
+    },
   };
   const context = {
     state: { trust },

@@ -42,8 +42,8 @@ export function withMark<Result>(mark: JobMark, step: () => Result): Result {
  * either, unless it gets a mark.
  */
 export function leaveJobs(): void {
-  const { soft = UNLIMITED } = markable() ?? {};
-  if (soft >= FIRST && soft !== UNLIMITED) setMark(NO_JOB);
+  const now = markable();
+  if (now !== undefined && now.soft >= FIRST) setMark(NO_JOB);
 }
 
 /** Whether this process's children can have marks. */

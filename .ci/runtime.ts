@@ -71,7 +71,7 @@ function* namesWith(beginning: string, bytes: Buffer): Generator<Found> {
  * each goes, since the tail of one string may be another one.
  * @throws Error when this Bun keeps its names in another way than was looked at
  */
-export function withoutVariables(runtime: Uint8Array): Uint8Array {
+export function withoutVariables(runtime: Uint8Array): Buffer {
   const bytes = Buffer.from(runtime);
   const found = PREFIXES.flatMap((prefix) =>
     [...namesWith(prefix, bytes)].filter(({ name }) => name !== prefix),
@@ -94,12 +94,11 @@ export function withoutVariables(runtime: Uint8Array): Uint8Array {
 
 const ELF = Buffer.from("\x7fELF", "latin1");
 /**
- * The same executable, leaving its limit of open files as it is.
+ * Changes an executable so that it leaves its limit of open files as it is.
  * @throws Error when this Bun raises it in another way than was looked at
  */
-function withoutRaisedLimit(runtime: Uint8Array): Uint8Array {
-  const bytes = Buffer.from(runtime);
-  if (!bytes.subarray(0, ELF.length).equals(ELF)) return bytes;
+function leaveLimit(bytes: Buffer): void {
+  if (!bytes.subarray(0, ELF.length).equals(ELF)) return;
   const found = [...namesWith("setrlimit", bytes)].filter(({ name }) => name === "setrlimit");
   if (found.length === 0) {
     throw new Error(
@@ -108,12 +107,13 @@ function withoutRaisedLimit(runtime: Uint8Array): Uint8Array {
     );
   }
   for (const { index } of found) bytes.write("g", index);
-  return bytes;
 }
 
 /** The runtime as the product carries it. @throws Error as above */
 export function carriedRuntime(runtime: Uint8Array): Uint8Array {
-  return withoutRaisedLimit(withoutVariables(runtime));
+  const bytes = withoutVariables(runtime);
+  leaveLimit(bytes);
+  return bytes;
 }
 
 if (import.meta.main) {

@@ -7,7 +7,6 @@ import { existsSync } from "node:fs";
 import { CtrlExecError } from "../../core/errors.ts";
 import { readJsonAs } from "../../core/json.ts";
 import { buildName } from "../../core/release/platform.ts";
-import { upgradeEnd } from "../../core/release/upgrade-state.ts";
 import { VERSION } from "../../core/version.ts";
 import { MAX_PIECE_BYTES } from "../../core/wire/limits.ts";
 import {
@@ -16,9 +15,9 @@ import {
   upgradeRequest,
 } from "../../core/wire/messages/upgrade-request.ts";
 import { judgeUpgrade } from "../../pki/upgrade.ts";
-import { readTextIfPresent } from "../../system/files/files.ts";
 import { ownPlatform } from "../../system/own-platform.ts";
-import { journalOf, lastEndOf } from "../upgrade/places.ts";
+import { readLastEnd } from "../upgrade/journal.ts";
+import { journalOf } from "../upgrade/places.ts";
 import { authorize } from "./authorize.ts";
 import {
   type AgentContext,
@@ -35,9 +34,8 @@ const OFF = "upgrades are off: agent.conf has no allow_upgrade = yes with a rele
 const PIECE_CHARS = Math.ceil(MAX_PIECE_BYTES / 3) * 4;
 
 export const upgradeStatus: Endpoint = whereAllowed(async ({ state: { config }, inbox }) => {
-  const last = readJsonAs(upgradeEnd, readTextIfPresent(lastEndOf(config)) ?? "");
   const body = { status: "ok", version: VERSION, build: buildName(ownPlatform()) };
-  return { status: 200, body: { ...body, state: stateOf(), last } };
+  return { status: 200, body: { ...body, state: stateOf(), last: readLastEnd(config) } };
 
   function stateOf(): "idle" | "receiving" | "waiting" | "applying" {
     if (existsSync(journalOf(config))) return "applying";

@@ -28,7 +28,7 @@ import { answersInTime } from "./answers.ts";
 import { InboxReader } from "./inbox-reader.ts";
 import type { InboxRequest } from "./inbox-request.ts";
 import { type Journal, readJournal, removeJournal, writeJournal, writeLastEnd } from "./journal.ts";
-import { copyBuild, unpackBuild, unpackProblem, versionOf } from "./new-program.ts";
+import { copyBuild, unpackBuild, versionOf } from "./new-program.ts";
 import { BEGINS_IN_MS, inboxOf } from "./places.ts";
 import { hashOf, ProgramFiles } from "./program-files.ts";
 import { restartAgent } from "./restart.ts";
@@ -200,7 +200,8 @@ class Upgrade {
       removeIfPresent(this.#copy);
       return program;
     } catch (thrown) {
-      throw thrown instanceof Refused ? thrown : new Refused(unpackProblem(thrown));
+      if (thrown instanceof Refused) throw thrown;
+      throw new Refused(`the build cannot be unpacked: ${messageOf(thrown)}`);
     }
   }
 

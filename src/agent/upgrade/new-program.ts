@@ -14,7 +14,6 @@ import {
 import { Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { createGunzip } from "node:zlib";
-import { messageOf } from "../../core/errors.ts";
 import { MAX_BUILD_BYTES } from "../../core/wire/limits.ts";
 import { runProcess } from "../../system/process/run-process.ts";
 import { baseEnvironment } from "../../system/process/start-program.ts";
@@ -94,9 +93,4 @@ export async function versionOf(program: string): Promise<string | undefined> {
   });
   const said = Buffer.concat(stdout.chunks).toString("utf8");
   return exit === 0 ? /^ctrl-exec (\S{1,255})(?: \(.*\))?\n$/.exec(said)?.[1] : undefined;
-}
-
-/** In words, for a failure of these steps. */
-export function unpackProblem(thrown: unknown): string {
-  return `the build cannot be unpacked: ${messageOf(thrown)}`;
 }

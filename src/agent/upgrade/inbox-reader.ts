@@ -2,19 +2,11 @@
  * Root's view of the agent's inbox. The agent's user may have put anything there, and may change it meanwhile: no link is
  * followed, also not in the inbox's own place, and nothing is read but plain files, each once (T13).
  */
-import {
-  closeSync,
-  constants,
-  fstatSync,
-  lstatSync,
-  openSync,
-  rmdirSync,
-  unlinkSync,
-} from "node:fs";
+import { closeSync, constants, fstatSync, openSync, rmdirSync, unlinkSync } from "node:fs";
 import { systemCode } from "../../core/errors.ts";
 import { readJsonAs } from "../../core/json.ts";
 import { readPlainFile, requirePlain } from "../../system/files/plain-file.ts";
-import { type InboxRequest, inboxRequest, MAX_INBOX_REQUEST } from "./inbox-request.ts";
+import { type InboxRequest, inboxAge, inboxRequest, MAX_INBOX_REQUEST } from "./inbox-request.ts";
 import { INBOX } from "./places.ts";
 
 const { O_RDONLY, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK } = constants;
@@ -61,8 +53,7 @@ export class InboxReader implements Disposable {
 
   /** Milliseconds since it was handed over; 0 if it was not. */
   age(now: Date): number {
-    const written = lstatSync(this.#path("apply"), { throwIfNoEntry: false })?.mtimeMs;
-    return written === undefined ? 0 : now.getTime() - written;
+    return inboxAge(this.#path("apply"), now);
   }
 
   /** The files of an upgrade that has ended. `apply` is the last, since it would start another one. */

@@ -9,19 +9,18 @@ import {
   fstatSync,
   fsyncSync,
   ftruncateSync,
-  lstatSync,
   openSync,
   rmSync,
   writeSync,
 } from "node:fs";
-import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { CtrlExecError } from "../../core/errors.ts";
 import { readJsonAs } from "../../core/json.ts";
+import { fileHash } from "../../system/files/file-hash.ts";
 import { createWhole, fileError, readTextIfPresent, writeWhole } from "../../system/files/files.ts";
 import { requirePlain } from "../../system/files/plain-file.ts";
 import { openJobsFolder } from "../jobs/jobs-folder.ts";
-import { type InboxRequest, inboxRequest, MAX_INBOX_REQUEST } from "./inbox-request.ts";
+import { type InboxRequest, inboxAge, inboxRequest, MAX_INBOX_REQUEST } from "./inbox-request.ts";
 import { BEGINS_IN_MS, INBOX } from "./places.ts";
 
 /** What an upload that nobody goes on with is kept for. */
@@ -69,7 +68,7 @@ export class UpgradeInbox {
    * @throws CtrlExecError `storage`; `busy` while another one is being handed over
    */
   begin(request: InboxRequest, now: Date): number {
-    if (this.#age("apply", now) > BEGINS_IN_MS) this.#remove("apply");
+    if (inboxAge(this.#path("apply"), now) > BEGINS_IN_MS) this.#remove("apply");
     this.#refuseWhileClosed();
     this.#makeFolder();
     const before = this.#storedRequest();
@@ -111,7 +110,7 @@ export class UpgradeInbox {
     if (have < current.size) return { kind: "incomplete", have };
     this.#isClosed = true;
     try {
-      if ((await this.#hash()) !== current.sha256) {
+      if ((await fileHash(this.#path("build"), constants.O_NOFOLLOW)) !== current.sha256) {
         this.#remove("build");
         return { kind: "altered" };
       }
@@ -126,7 +125,7 @@ export class UpgradeInbox {
   /** Removes an upload that nobody has gone on with for a day. Never throws. */
   removeLeft(now: Date): void {
     try {
-      if (this.isHandedOver || this.#age("build", now) < KEEP_MS) return;
+      if (this.isHandedOver || inboxAge(this.#path("build"), now) < KEEP_MS) return;
       this.#remove("build");
       this.#remove("request");
     } catch {
@@ -156,12 +155,6 @@ export class UpgradeInbox {
     return readJsonAs(inboxRequest, readTextIfPresent(this.#path("request"), rule) ?? "");
   }
 
-  /** Milliseconds since it was written; 0 if it is not there. */
-  #age(name: keyof typeof INBOX, now: Date): number {
-    const written = lstatSync(this.#path(name), { throwIfNoEntry: false })?.mtimeMs;
-    return written === undefined ? 0 : now.getTime() - written;
-  }
-
   #remove(name: keyof typeof INBOX): void {
     rmSync(this.#path(name), { force: true });
   }
@@ -179,21 +172,6 @@ export class UpgradeInbox {
       }
     } catch (thrown) {
       throw fileError("storage", "write", path, thrown);
-    }
-  }
-
-  async #hash(): Promise<string> {
-    const file = await open(this.#path("build"), constants.O_RDONLY | constants.O_NOFOLLOW);
-    try {
-      const hash = new Bun.CryptoHasher("sha256");
-      const piece = Buffer.alloc(1_048_576);
-      for (;;) {
-        const { bytesRead } = await file.read(piece, 0, piece.length);
-        if (bytesRead === 0) return hash.digest("hex");
-        hash.update(piece.subarray(0, bytesRead));
-      }
-    } finally {
-      await file.close();
     }
   }
 }

@@ -3,21 +3,11 @@
  * is known to work: it carries out an upgrade, and a roll-back puts it back. So nothing that a new program does, or
  * fails to do, can keep the old one from coming back.
  */
-import {
-  closeSync,
-  constants,
-  copyFileSync,
-  fsyncSync,
-  linkSync,
-  lstatSync,
-  openSync,
-  renameSync,
-  rmSync,
-} from "node:fs";
-import { open } from "node:fs/promises";
+import { constants, copyFileSync, linkSync, lstatSync, renameSync, rmSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { CtrlExecError } from "../../core/errors.ts";
-import { fileError } from "../../system/files/files.ts";
+import { fileHash } from "../../system/files/file-hash.ts";
+import { fileError, sync } from "../../system/files/files.ts";
 
 export class ProgramFiles {
   readonly #folder: string;
@@ -60,7 +50,7 @@ export class ProgramFiles {
   putInPlace(): void {
     try {
       renameSync(this.next, this.current);
-      syncFolder(this.#folder);
+      sync(this.#folder);
     } catch (thrown) {
       throw fileError("storage", "replace", this.current, thrown);
     }
@@ -85,41 +75,20 @@ export class ProgramFiles {
       } catch {
         // Some file systems have no second names.
         copyFileSync(file, aside, constants.COPYFILE_EXCL);
-        syncFolder(aside);
+        sync(aside);
       }
       renameSync(aside, name);
       // A rename between two names of one file does nothing.
       rmSync(aside, { force: true });
-      syncFolder(this.#folder);
+      sync(this.#folder);
     } catch (thrown) {
       throw fileError("storage", "replace", name, thrown);
     }
   }
 }
 
-/** A file's, or a folder's. */
-function syncFolder(path: string): void {
-  const file = openSync(path, constants.O_RDONLY);
-  try {
-    fsyncSync(file);
-  } finally {
-    closeSync(file);
-  }
-}
-
 /** SHA-256 of a file, in hex; undefined if there is none. */
 export async function hashOf(path: string): Promise<string | undefined> {
-  if (lstatSync(path, { throwIfNoEntry: false }) === undefined) return undefined;
-  const file = await open(path, constants.O_RDONLY);
-  try {
-    const hash = new Bun.CryptoHasher("sha256");
-    const piece = Buffer.alloc(1_048_576);
-    for (;;) {
-      const { bytesRead } = await file.read(piece, 0, piece.length);
-      if (bytesRead === 0) return hash.digest("hex");
-      hash.update(piece.subarray(0, bytesRead));
-    }
-  } finally {
-    await file.close();
-  }
+  const isThere = lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+  return isThere ? await fileHash(path) : undefined;
 }

@@ -158,7 +158,7 @@ function placeWhole(
     } finally {
       closeSync(file);
     }
-    if (how === "synced") syncFolder(dirname(path));
+    if (how === "synced") sync(dirname(path));
   } catch (thrown) {
     tryToRemove(temporary);
     if (systemCode(thrown) === "EEXIST") {
@@ -194,12 +194,13 @@ function giveToFolderGroup(file: number, folder: string): void {
   }
 }
 
-function syncFolder(path: string): void {
-  const folder = openSync(path, constants.O_RDONLY);
+/** Waits until a file, or a folder's names, are on the disk. @throws the system's error */
+export function sync(path: string): void {
+  const file = openSync(path, constants.O_RDONLY);
   try {
-    fsyncSync(folder);
+    fsyncSync(file);
   } finally {
-    closeSync(folder);
+    closeSync(file);
   }
 }
 
@@ -227,7 +228,7 @@ export function removeIfPresent(path: string): boolean {
 export function moveOver(from: string, to: string): void {
   try {
     renameSync(from, to);
-    syncFolder(dirname(to));
+    sync(dirname(to));
   } catch (thrown) {
     throw fileError("storage", "write", to, thrown);
   }

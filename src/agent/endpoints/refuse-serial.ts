@@ -31,9 +31,8 @@ export function refuseSerial(
       const kind = `self-ping ${callerNetwork(ip)}`;
       quiet.event(kind, performance.now(), { event: "self-ping", peer: ip });
       return { status: 403, body: { ...MISMATCH, version: VERSION } };
-    } else {
-      log({ event: "serial-reject", peer: ip, reason, reqid: requestIdIn(body) });
     }
+    log({ event: "serial-reject", peer: ip, reason, reqid: requestIdIn(body) });
     return { status: 403, body: MISMATCH };
   }
   if (!state.trust.controller.known) {

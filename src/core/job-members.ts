@@ -124,12 +124,17 @@ export function withheldFrom(
   });
 }
 
+/** Whether the first process of a session is running. Each is asked for once: a thousand processes may share one. */
 function ledSessions(
   processes: readonly ProcessFacts[],
   { isRunning }: JobClues,
 ): (session: number) => boolean {
-  const pids = new Set(processes.map(({ pid }) => pid));
-  return (session) => pids.has(session) || isRunning?.(session) === true;
+  const known = new Map(processes.map(({ pid }) => [pid, true]));
+  return (session) => {
+    const isLed = known.get(session) ?? isRunning?.(session) === true;
+    known.set(session, isLed);
+    return isLed;
+  };
 }
 
 /**

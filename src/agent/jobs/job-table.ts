@@ -2,14 +2,9 @@
  * All jobs of an agent: those that are running, including those under the shim of an earlier agent, and those that
  * are kept.
  */
-import type { RunEnding } from "../../core/run-event.ts";
 import { fileProblem } from "../../system/files/files.ts";
-import { removeEmptyCgroups } from "../../system/process/job-cgroup.ts";
-import { isRunning, type ProcessId } from "../../system/process/process-id.ts";
-import type { RunningScripts } from "../scripts/running-scripts.ts";
-import { AdoptedJobs } from "./adopted-jobs.ts";
 import { Cancels } from "./cancels.ts";
-import { type EndHere, lost, notStarted } from "./endings.ts";
+import { notStarted } from "./endings.ts";
 import type {
   BegunRun,
   CancelOutcome,
@@ -22,8 +17,7 @@ import type {
   StartOutcome,
   Withdrawal,
 } from "./job.ts";
-import { logEnd, logStalled, logStart } from "./job-log.ts";
-import { recordIn } from "./job-records.ts";
+import { JobWatch, type JobWatchOptions } from "./job-watch.ts";
 import { jobNamesIn, newJobName } from "./jobs-folder.ts";
 import { LostJobs } from "./lost-jobs.ts";
 import { OpenJob } from "./open-job.ts";
@@ -31,14 +25,12 @@ import { lookAround } from "./recovery.ts";
 import { RunningJobs } from "./running-jobs.ts";
 import { ShimKeeper } from "./shim-keeper.ts";
 import type { ShimProgram } from "./shim-link.ts";
-import type { KeptBytes, ShimMessage } from "./shim-messages.ts";
 import { Spool, type SpoolOptions } from "./spool.ts";
 import { Starts } from "./starts.ts";
 import { UnkeptRuns } from "./unkept-runs.ts";
 
-export interface JobTableOptions extends SpoolOptions {
+export interface JobTableOptions extends SpoolOptions, JobWatchOptions {
   readonly shim: ShimProgram;
-  readonly running: RunningScripts;
 }
 
 /** The most runs that GET /runs names. */
@@ -50,10 +42,10 @@ export class JobTable implements Jobs {
   readonly #spool: Spool;
   readonly #shim: ShimKeeper;
   readonly #starts = new Starts();
-  readonly #adopted = new AdoptedJobs((job) => this.#lookAt(job));
   readonly #cancels = new Cancels(() => this.#running.shims);
   readonly #lost: LostJobs;
   readonly #unkept: UnkeptRuns;
+  readonly #watch: JobWatch;
   #toldProblem: string | undefined;
 
   constructor(options: JobTableOptions) {
@@ -61,17 +53,19 @@ export class JobTable implements Jobs {
     this.#spool = new Spool(options);
     this.#lost = new LostJobs(this.#spool, this.#cancels);
     this.#unkept = new UnkeptRuns(options);
-    this.#shim = new ShimKeeper(options.shim, {
-      told: (message) => this.#told(message),
-      gone: (shim) => this.#gone(shim),
-    });
+    const parts = {
+      ...{ running: this.#running, spool: this.#spool, starts: this.#starts, lost: this.#lost },
+      onIdle: () => this.#shim.rest(),
+    };
+    this.#watch = new JobWatch(options, parts);
+    this.#shim = new ShimKeeper(options.shim, this.#watch);
   }
 
   /** Takes over what an earlier agent has left. Must be called before the first start. */
   async recover(): Promise<void> {
     const { folder, now } = this.#options;
     const { open, cancels } = await lookAround(this.#spool, jobNamesIn(folder), now);
-    for (const job of open) this.#adopt(job);
+    for (const job of open) this.#watch.adopt(job);
     // The agent that began this request ended before it was done.
     for (const [job, { by, graceMs }] of cancels) void this.#cancels.cancel(job, by, graceMs);
     this.#spool.makeRoom();
@@ -183,7 +177,7 @@ export class JobTable implements Jobs {
   close(): void {
     this.#spool.close();
     this.#lost.close();
-    this.#adopted.close();
+    this.#watch.close();
     this.#shim.close();
   }
 
@@ -210,100 +204,14 @@ export class JobTable implements Jobs {
     job.linesLength = this.#spool.create(job, shim.id);
     const room = config.run_spool - this.#running.bytesBeside(shim.id);
     const outcome = await this.#starts.launch(job, order, shim, config, { asked, room });
-    if (outcome.kind === "not-started") this.#endHere(job, notStarted(order.script.path, outcome));
+    if (outcome.kind === "started") return;
+    this.#watch.endHere(job, notStarted(order.script.path, outcome));
   }
 
   #tellUnkept(error: string, { reqid, script }: RunOrder): void {
     if (error === this.#toldProblem) return;
     this.#toldProblem = error;
     this.#options.log({ event: "run-unkept", error, reqid, script: script.name });
-  }
-
-  #told(message: ShimMessage): void {
-    if (message.kind === "ready") return;
-    const job = this.#running.get(message.job);
-    if (job === undefined) return;
-    switch (message.kind) {
-      case "started":
-        job.begins(message.started);
-        logStart(this.#options.log, job.request);
-        this.#starts.answer(job.name, { kind: "started" });
-        break;
-      case "not-started":
-        this.#starts.answer(job.name, message);
-        break;
-      case "stalled":
-        logStalled(this.#options.log, job.request, message.bytes);
-        break;
-      case "grew":
-        this.#grew(job, message.kept);
-        break;
-      case "ended":
-        this.#grew(job, message.kept);
-        this.#end(job, job.told(message.ending), message.unwritten !== true);
-        break;
-    }
-  }
-
-  #gone(shim: ProcessId): void {
-    for (const job of this.#running.all) if (job.shim?.pid === shim.pid) this.#lookAt(job);
-  }
-
-  /** A shim that has ended has written everything that it will. */
-  #lookAt(job: OpenJob): void {
-    const { folder, shim } = job;
-    const goesOn = shim !== undefined && isRunning(shim);
-    const record = recordIn(folder);
-    const { start, ending } = record ?? {};
-    if (record === undefined && folder.isMissing) {
-      this.#spool.damaged(job, folder.path, Object.assign(new Error(), { code: "ENOENT" }));
-    }
-    if (job.started === undefined && start !== undefined) job.begins(start.started);
-    this.#grew(job, folder.kept);
-    if (ending !== undefined) this.#end(job, job.told(ending), true);
-    else if (!goesOn) this.#endHere(job, lost(shim, job.started !== undefined));
-    else return;
-    this.#starts.answer(job.name, { kind: "started" });
-  }
-
-  #grew(job: OpenJob, kept: KeptBytes): void {
-    this.#spool.grew(job.grew(kept));
-  }
-
-  /** An end that was not written by a shim. */
-  #endHere(job: OpenJob, end: EndHere): void {
-    const ending: RunEnding = {
-      ...end,
-      started: job.started ?? "",
-      ended: this.#options.now().toISOString(),
-      stdout_bytes: job.kept("stdout"),
-      stderr_bytes: job.kept("stderr"),
-    };
-    this.#end(job, ending, false);
-  }
-
-  /** @param isWritten whether the end is in its folder, as far as is known */
-  #end(job: OpenJob, ending: RunEnding, isWritten: boolean): void {
-    logEnd(this.#options.log, job.request, ending);
-    const isNoted = this.#spool.noteEnd(job, ending, isWritten);
-    job.end(ending);
-    this.#running.remove(job);
-    this.#adopted.remove(job);
-    this.#spool.keep(job, this.#options.now().getTime(), isNoted);
-    if (job.isLost) this.#lost.lookLater();
-    job.settle(ending);
-    if (this.#running.size > 0) return;
-    this.#shim.rest();
-    removeEmptyCgroups();
-  }
-
-  #adopt(job: OpenJob): void {
-    const release = this.#options.running.takeScript(job.request.script, undefined);
-    if (release !== undefined) void job.ended.then(release);
-    this.#running.add(job);
-    this.#spool.grew(job.keptBytes);
-    this.#adopted.add(job);
-    this.#lookAt(job);
   }
 
   /** For all runs that are under way. */

@@ -226,8 +226,10 @@ class Upgrade {
     const { config } = this.#host;
     this.#noteIfPossible({ ...journal, failed });
     this.#files.putBack();
+    // How short the time for the new program is, is no reason to cut this restart: the host would have no agent left.
+    const restartMs = Math.max(config.upgrade_timeout * 1000, ANSWER_MS);
     const problem =
-      (await restartAgent(config, config.upgrade_timeout * 1000)) ??
+      (await restartAgent(config, restartMs)) ??
       (await answersInTime(config, undefined, ANSWER_MS));
     const also = problem === undefined ? "" : `; nor does the old program work: ${problem}`;
     return this.#ended("rolled-back", journal, `${failed}${also}`);

@@ -24,7 +24,7 @@ import { cliCaller, openController } from "./setting.ts";
 /** As `run` ends when it has left hosts out. */
 const UPGRADE_STOPPED = 3;
 
-/** Seconds. An agent takes its own upgrade_timeout, and as long again for a roll-back. */
+/** Seconds. An agent takes its own upgrade_timeout, and for a roll-back as long again, or a minute. */
 const DEFAULT_WAIT = 300;
 
 export const upgrade = defineVerb({

@@ -27,6 +27,7 @@ import { VERSION } from "../../../../src/core/version.ts";
 import { ownPlatform } from "../../../../src/system/own-platform.ts";
 import { EventLog } from "../../../support/event-log.ts";
 import { TestFolder } from "../../../support/folder.ts";
+import { Gate, passes } from "../../../support/gate.ts";
 import { type LocalAgent, LocalFleet } from "../../../support/local-fleet.ts";
 import {
   makeRelease,
@@ -186,6 +187,17 @@ test("T36 so does one that cannot be restarted, and it is told if the old one is
   const failing = `the agent did not start: ${upgrade_restart} ended with 5: no such unit`;
   expect(end).toMatchObject({ end: "rolled-back" });
   expect(end?.error).toBe(`${failing}; nor does the old program work: ${failing}`);
+  expectProgram(OLD);
+  expectClean();
+});
+
+test("T36 the time for the new program does not cut the restart that brings the old one back", async () => {
+  await handIn(VERSION);
+  using gate = await Gate.shut(folder.join("never-opened"));
+  const isBack = `cmp -s ${folder.join("bin/ctrl-exec")} ${folder.join("bin/ctrl-exec-upgrade")}`;
+  const upgrade_restart = folder.script("slow", `${isBack} || ${passes(gate.path)}`);
+  const { end } = await apply({ upgrade_restart, upgrade_timeout: 0.001 });
+  expect(end).toMatchObject({ end: "rolled-back", error: "the agent did not start within 0 s" });
   expectProgram(OLD);
   expectClean();
 });

@@ -46,14 +46,14 @@ export class RejoinedBatch {
    * end.
    */
   rejoin(open: readonly ResolvedTarget[]): Rejoin {
-    const { before, authorize, owned } = this.#parts;
+    const { before, authorize } = this.#parts;
     let asked: Promise<void> | undefined;
     const maySend = async (): Promise<MaySend> => {
       asked ??= authorize(open).catch((thrown) => {
         this.#refusal ??= inOneLine(asCtrlExecError(thrown));
       });
       await asked;
-      this.#halt.hear(await owned.wishes());
+      await this.#halt.look();
       if (this.#halt.isLeft) return "leave";
       const refused = this.#refusal ?? this.#halt.why;
       return refused === undefined ? "send" : { refused };

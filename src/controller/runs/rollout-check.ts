@@ -15,7 +15,7 @@ export interface Checked {
 }
 
 export class RolloutCheck {
-  readonly #parts: Pick<RolloutParts, "check" | "endCheck" | "record" | "owned">;
+  readonly #parts: Pick<RolloutParts, "check" | "endCheck" | "record">;
   readonly #halt: RolloutHalt;
   readonly #ask: (run: RunUnderWay) => Promise<RunReport>;
   /** The one that is under way. */
@@ -24,7 +24,7 @@ export class RolloutCheck {
 
   /** @param ask waits for a run, unless the rollout is given up in the meantime */
   constructor(
-    parts: Pick<RolloutParts, "check" | "endCheck" | "record" | "owned">,
+    parts: Pick<RolloutParts, "check" | "endCheck" | "record">,
     halt: RolloutHalt,
     ask: (run: RunUnderWay) => Promise<RunReport>,
   ) {
@@ -77,16 +77,16 @@ export class RolloutCheck {
     hosts: readonly ResolvedTarget[],
     own: string,
   ): Promise<readonly RunResult[] | undefined> {
-    const { check: begin, record, owned } = this.#parts;
+    const { check: begin, record } = this.#parts;
     if (begin === undefined) return undefined;
     // Whoever cancels the rollout also ends its check, and another process goes on with it.
     if ((await record.step({ checking: own })) === "taken-over") this.#halt.leave();
-    this.#halt.hear(await owned.wishes());
+    await this.#halt.look();
     if (this.#halt.why !== undefined) return undefined;
     const check = await begin(hosts, own);
     this.#checking = own;
     const asking = this.#ask(check);
-    this.#halt.hear(await owned.wishes());
+    await this.#halt.look();
     const { results, givenUp } = await asking;
     // Nobody knows yet how it ends there, nor that it fails.
     if (givenUp) this.#givenUp = this.#checking;

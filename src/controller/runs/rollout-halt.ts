@@ -1,10 +1,11 @@
 /** Whether a rollout may go on: why it stops, if it does, and what others have asked for in the meantime. */
-import type { RolloutWish, RolloutWishes } from "../store/ports/rollouts.ts";
+import type { OwnedRollout, RolloutWish, RolloutWishes } from "../store/ports/rollouts.ts";
 
 /** Another process goes on with it, or has done so already. */
 export const OF_ANOTHER = "another process goes on with it";
 
 export class RolloutHalt {
+  readonly #owned: Pick<OwnedRollout, "wishes">;
   readonly #onCancel: (by: string) => void;
   readonly #stopped = new AbortController();
   #why: string | undefined;
@@ -13,7 +14,8 @@ export class RolloutHalt {
   #changed = Promise.withResolvers<void>();
 
   /** @param onCancel called whenever it is noticed that somebody wants the rollout cancelled */
-  constructor(onCancel: (by: string) => void) {
+  constructor(owned: Pick<OwnedRollout, "wishes">, onCancel: (by: string) => void) {
+    this.#owned = owned;
     this.#onCancel = onCancel;
   }
 
@@ -42,6 +44,11 @@ export class RolloutHalt {
   leave(): void {
     this.#isLeft = true;
     this.stop(OF_ANOTHER);
+  }
+
+  /** Looks for what others have asked for. */
+  async look(): Promise<void> {
+    this.hear(await this.#owned.wishes());
   }
 
   hear(wishes: RolloutWishes): void {

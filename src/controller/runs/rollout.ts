@@ -43,7 +43,7 @@ export class Rollout implements RunUnderWay {
   readonly #abandoned = new AbortController();
   /** The results may be needed until then. */
   readonly #over: Promise<unknown>;
-  readonly #halt = new RolloutHalt((by) => this.#cancelled(by));
+  readonly #halt: RolloutHalt;
   readonly #check: RolloutCheck;
   #asking: RunUnderWay | undefined;
   #isCancelled = false;
@@ -58,6 +58,7 @@ export class Rollout implements RunUnderWay {
     this.#begun = parts.before?.begun ?? 0;
     for (const result of parts.before?.results ?? []) this.#results.set(result.host, result);
     this.#over = Promise.allSettled([this.finished, needed]);
+    this.#halt = new RolloutHalt(parts.owned, (by) => this.#cancelled(by));
     this.#check = new RolloutCheck(parts, this.#halt, (run) => this.#ask(run));
   }
 
@@ -124,7 +125,7 @@ export class Rollout implements RunUnderWay {
 
   /** What comes before a batch; if there is a reason to stop then, nothing of the batch has begun. */
   async #prepare(batch: readonly ResolvedTarget[], news: BatchNews): Promise<void> {
-    const { batches, confirm, pause: seconds, authorize, owned, record } = this.#parts;
+    const { batches, confirm, pause: seconds, authorize, record } = this.#parts;
     const { signal } = this.#halt;
     if (news.batch > 1) await pause(seconds * 1000, signal);
     await this.#whilePaused(news);
@@ -148,12 +149,12 @@ export class Rollout implements RunUnderWay {
     if (noted === "taken-over") return this.#halt.leave();
     if (noted === "not-noted") return this.#halt.stop("its record cannot be written");
     // Whoever cancels it first records the request and then reads the record: one of the two sees the other.
-    this.#halt.hear(await owned.wishes());
+    await this.#halt.look();
   }
 
   /** @returns whether it was paused and may go on */
   async #whilePaused({ batch, of }: BatchNews): Promise<boolean> {
-    this.#halt.hear(await this.#parts.owned.wishes());
+    await this.#halt.look();
     const isOver = await this.#halt.whilePaused(({ by }) => {
       this.#tell({ event: "paused", batch, of, by });
     });
@@ -207,7 +208,7 @@ export class Rollout implements RunUnderWay {
     if (isEnded && !wasTold)
       this.#tell({ event: "batch-end", batch: news.batch, of: news.of, failed });
     // Whoever has cancelled it counts, not that its hosts have failed then.
-    this.#halt.hear(await this.#parts.owned.wishes());
+    await this.#halt.look();
     if (rejoined?.refusal !== undefined) this.#halt.stop(rejoined.refusal);
     this.#judge(results, news);
   }
@@ -264,7 +265,7 @@ export class Rollout implements RunUnderWay {
     if (checked === undefined) return;
     const { failed } = checked;
     this.#tell({ event: "check", batch: number, ...checked });
-    this.#halt.hear(await this.#parts.owned.wishes());
+    await this.#halt.look();
     if (failed.length > 0) this.#halt.stop(`its check failed on ${firstOf(failed, MOST_NAMED)}`);
   }
 

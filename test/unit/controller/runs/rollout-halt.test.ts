@@ -1,13 +1,16 @@
 import { expect, test } from "bun:test";
 import { RolloutHalt } from "../../../../src/controller/runs/rollout-halt.ts";
-import type { RolloutWish } from "../../../../src/controller/store/ports/rollouts.ts";
+import type {
+  RolloutWish,
+  RolloutWishes,
+} from "../../../../src/controller/store/ports/rollouts.ts";
 
 const ANNE: RolloutWish = { by: "anne", since: "2026-01-02T03:04:05Z" };
-const NOTHING = { pause: undefined, cancel: undefined };
+const NOTHING: RolloutWishes = { pause: undefined, cancel: undefined };
 
-function halted() {
+function halted(wishes: RolloutWishes = NOTHING) {
   const cancels: string[] = [];
-  const halt = new RolloutHalt((by) => cancels.push(by));
+  const halt = new RolloutHalt({ wishes: async () => wishes }, (by) => cancels.push(by));
   return { halt, cancels };
 }
 
@@ -27,6 +30,13 @@ test("whoever cancels it is named, and each look says so again", () => {
   const nameless = halted();
   nameless.halt.hear({ pause: undefined, cancel: { by: "", since: "" } });
   expect(nameless.halt.why).toBe("it was cancelled");
+});
+
+test("what others have asked for is heard when it is looked for", async () => {
+  const { halt, cancels } = halted({ pause: undefined, cancel: ANNE });
+  expect([halt.why, cancels]).toEqual([undefined, []]);
+  await halt.look();
+  expect([halt.why, cancels]).toEqual(["it was cancelled by anne", ["anne"]]);
 });
 
 test("a pause lasts until nobody wants it, however often that is looked for, and is told once", async () => {

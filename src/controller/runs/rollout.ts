@@ -16,6 +16,7 @@ import type { ResolvedTarget } from "../fleet/targets.ts";
 import type { HostContext } from "../store/host.ts";
 import { takeBatchLocks } from "./batch-locks.ts";
 import { batchRecord } from "./batch-record.ts";
+import { BatchStart } from "./batch-start.ts";
 import { logResult } from "./log-result.ts";
 import { RejoinedBatch } from "./rejoined-batch.ts";
 import { RolloutCheck } from "./rollout-check.ts";
@@ -44,6 +45,7 @@ export class Rollout implements RunUnderWay {
   /** The results may be needed until then. */
   readonly #over: Promise<unknown>;
   readonly #halt: RolloutHalt;
+  readonly #start: BatchStart;
   readonly #check: RolloutCheck;
   #asking: RunUnderWay | undefined;
   #isCancelled = false;
@@ -59,6 +61,7 @@ export class Rollout implements RunUnderWay {
     for (const result of parts.before?.results ?? []) this.#results.set(result.host, result);
     this.#over = Promise.allSettled([this.finished, needed]);
     this.#halt = new RolloutHalt(parts.owned, (by) => this.#cancelled(by));
+    this.#start = new BatchStart(parts, this.#halt, (message) => this.#tell(message));
     this.#check = new RolloutCheck(parts, this.#halt, (run) => this.#ask(run));
   }
 
@@ -109,7 +112,7 @@ export class Rollout implements RunUnderWay {
         const news = { reqid: this.reqid, batch: number, of: batches.length, hosts };
         const isBegun = number === before?.begun;
         if (!isBegun) {
-          await this.#prepare(batch, news);
+          await this.#start.prepare(batch, news);
           if (this.#halt.why !== undefined) break;
         }
         await this.#run(batch, news, isBegun);
@@ -121,45 +124,6 @@ export class Rollout implements RunUnderWay {
       this.#halt.stop(inOneLine(asCtrlExecError(thrown)));
     }
     return await this.#end();
-  }
-
-  /** What comes before a batch; if there is a reason to stop then, nothing of the batch has begun. */
-  async #prepare(batch: readonly ResolvedTarget[], news: BatchNews): Promise<void> {
-    const { batches, confirm, pause: seconds, authorize, record } = this.#parts;
-    const { signal } = this.#halt;
-    if (news.batch > 1) await pause(seconds * 1000, signal);
-    await this.#whilePaused(news);
-    if (news.batch > 1 && confirm !== undefined && this.#halt.why === undefined) {
-      if ((await this.#halt.orStopped(confirm(news, signal))) !== true)
-        this.#halt.stop("it was not confirmed");
-      // Another person may have paused it while the question was open.
-      await this.#whilePaused(news);
-    }
-    do {
-      if (this.#halt.why !== undefined) return;
-      await authorize(batch);
-      // Or while the hook was deciding: what it agreed to may no longer hold after the pause.
-    } while (await this.#whilePaused(news));
-    if (this.#halt.why !== undefined) return;
-    const waiting = batches.slice(news.batch).flatMap((each) => each.map(({ label }) => label));
-    const { reqid: _, ...begins } = news;
-    record.tell({ event: "batch", ...begins });
-    // Before anything is sent: whatever ends this process, it is then known which hosts cannot have run it.
-    const noted = await record.step({ waiting, begun: news.batch, checking: undefined });
-    if (noted === "taken-over") return this.#halt.leave();
-    if (noted === "not-noted") return this.#halt.stop("its record cannot be written");
-    // Whoever cancels it first records the request and then reads the record: one of the two sees the other.
-    await this.#halt.look();
-  }
-
-  /** @returns whether it was paused and may go on */
-  async #whilePaused({ batch, of }: BatchNews): Promise<boolean> {
-    await this.#halt.look();
-    const isOver = await this.#halt.whilePaused(({ by }) => {
-      this.#tell({ event: "paused", batch, of, by });
-    });
-    if (isOver) this.#tell({ event: "continued", batch, of });
-    return isOver;
   }
 
   /**

@@ -3,7 +3,8 @@
  * summary of each run. Every message has an id at which another stream can continue exactly.
  */
 import { endedResult } from "../controller/runs/ended-result.ts";
-import type { Gap, RunLog } from "../controller/runs/run-log.ts";
+import type { Gap } from "../controller/runs/log-reading.ts";
+import type { RunLog } from "../controller/runs/run-log.ts";
 import { inParallel } from "../core/in-parallel.ts";
 import type { RunEnding, RunEvent } from "../core/run-event.ts";
 import { outcomeOfResult, type RunOutcome } from "../core/run-outcome.ts";

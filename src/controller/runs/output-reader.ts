@@ -1,7 +1,8 @@
 /** One stream of one host of a run, as bytes of which any part can be had. */
 import { outputLength } from "../../core/output-bytes.ts";
 import type { OutputStream, RunEvent } from "../../core/run-event.ts";
-import type { Gap, RunLog } from "./run-log.ts";
+import type { Gap } from "./log-reading.ts";
+import type { RunLog } from "./run-log.ts";
 
 /** How much there is. */
 export interface OutputExtent {

@@ -2,59 +2,30 @@
  * What the script of a run has printed on a host: from the run's record and, as long as that has no end, from the
  * agent.
  */
-import { CtrlExecError } from "../../core/errors.ts";
 import type { ReplyAccount } from "../../core/reply-budget.ts";
-import { NO_OFFSETS, type RunEvent, type StreamOffsets } from "../../core/run-event.ts";
+import { NO_OFFSETS, type StreamOffsets } from "../../core/run-event.ts";
 import type { RunReportSoFar } from "../../core/run-report.ts";
 import { type RunResult, withoutResult } from "../../core/run-result.ts";
 import { goesOn } from "../../core/run-state.ts";
 import { longerPause, pause } from "../../system/deadline.ts";
 import type { Caller } from "../access/authorize.ts";
 import { authorizeRun, noSuchRun } from "../access/authorize-run.ts";
-import { hostOfRun } from "../access/authorized-targets.ts";
-import { type Controller, openDialler, openReplies } from "../control-host.ts";
-import { whyNotAnswered } from "../fleet/answer.ts";
+import { type Controller, openReplies } from "../control-host.ts";
 import { ContactWatch } from "../fleet/contact-watch.ts";
-import type { FleetDialler, HostOutcome } from "../fleet/fan-out.ts";
-import { followOn } from "../fleet/follow-run.ts";
+import type { HostOutcome } from "../fleet/fan-out.ts";
 import type { OpenHost, RecordedRun } from "../store/ports/runs.ts";
-import { CatchingUp } from "./catching-up.ts";
+import { AgentsOfRun } from "./agents-of-run.ts";
 import { learnEnds } from "./learn-ends.ts";
-import type { ContactSink, RunSink } from "./listener.ts";
+import type { RunSink } from "./listener.ts";
+import { type Gap, type Reading, restIsThere } from "./log-reading.ts";
+import { passStored, RecordedOutput } from "./recorded-output.ts";
 import { RolloutLog } from "./rollout-log.ts";
-import { storedEvents } from "./stored-events.ts";
-import { UnrecordedRest } from "./unrecorded-rest.ts";
 import { watchRun } from "./watch-run.ts";
 import { knowsNoSuchRun } from "./withdraw.ts";
-
-export interface Reading {
-  /** The offsets of the next bytes; undefined from the first ones on. */
-  readonly from?: StreamOffsets | undefined;
-  /** Until the host has its end. Otherwise what there is now. */
-  readonly follow: boolean;
-  /** Ends the reading; the run goes on. */
-  readonly signal: AbortSignal;
-  readonly onContact?: ContactSink | undefined;
-  /** For a host that cannot be asked, also what the run's process has left here. */
-  readonly left?: boolean;
-}
-
-/** Why something from a host is missing. */
-export interface Gap {
-  readonly why: string;
-  /** Its agent has answered: it has nothing of the run. */
-  readonly answered: boolean;
-  /** Its agent is older than 1.1, and never says anything else. */
-  readonly isLast?: boolean;
-  /** It has not been asked, or has not begun it: nothing is missing yet. */
-  readonly isQueued?: boolean;
-}
 
 const QUEUED: Gap = { why: "it has not begun there yet", answered: true, isQueued: true };
 
 const NOT_KNOWN = "its agent does not know this run, or is older than 1.1";
-
-const NOT_KEPT = "its record had no room for the rest, and its agent does not keep it";
 
 /** The host's result was recorded, and is passed on. */
 interface Told {
@@ -101,7 +72,8 @@ export class RunLog {
   readonly #controller: Controller;
   readonly #found: RecordedRun;
   readonly #account: ReplyAccount;
-  #dialler: FleetDialler | undefined;
+  readonly #agents: AgentsOfRun;
+  readonly #output: RecordedOutput;
   /** An agent has said how it ended there, or that it knows nothing about it. */
   #hasNews = false;
   /** The results of hosts that were left when a rollout stopped: they have no events. */
@@ -114,6 +86,10 @@ export class RunLog {
     this.#controller = controller;
     this.#found = found;
     this.#account = account;
+    this.#agents = new AgentsOfRun(controller, found.report.reqid, () => {
+      this.#hasNews = true;
+    });
+    this.#output = new RecordedOutput(this.#agents, found.asked);
   }
 
   /** Whether a process waited for the hosts, when the log was opened. */
@@ -160,57 +136,10 @@ export class RunLog {
     this.#account.close();
   }
 
-  /** A result with its end. What was not recorded for want of room comes from the agent, before the end. */
+  /** A result with its end. */
   async #told(result: RunResult, reading: Reading, onEvent: RunSink): Promise<Gap | undefined> {
     if (result.state === "not-started") this.#notStarted.set(result.host, result);
-    const rest = new UnrecordedRest(result, reading.from);
-    const open = this.#found.asked.find(({ host }) => host === result.host);
-    if (!rest.isWanted || open === undefined) {
-      await this.#stored(result, reading, onEvent);
-      return undefined;
-    }
-    await this.#stored(result, reading, async (host, event) => {
-      if (rest.isBefore(event)) await onEvent(host, event);
-    });
-    const gap = reading.signal.aborted ? undefined : await this.#rest(open, rest, reading, onEvent);
-    for (const event of rest.after()) {
-      if (!reading.signal.aborted) await onEvent(result.host, event);
-    }
-    return reading.signal.aborted ? undefined : gap;
-  }
-
-  async #rest(
-    open: OpenHost,
-    rest: UnrecordedRest,
-    reading: Reading,
-    onEvent: RunSink,
-  ): Promise<Gap | undefined> {
-    try {
-      this.#dialler ??= openDialler(this.#controller);
-    } catch (thrown) {
-      // Who may read the record may not be able to ask.
-      if (!(thrown instanceof CtrlExecError)) throw thrown;
-      return { why: restIsThere(thrown.message, rest), answered: false };
-    }
-    const asking = { ...reading, from: rest.from, follow: true };
-    const followed = await this.#ask(open, asking, async (host, event) => {
-      if (rest.takes(event)) await onEvent(host, event);
-    });
-    if (followed.kind === "ended") return undefined;
-    if (followed.kind === "answered" && followed.outcome.reply?.status === 404) {
-      return { why: NOT_KEPT, answered: true, isLast: true };
-    }
-    const why = followed.kind === "out-of-sight" ? followed.why : whyNotAnswered(followed.outcome);
-    return { why: restIsThere(why, rest), answered: false };
-  }
-
-  async #stored(result: RunResult, { from, signal }: Reading, onEvent: RunSink): Promise<void> {
-    for (const event of storedEvents(result, from)) {
-      if (signal.aborted) return;
-      await onEvent(result.host, event);
-      // A record in memory or on disk is read without a pause, so others get their turn between two pieces (T69).
-      if (event.kind === "output") await new Promise(setImmediate);
-    }
+    return await this.#output.pass(result, reading, onEvent);
   }
 
   /** A follower waits for an agent that has not been sent the run yet, or is unreachable. */
@@ -222,7 +151,7 @@ export class RunLog {
     let { alive } = this.#found;
     let next = reading;
     for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = longerPause(pauseMs, LONGEST_PAUSE_MS)) {
-      const followed = await this.#ask(open, next, onEvent, contact);
+      const followed = await this.#agents.ask(open, next, onEvent, contact);
       if (followed.kind === "ended" || signal.aborted) return undefined;
       if (followed.kind === "out-of-sight") return { why: followed.why, answered: false };
       const { outcome } = followed;
@@ -260,7 +189,7 @@ export class RunLog {
     const outputs = await this.#controller.store.runs.leftOutput(report, host);
     const next = { ...(reading.from ?? NO_OFFSETS) };
     const result = { ...withoutResult(report, host, "", { state: "running" }), ...outputs };
-    await this.#stored(result, reading, async (_, event) => {
+    await passStored(result, reading, async (_, event) => {
       // Its `begin` comes from the agent.
       if (event.kind !== "output") return;
       await onEvent(host, event);
@@ -277,33 +206,6 @@ export class RunLog {
       if (result !== undefined) return await this.#told(result, reading, onEvent);
     }
     return undefined;
-  }
-
-  async #ask(
-    { host, port }: OpenHost,
-    { from, follow, signal }: Reading,
-    onEvent: RunSink,
-    contact?: ContactWatch,
-  ) {
-    this.#dialler ??= openDialler(this.#controller);
-    const enough = new AbortController();
-    const catchingUp = follow ? undefined : new CatchingUp(() => enough.abort());
-    const following = {
-      reqid: this.report.reqid,
-      ...(from === undefined ? {} : { from }),
-      signal: follow ? signal : AbortSignal.any([signal, enough.signal]),
-      contact,
-      onEvent: async (event: RunEvent) => {
-        if (event.kind === "end") this.#hasNews = true;
-        catchingUp?.heard(event.kind === "output" ? event.bytes.length : 0);
-        await onEvent(host, event);
-        catchingUp?.waiting();
-      },
-    };
-    const target = await hostOfRun(this.#controller, host, port);
-    const followed = await followOn(this.#dialler, target, following);
-    catchingUp?.stop();
-    return enough.signal.aborted ? ({ kind: "ended" } as const) : followed;
   }
 
   /** Checks the record once more: passes the host's result to the sink if it has come. */
@@ -325,11 +227,6 @@ export class RunLog {
 function recordedEnd({ report, open }: RecordedRun, host: string): RunResult | undefined {
   if (open.some((each) => each.host === host)) return undefined;
   return report.results.find((each) => each.host === host && !goesOn(each.state));
-}
-
-function restIsThere(why: string, { from = NO_OFFSETS }: Pick<Reading, "from">): string {
-  const what = from.stdout + from.stderr > 0 ? "the rest" : "it";
-  return `${what} is on that host, which cannot be asked now: ${why}`;
 }
 
 /** No answer, or one that may be different in a moment. */

@@ -1,8 +1,9 @@
 /** Reading one host of a run: from a byte on, and from an agent that cannot tell yet. */
 import { expect, test } from "bun:test";
 import { KeptDialler } from "../../../../src/controller/fleet/kept-dialler.ts";
+import type { Reading } from "../../../../src/controller/runs/log-reading.ts";
 import { OutputReader } from "../../../../src/controller/runs/output-reader.ts";
-import { openRunLog, type Reading } from "../../../../src/controller/runs/run-log.ts";
+import { openRunLog } from "../../../../src/controller/runs/run-log.ts";
 import type { RunEvent } from "../../../../src/core/run-event.ts";
 import type { RunResult } from "../../../../src/core/run-result.ts";
 import { until } from "../../../support/folder.ts";

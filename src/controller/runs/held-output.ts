@@ -21,23 +21,10 @@ export class HeldOutput implements HostOutput {
   }
 
   take(stream: OutputStream, bytes: Uint8Array): void {
-    if (this.#tooMuch !== undefined) {
-      this.#lost[stream] += bytes.length;
-      return;
-    }
-    const { stdout, stderr } = this.#kept;
-    const held = stdout.length + stderr.length + bytes.length;
-    const { max_reply, max_replies } = this.#config;
-    if (held > max_reply) {
-      this.#drop(`it is larger than ${formatBytes(max_reply)} (max_reply in ctrl-exec.conf)`);
-    } else if (!this.#share.hold(held)) {
-      const left = `too little of ${formatBytes(max_replies)} for the answers of other hosts`;
-      this.#drop(`it leaves ${left} (max_replies in ctrl-exec.conf)`);
-    } else {
-      this.#kept[stream].add(bytes);
-      return;
-    }
-    this.#lost[stream] += bytes.length;
+    const why = this.#tooMuch === undefined ? this.#whyTooMuch(bytes.length) : undefined;
+    if (why !== undefined) this.#drop(why);
+    if (this.#tooMuch === undefined) this.#kept[stream].add(bytes);
+    else this.#lost[stream] += bytes.length;
   }
 
   async end(): Promise<KeptOutput> {
@@ -52,6 +39,19 @@ export class HeldOutput implements HostOutput {
       lost: this.#lost,
       ...(this.#tooMuch === undefined ? {} : { error: this.#tooMuch }),
     };
+  }
+
+  /** Undefined if there is room for this many more bytes, which are then held. */
+  #whyTooMuch(more: number): string | undefined {
+    const { stdout, stderr } = this.#kept;
+    const held = stdout.length + stderr.length + more;
+    const { max_reply, max_replies } = this.#config;
+    if (held > max_reply) {
+      return `it is larger than ${formatBytes(max_reply)} (max_reply in ctrl-exec.conf)`;
+    }
+    if (this.#share.hold(held)) return undefined;
+    const left = `too little of ${formatBytes(max_replies)} for the answers of other hosts`;
+    return `it leaves ${left} (max_replies in ctrl-exec.conf)`;
   }
 
   #drop(why: string): void {

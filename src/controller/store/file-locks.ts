@@ -1,20 +1,14 @@
 /** A lock of a host and script: an flock on a file, which the kernel releases when the process dies. */
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import * as z from "zod/mini";
 import { CtrlExecError } from "../../core/errors.ts";
 import { readJsonAs } from "../../core/json.ts";
-import { addDays } from "../../core/time.ts";
-import { ensureFolder, listFiles, readTextIfPresent } from "../../system/files/files.ts";
-import {
-  type HeldLock,
-  isHeld,
-  isUnusedLock,
-  removeUnusedLock,
-  tryLock,
-} from "../../system/files/lock.ts";
+import { ensureFolder, readTextIfPresent } from "../../system/files/files.ts";
+import { type HeldLock, isHeld, tryLock } from "../../system/files/lock.ts";
 import { descriptorLimit, workDescriptors } from "../../system/process/descriptors.ts";
 import type { StoreContext } from "./host.ts";
 import { lockFileName, readLockFileName } from "./lock-file-name.ts";
+import { countUnusedLocks, dropUnusedLocks, lockFiles } from "./lock-files.ts";
 import { paths } from "./paths.ts";
 import type {
   HeldRunLock,
@@ -78,12 +72,9 @@ export class FileLocks implements LockStore {
   }
 
   async holders(): Promise<readonly HolderFound[]> {
-    const folder = this.#folder;
-    return listFiles(folder).flatMap((name) => {
-      const file = join(folder, name);
-      if (!name.endsWith(".lock") || !isHeld(file)) return [];
-      return this.#holderIn(file) ?? unwritten(name);
-    });
+    return lockFiles(this.#folder).flatMap((file) =>
+      isHeld(file) ? (this.#holderIn(file) ?? unwritten(basename(file))) : [],
+    );
   }
 
   #holderIn(file: string): z.output<typeof lockHolder> | undefined {
@@ -91,18 +82,12 @@ export class FileLocks implements LockStore {
   }
 
   async countUnused(since: Date): Promise<number> {
-    return this.#files().filter((file) => isUnusedLock(file, since)).length;
+    return countUnusedLocks(this.#folder, since);
   }
 
   /** Each host and script leaves a lock file. */
   async dropUnused(): Promise<number> {
-    const before = addDays(this.#context.now(), -1);
-    return this.#files().filter((file) => removeUnusedLock(file, before)).length;
-  }
-
-  #files(): string[] {
-    const names = listFiles(this.#folder).filter((name) => name.endsWith(".lock"));
-    return names.map((name) => join(this.#folder, name));
+    return dropUnusedLocks(this.#folder, this.#context.now());
   }
 
   get #folder(): string {

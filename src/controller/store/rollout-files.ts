@@ -11,7 +11,6 @@ import * as z from "zod/mini";
 import { asCtrlExecError, CtrlExecError } from "../../core/errors.ts";
 import { readJsonAs } from "../../core/json.ts";
 import { isRequestId } from "../../core/request-id.ts";
-import { addDays } from "../../core/time.ts";
 import {
   ensureFolder,
   isDenied,
@@ -21,15 +20,10 @@ import {
   removeIfPresent,
   writeWhole,
 } from "../../system/files/files.ts";
-import {
-  isHeld,
-  isUnusedLock,
-  lockIfPresent,
-  lockSoon,
-  removeUnusedLock,
-} from "../../system/files/lock.ts";
+import { isHeld, lockIfPresent, lockSoon } from "../../system/files/lock.ts";
 import { listenLocally } from "../../system/process/local-socket.ts";
 import type { StoreContext } from "./host.ts";
+import { countUnusedLocks, dropUnusedLocks } from "./lock-files.ts";
 import { paths } from "./paths.ts";
 import type {
   OwnedRollout,
@@ -207,17 +201,14 @@ export class FileRollouts implements RolloutStore {
   }
 
   async countUnused(since: Date): Promise<number> {
-    const names = listFiles(this.#folder).filter((name) => name.endsWith(".lock"));
-    return names.filter((name) => isUnusedLock(join(this.#folder, name), since)).length;
+    return countUnusedLocks(this.#folder, since);
   }
 
   async dropUnused(): Promise<number> {
-    const before = addDays(this.#context.now(), -1);
-    let dropped = 0;
+    const dropped = dropUnusedLocks(this.#folder, this.#context.now());
     for (const name of listFiles(this.#folder)) {
       const reqid = LEFT.exec(name)?.[1];
       if (reqid !== undefined) await this.#dropUnrecorded(reqid);
-      if (name.endsWith(".lock") && removeUnusedLock(join(this.#folder, name), before)) dropped++;
     }
     return dropped;
   }

@@ -89,7 +89,7 @@ async function begun(
   const head = runFacts(body, targets);
   const rollout = {
     ...facts,
-    ...unregisteredIn(targets),
+    unregistered: unregisteredIn(targets),
     batches: placesOf(batches, head.hosts),
   };
   const owned = await ownRollout(controller, body.reqid);
@@ -102,9 +102,9 @@ async function begun(
   });
 }
 
-function unregisteredIn(targets: readonly ResolvedTarget[]): Pick<RolloutFacts, "unregistered"> {
-  const unregistered = targets.flatMap(({ record }, place) => (record === undefined ? place : []));
-  return unregistered.length === 0 ? {} : { unregistered };
+function unregisteredIn(targets: readonly ResolvedTarget[]): RolloutFacts["unregistered"] {
+  const places = targets.flatMap(({ record }, place) => (record === undefined ? place : []));
+  return places.length === 0 ? undefined : places;
 }
 
 function registeredOf(targets: readonly ResolvedTarget[]): ReadonlySet<string> {
@@ -129,16 +129,13 @@ async function resumed(
     return await orElse(owned.leave, async () => {
       const hand = { by: caller.username, since: isoSeconds(controller.now()) };
       const resumed_by = [...(before.resumed_by ?? []), hand].slice(-MOST_RESUMES);
-      const { unregistered } = before;
-      const rolloutFacts = {
+      const rollout = {
         ...facts,
-        ...(unregistered === undefined ? {} : { unregistered }),
-        ...{ batches: placesOf(batches, found.report.hosts), resumed_by },
+        unregistered: before.unregistered,
+        batches: placesOf(batches, found.report.hosts),
+        resumed_by,
       };
-      const record = await runs.goOn(
-        { ...recordedFacts(found, caller.token), rollout: rolloutFacts },
-        account,
-      );
+      const record = await runs.goOn({ ...recordedFacts(found, caller.token), rollout }, account);
       if (record === undefined) throw nothingLeft(controller, reqid, true);
       await mustBeStored(record);
       await owned.renew();

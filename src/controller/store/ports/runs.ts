@@ -34,7 +34,7 @@ export interface RolloutFacts extends RolloutSetting {
   /** The messages about it so far. */
   readonly told?: readonly RolloutMessage[];
   /** The hosts that were not registered when it began, each by its position in the run; absent if all were. */
-  readonly unregistered?: readonly number[];
+  readonly unregistered?: readonly number[] | undefined;
   /** Who has resumed it, and when: the last ones. */
   readonly resumed_by?: readonly RolloutWish[];
 }

@@ -1,8 +1,8 @@
 /** Programs that could not be started: whether that is certain, and why, in plain words. */
 import { shortageOf } from "./shortage.ts";
 
-/** Of a program that somebody is writing. */
-const BEING_WRITTEN = "ETXTBSY";
+/** What starting a program fails with that somebody is writing. */
+export const BEING_WRITTEN = "ETXTBSY";
 
 export const NO_PROGRAM = "it has no #! line and is no program";
 

@@ -1,8 +1,9 @@
 /** Starts the file of an allowlisted name. */
 import { AGENT_CONFIG_VARIABLE, type AgentConfig } from "../../core/config/agent-config.ts";
 import { UPDATE_SERIAL_SCRIPT } from "../../core/reserved-script.ts";
+import { BEING_WRITTEN } from "../../core/start-failure.ts";
 import { executableProblem } from "../../system/files/trusted-path.ts";
-import { BEING_WRITTEN, onceWritten } from "../../system/process/once-written.ts";
+import { onceWritten } from "../../system/process/once-written.ts";
 import { baseEnvironment, type NotStarted } from "../../system/process/start-program.ts";
 import { startableProblem } from "../../system/process/startable.ts";
 import type { AllowedScript } from "./allowlist.ts";

@@ -3,11 +3,11 @@
  */
 import { CtrlExecError, messageOf } from "../../core/errors.ts";
 import { shortageOf } from "../../core/shortage.ts";
-import { wordsFor } from "../../core/start-failure.ts";
+import { BEING_WRITTEN, wordsFor } from "../../core/start-failure.ts";
 import { decodeText } from "../../core/text.ts";
 import { formatBytes } from "../../core/units.ts";
 import { judgeProgram } from "../../system/files/trusted-path.ts";
-import { BEING_WRITTEN, onceWritten } from "../../system/process/once-written.ts";
+import { onceWritten } from "../../system/process/once-written.ts";
 import { type ProcessResult, runProcess } from "../../system/process/run-process.ts";
 import { baseEnvironment } from "../../system/process/start-program.ts";
 import { startableProblem } from "../../system/process/startable.ts";

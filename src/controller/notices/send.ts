@@ -1,14 +1,14 @@
 /** One attempt to hand a notice to its receiver. */
 import { CtrlExecError, messageOf } from "../../core/errors.ts";
 import { shortageOf } from "../../core/shortage.ts";
-import { wordsFor } from "../../core/start-failure.ts";
+import { BEING_WRITTEN, wordsFor } from "../../core/start-failure.ts";
 import { VERSION } from "../../core/version.ts";
 import { certificatesIn, writeCertificate } from "../../pki/pem.ts";
 import { readPrivateText } from "../../system/files/files.ts";
 import { readTrustedText, refuseUntrusted } from "../../system/files/trusted-file.ts";
 import { judgeProgram } from "../../system/files/trusted-path.ts";
 import { post } from "../../system/net/post.ts";
-import { BEING_WRITTEN, onceWritten } from "../../system/process/once-written.ts";
+import { onceWritten } from "../../system/process/once-written.ts";
 import { type ProcessResult, runProcess } from "../../system/process/run-process.ts";
 import { baseEnvironment } from "../../system/process/start-program.ts";
 import { startableProblem } from "../../system/process/startable.ts";

@@ -7,8 +7,9 @@ import {
   tooLongVariables,
 } from "../../core/hook.ts";
 import { shortageOf } from "../../core/shortage.ts";
+import { BEING_WRITTEN } from "../../core/start-failure.ts";
 import { judgeProgram } from "../files/trusted-path.ts";
-import { BEING_WRITTEN, onceWritten } from "./once-written.ts";
+import { onceWritten } from "./once-written.ts";
 import { runProcess } from "./run-process.ts";
 import { baseEnvironment } from "./start-program.ts";
 

@@ -6,9 +6,6 @@
 const PATIENCE_MS = 1000;
 const PAUSE_MS = 50;
 
-/** What starting such a file fails with. */
-export const BEING_WRITTEN = "ETXTBSY";
-
 /**
  * Tries again for a second while the file is being written.
  *

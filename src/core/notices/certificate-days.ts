@@ -1,4 +1,5 @@
 /** From when on the end of a certificate is told. Pure. */
+import { addDays } from "../time.ts";
 
 /** Days before its end. */
 const THRESHOLDS = [14, 7, 3, 1, 0] as const;
@@ -13,13 +14,10 @@ export function daysToTell(
   /** When it should have been renewed; undefined where nobody renews it. */
   due: Date | undefined,
 ): number | undefined {
-  const left = expires.getTime() - now.getTime();
   const all = of === "ca" ? CA_THRESHOLDS : THRESHOLDS;
-  const below = all.filter((days) => left <= days * DAY_MS);
-  // A certificate of a few days is renewed later than that: it is not late yet.
-  return below.findLast((days) => {
-    return due === undefined || due.getTime() < expires.getTime() - days * DAY_MS;
+  return all.findLast((days) => {
+    const since = addDays(expires, -days);
+    // A certificate of a few days is renewed later than that: it is not late yet.
+    return now >= since && (due === undefined || due < since);
   });
 }
-
-const DAY_MS = 86_400_000;

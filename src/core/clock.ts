@@ -1,4 +1,5 @@
 /** Judges this host's clock by those of other hosts (T68). Nothing here reads a clock. */
+import { counted } from "./text.ts";
 
 /** Seconds from which a difference is reported; for less, certificates are backdated far enough (T08). */
 const CLOCK_TOLERANCE = 60;
@@ -80,7 +81,7 @@ export function describeOffset(offset: number): string {
   const parts = UNITS.slice(first, first + 2).flatMap(([name, seconds]) => {
     const count = Math.floor(left / seconds);
     left -= count * seconds;
-    return count === 0 ? [] : [`${count} ${name}${count === 1 ? "" : "s"}`];
+    return count === 0 ? [] : [counted(count, name)];
   });
   return `${parts.join(" ")} ${offset < 0 ? "behind" : "ahead"}`;
 }

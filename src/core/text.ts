@@ -206,8 +206,18 @@ function editDistance(a: string, b: string): number {
   return row[b.length] ?? 0;
 }
 
-/** The first of them within a sentence, and how many more there are: `a, b and 3 more`. */
-export function firstOf(names: readonly string[], most: number): string {
-  const more = names.length - most;
-  return `${names.slice(0, most).join(", ")}${more > 0 ? ` and ${more} more` : ""}`;
+/**
+ * The first of them within a sentence, and how many more there are: `a, b and 3 more`.
+ *
+ * @param count of all, if not all are given
+ */
+export function firstOf(names: readonly string[], most: number, count = names.length): string {
+  const shown = names.slice(0, most);
+  const more = count - shown.length;
+  return `${shown.join(", ")}${more > 0 ? ` and ${more} more` : ""}`;
+}
+
+/** `1 file`, `3 files`. */
+export function counted(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? "" : "s"}`;
 }

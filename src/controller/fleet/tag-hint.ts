@@ -2,7 +2,7 @@
 import { type HostExpression, termsOf } from "../../core/hosts/expression.ts";
 import { RESERVED_KEYS, type TagCondition } from "../../core/hosts/tag-term.ts";
 import { tagText } from "../../core/tags.ts";
-import { nearestMatch } from "../../core/text.ts";
+import { firstOf, nearestMatch } from "../../core/text.ts";
 import type { Inventory } from "./selector.ts";
 
 /** How many different keys, or values of a key, are compared: enough for a real fleet, however many agents claim. */
@@ -64,9 +64,7 @@ function hintOf(
 }
 
 function listed(texts: readonly string[]): string {
-  const shown = texts.toSorted().slice(0, MAX_SHOWN).map(quoted).join(", ");
-  const more = texts.length - MAX_SHOWN;
-  return more > 0 ? `${shown} and ${more} more` : shown;
+  return firstOf(texts.toSorted().map(quoted), MAX_SHOWN);
 }
 
 /** A long one is cut. */

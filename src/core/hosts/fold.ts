@@ -3,6 +3,7 @@
  * it writes back into the same names.
  */
 import { lowerAscii } from "../net/host-name.ts";
+import { counted } from "../text.ts";
 
 /** A number with more digits does not count hosts, and would not fit in a number. */
 const MAX_DIGITS = 9;
@@ -28,7 +29,7 @@ export function namedHosts(hosts: readonly string[]): string {
 
 /** `1 host`, `20 hosts` */
 export function hostCount(count: number): string {
-  return count === 1 ? "1 host" : `${count} hosts`;
+  return counted(count, "host");
 }
 
 /** The names folded as a list, for screens that wrap it. */

@@ -1,4 +1,5 @@
 /** What a notice says to people, in one line. Pure. */
+import { counted, firstOf } from "../text.ts";
 import type { NoticeNews } from "./news.ts";
 
 type NewsOf<Kind extends NoticeNews["kind"]> = Extract<NoticeNews, { kind: Kind }>;
@@ -63,11 +64,5 @@ function hostOf({ host }: { readonly host: string }): string {
 }
 
 function named(names: readonly string[], count: number): string {
-  const first = names.slice(0, MOST_NAMED);
-  const more = count > first.length ? ` and ${count - first.length} more` : "";
-  return `${first.join(", ")}${more}`;
-}
-
-function counted(count: number, what: string): string {
-  return `${count} ${what}${count === 1 ? "" : "s"}`;
+  return firstOf(names, MOST_NAMED, count);
 }

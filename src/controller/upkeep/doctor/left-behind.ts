@@ -1,5 +1,6 @@
 /** What commands that were killed or forgotten have left behind: leftovers of writes, requests, locks, rollouts. */
 import { type ControllerConfig, configArgument } from "../../../core/config/controller-config.ts";
+import { counted } from "../../../core/text.ts";
 import { addDays } from "../../../core/time.ts";
 import { removeDead } from "../../../system/files/temporary-file.ts";
 import { countExpiredRequests, dropExpiredRequests } from "../../pairing/queue.ts";
@@ -118,10 +119,6 @@ async function rolloutFindings({ config, store }: HostContext): Promise<Finding[
 
 function fixing({ file }: ControllerConfig): string {
   return `ctrl-exec doctor --fix${configArgument(file)}`;
-}
-
-function counted(count: number, what: string): string {
-  return `${count} ${what}${count === 1 ? "" : "s"}`;
 }
 
 function sum(numbers: Iterable<number>): number {

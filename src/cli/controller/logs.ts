@@ -3,7 +3,6 @@ import { readLogs } from "../../controller/runs/logs.ts";
 import { configArgument } from "../../core/config/controller-config.ts";
 import { namedHosts } from "../../core/hosts/fold.ts";
 import { OUTPUT_STREAMS, type OutputStream, type RunEvent } from "../../core/run-event.ts";
-import type { RunReportSoFar } from "../../core/run-report.ts";
 import { screenLine } from "../../core/text.ts";
 import { formatBytes } from "../../core/units.ts";
 import { defineVerb } from "../command/command.ts";
@@ -14,7 +13,7 @@ import { cancelledText } from "../render/cancelled.ts";
 import { ContactNotes } from "../render/contact-notes.ts";
 import { liveLines } from "../render/live-lines.ts";
 import { type LiveOutput, wholeOutput } from "../render/live-output.ts";
-import { RolloutNotes } from "../render/rollout.ts";
+import { rolloutNotes } from "../render/rollout.ts";
 import { callerOptions, commonOptions, controllerOptions } from "./options.ts";
 import { foundRun, runIdArgument } from "./run-id.ts";
 import { cliCaller, openRecords } from "./setting.ts";
@@ -59,11 +58,7 @@ export const logs = defineVerb({
     const contacts = new ContactNotes(again);
     const onContact = (from: string, contact: Contact) => io.err(contacts.text(from, contact));
     const { follow } = options;
-    const notes = new RolloutNotes(controller.config);
-    const onLook = (run: RunReportSoFar) => {
-      const text = notes.text(run);
-      if (text !== "") io.err(text);
-    };
+    const onLook = rolloutNotes(controller.config, (text) => io.err(text));
     const onUnstarted = (from: string, state: "queued" | "not-started", why?: string) =>
       view.unstarted(from, state === "queued" ? QUEUED : `not started: ${why}`);
     const listener = { onHosts, onContact, onLook, onUnstarted };

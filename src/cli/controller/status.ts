@@ -7,7 +7,7 @@ import { defineVerb } from "../command/command.ts";
 import { writeLongJson } from "../render/json.ts";
 import { mayHaveRun } from "../render/may-have-run.ts";
 import { pendingStates } from "../render/pending.ts";
-import { leftText, RolloutNotes, resumedText } from "../render/rollout.ts";
+import { leftText, resumedText, rolloutNotes } from "../render/rollout.ts";
 import { showResults } from "../render/shown-results.ts";
 import { recordedOptions } from "./options.ts";
 import { openOutput } from "./output-files.ts";
@@ -44,7 +44,7 @@ export const status = defineVerb({
       await showResults(io, controller.config, run.results, { ...as, times: true });
       io.err(`${forOneLine(summary(run))}\n`);
       if (run.resumed_by !== undefined) io.err(resumedText(run.resumed_by));
-      io.err(new RolloutNotes(controller.config).text(run));
+      rolloutNotes(controller.config, (text) => io.err(text))(run);
       io.err(leftText(run, controller.config));
     }
     io.err(mayHaveRun(run.results));

@@ -16,7 +16,7 @@ import { writeLongJson } from "../render/json.ts";
 import { mayHaveRun } from "../render/may-have-run.ts";
 import { stillOut } from "../render/pending.ts";
 import { Progress } from "../render/progress.ts";
-import { RolloutNotes } from "../render/rollout.ts";
+import { rolloutNotes } from "../render/rollout.ts";
 import { RunBlocks } from "../render/run-result.ts";
 import { isChosen, isFolded, leftOut, showBlock, showResults } from "../render/shown-results.ts";
 import { controllerOptions, recordedOptions } from "./options.ts";
@@ -84,11 +84,7 @@ export const wait = defineVerb({
         progress = new Progress(io, hosts.length, hosts);
       }
     };
-    const notes = new RolloutNotes(controller.config);
-    const onLook = (run: RunReportSoFar) => {
-      const text = notes.text(run);
-      if (text !== "") say(text);
-    };
+    const onLook = rolloutNotes(controller.config, say);
     const order = { reqid, signal: leave.signal, onBegin, onLook, onContact };
     const waiting = foundRun(waitFor(controller, caller, order, show), controller.config).finally(
       () => progress?.end(),

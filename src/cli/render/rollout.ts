@@ -41,7 +41,7 @@ export function resumedText(hands: readonly Hand[]): string {
   return screenLine`Gone on with ${who}\n`;
 }
 
-export function pausedText(reqid: string, { by, since }: Hand, own: OwnSetting): string {
+function pausedText(reqid: string, { by, since }: Hand, own: OwnSetting): string {
   const command = `ctrl-exec continue ${reqid}${configArgument(own.file)}`;
   return screenLine`Paused by ${by} at ${since}. To go on: ${command}\n`;
 }
@@ -63,31 +63,33 @@ export function leftText(run: RunReportSoFar, own: OwnSetting): string {
 
 /** No record has the arguments. */
 function resuming({ reqid, script }: RunReportSoFar, own: OwnSetting): string {
-  const option = configArgument(own.file);
-  return `ctrl-exec run --resume ${reqid} ${shellWord(script)}${option}, with the arguments it had after --`;
+  return `${resumeCommand(reqid, script, own)}, with the arguments it had after --`;
+}
+
+function resumeCommand(reqid: string, script: string, own: OwnSetting): string {
+  return `ctrl-exec run --resume ${reqid} ${shellWord(script)}${configArgument(own.file)}`;
 }
 
 /**
  * What a person is told about who controls a rollout while it is checked again and again: each piece of news once.
+ *
+ * @param say for stderr; called only if there is something new
  */
-export class RolloutNotes {
-  readonly #own: OwnSetting;
-  #pausedSince: string | undefined;
-  #saidUnattended = false;
-
-  constructor(own: OwnSetting) {
-    this.#own = own;
-  }
-
-  /** For stderr; empty if there is nothing new. */
-  text(run: RunReportSoFar): string {
+export function rolloutNotes(
+  own: OwnSetting,
+  say: (text: string) => void,
+): (run: RunReportSoFar) => void {
+  let pausedSince: string | undefined;
+  let saidUnattended = false;
+  return (run) => {
     const { reqid, paused } = run;
-    const isNewPause = paused !== undefined && paused.since !== this.#pausedSince;
-    this.#pausedSince = paused?.since;
-    const unattended = this.#saidUnattended ? "" : unattendedText(run, this.#own);
-    this.#saidUnattended ||= unattended !== "";
-    return (isNewPause ? pausedText(reqid, paused, this.#own) : "") + unattended;
-  }
+    const isNewPause = paused !== undefined && paused.since !== pausedSince;
+    pausedSince = paused?.since;
+    const unattended = saidUnattended ? "" : unattendedText(run, own);
+    saidUnattended ||= unattended !== "";
+    const text = (isNewPause ? pausedText(reqid, paused, own) : "") + unattended;
+    if (text !== "") say(text);
+  };
 }
 
 /**
@@ -101,15 +103,14 @@ export function stoppedText(
 ): string {
   if (rollout?.stopped === undefined) return "";
   const { stopped, not_started: left, checking } = rollout;
-  const option = configArgument(own.file);
   const check =
     checking === undefined
       ? ""
-      : `Its check was not waited for, and may go on; see: ctrl-exec status ${checking}${option}\n`;
+      : `Its check was not waited for, and may go on; see: ctrl-exec status ${checking}${configArgument(own.file)}\n`;
   const why = screenLine`Stopped ${stopped}\n` + check;
   if (left === 0) return why;
   const args = hasArgs ? " -- ..." : "";
-  const command = `ctrl-exec run --resume ${reqid} ${shellWord(script)}${option}`;
+  const command = resumeCommand(reqid, script, own);
   return `${why}${hostCount(left)} not started. To go on: ${command}${args}\n`;
 }
 

@@ -1,6 +1,7 @@
 /** Reloads a service, one request after the other, and tells each caller whether it worked. */
 import { join } from "node:path";
 import * as z from "zod/mini";
+import type { ConfigWarning } from "../core/config/config-file.ts";
 import { asCtrlExecError, CtrlExecError, messageOf, systemCode } from "../core/errors.ts";
 import type { CommonLog } from "../core/events.ts";
 import { readJsonAs } from "../core/json.ts";
@@ -152,11 +153,26 @@ function notAsked(name: string, path: string, thrown: unknown): CtrlExecError {
   return fileError("unreachable", "connect to", path, thrown);
 }
 
+type Value = string | number | boolean | undefined;
+type Values<Key extends string> = { readonly [Name in Key]?: Value };
+
 /**
  * Of the settings that were changed, those that are read only at the start: an address, a port, or whether there is
  * one.
+ *
+ * @param started those of the start, which stay in force
  */
-export function stillAt(value: string | number | boolean | undefined): string {
+export function fixedWarnings<Key extends string>(
+  keys: readonly Key[],
+  started: Values<Key>,
+  wanted: Values<Key>,
+): ConfigWarning[] {
+  return keys
+    .filter((key) => wanted[key] !== started[key])
+    .map((key) => ({ key, message: stillAt(started[key]) }));
+}
+
+function stillAt(value: Value): string {
   if (typeof value === "boolean") return stillAt(value ? "on" : "off");
   return value === undefined ? "not used until a restart" : `still ${value} until a restart`;
 }

@@ -7,8 +7,11 @@ import type { ConfigWarning } from "../../core/config/config-file.ts";
 import { messageOf } from "../../core/errors.ts";
 import type { AgentLog } from "../../core/events.ts";
 import { warningLine } from "../command/config-warnings.ts";
-import { stillAt } from "../reload-requests.ts";
+import { fixedWarnings } from "../reload-requests.ts";
 import { type AgentSetting, openAgentSetting, type SettingOptions } from "./setting.ts";
+
+/** What stays as it is until a restart. */
+const FIXED = ["port", "bind", "metrics_bind", "metrics_port"] as const;
 
 export interface Serving {
   readonly server: AgentServer;
@@ -38,9 +41,7 @@ export async function reload(
     const next = await openAgentSetting(options, "error");
     const state = await loadState(next.config, next.allowlistPath);
     logStateWarnings(state, warningsFor(next), log);
-    const fixed = (["port", "bind", "metrics_bind", "metrics_port"] as const)
-      .filter((key) => next.config[key] !== config[key])
-      .map((key) => ({ key, message: stillAt(config[key]) }));
+    const fixed = fixedWarnings(FIXED, config, next.config);
     for (const { key, message } of fixed) log({ event: "config-warn", key, msg: message });
     server.replaceState(state);
     log({ event: "reload", scripts: state.allowlist.scripts.size });

@@ -9,7 +9,7 @@ import { startCheckLoop } from "../../controller/upkeep/check-loop.ts";
 import type { ConfigWarning } from "../../core/config/config-file.ts";
 import { messageOf } from "../../core/errors.ts";
 import { warningLine } from "../command/config-warnings.ts";
-import { stillAt } from "../reload-requests.ts";
+import { fixedWarnings } from "../reload-requests.ts";
 
 /** What stays as it is until a restart. */
 const FIXED = [
@@ -63,10 +63,7 @@ export async function reload(
   try {
     const reloaded = await open();
     server.reload(reloaded);
-    const fixed = FIXED.filter((key) => reloaded.config[key] !== config[key]).map((key) => ({
-      key,
-      message: stillAt(config[key]),
-    }));
+    const fixed = fixedWarnings(FIXED, config, reloaded.config);
     const warnings = [...fixed, ...(await folderWarnings(reloaded))];
     for (const { key, message } of warnings) log({ event: "config-warn", key, msg: message });
     loops.restart(reloaded);

@@ -1,10 +1,10 @@
 /** A run that is done a few hosts at a time, in requests and answers. */
 import { z } from "zod";
+import { MAX_TYPED_SECONDS } from "../core/duration.ts";
 import { parseSampleSize, type SampleSize, sizeProblem } from "../core/hosts/sample-size.ts";
 import { MOST_SIZES, parseMaxFailures, type RolloutSetting } from "../core/rollout.ts";
 import { duration } from "./duration-schema.ts";
 
-const MAX_PAUSE = 2_000_000;
 const SIZE = 'expected a number of hosts, or a percentage such as "10%"';
 
 function size(parse: (text: string) => SampleSize | undefined) {
@@ -32,7 +32,7 @@ export const rolloutMembers = {
     .describe(
       "The rollout stops after a batch in which more hosts than this have failed; 0 if left out.",
     ),
-  pause: duration(0, MAX_PAUSE)
+  pause: duration(0, MAX_TYPED_SECONDS)
     .optional()
     .describe("The time between two batches: seconds, or text such as 30s or 5m."),
   per_tag: z

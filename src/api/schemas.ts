@@ -5,6 +5,7 @@
 import { z } from "zod";
 import * as mini from "zod/mini";
 import { dryRun } from "../core/dry-run.ts";
+import { MAX_TYPED_SECONDS } from "../core/duration.ts";
 import { isArrayOfText } from "../core/json.ts";
 import { discoveredHost, pingResult } from "../core/results.ts";
 import { runReport } from "../core/run-report.ts";
@@ -70,8 +71,6 @@ const rollout = {
     .describe("A script without arguments that must succeed on each batch before the next begins."),
 };
 
-/** The longest time that timers support. */
-const MAX_SECONDS = 2_000_000;
 const MAX_GRACE = 3600;
 
 export const runRequest = requestSchema({
@@ -91,7 +90,7 @@ export const runRequest = requestSchema({
     .boolean({ error: "expected true or false" })
     .default(false)
     .describe("True means the same as false in wait."),
-  timeout: duration(1, MAX_SECONDS)
+  timeout: duration(1, MAX_TYPED_SECONDS)
     .optional()
     .describe(
       "The time after which the agents end the script: seconds, or text such as 90s or 15m. Agents older than 1.1 do not end it.",

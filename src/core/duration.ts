@@ -5,6 +5,9 @@ const SECONDS = { s: 1, m: 60, h: 3600, d: 86_400 } as const;
 /** Used in a sentence that says what is expected. */
 export const DURATION_FORMS = "90s, 15m, 2h or 7d";
 
+/** The longest time that may be typed where a timer waits for it. */
+export const MAX_TYPED_SECONDS = 2_000_000;
+
 /** `90s`, `15m`, `2h` or `30d` in seconds; undefined for anything else. */
 export function durationSeconds(text: string): number | undefined {
   const [, count, unit] = /^(\d{1,6})([smhd])$/.exec(text) ?? [];

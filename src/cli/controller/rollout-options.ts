@@ -1,6 +1,6 @@
 /** How a run is done a few hosts at a time, as its options say. */
 import type { BatchNews, RolloutNews } from "../../controller/runs/rollout-news.ts";
-import { typedSeconds } from "../../core/duration.ts";
+import { MAX_TYPED_SECONDS, typedSeconds } from "../../core/duration.ts";
 import { CtrlExecError } from "../../core/errors.ts";
 import { hostCount } from "../../core/hosts/fold.ts";
 import { sizeProblem } from "../../core/hosts/sample-size.ts";
@@ -72,9 +72,6 @@ export interface RolloutChoice {
   readonly resume: string | undefined;
 }
 
-/** The longest time that timers support. */
-const MAX_SECONDS = 2_000_000;
-
 /**
  * Undefined if it is a run on all of its hosts at once.
  *
@@ -118,7 +115,7 @@ export function rolloutChoice(options: RolloutOptions, canAsk: boolean): Rollout
 
 function seconds(text: string): number | undefined {
   const time = typedSeconds(text);
-  return time !== undefined && time <= MAX_SECONDS ? time : undefined;
+  return time !== undefined && time <= MAX_TYPED_SECONDS ? time : undefined;
 }
 
 function read<Name extends keyof RolloutSetting>(

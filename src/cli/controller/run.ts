@@ -2,6 +2,7 @@ import type { Contact } from "../../controller/fleet/contact-watch.ts";
 import type { RunReport, RunUnderWay } from "../../controller/runs/run.ts";
 import { startRun } from "../../controller/runs/start-run.ts";
 import { configArgument } from "../../core/config/controller-config.ts";
+import { MAX_TYPED_SECONDS } from "../../core/duration.ts";
 import { CtrlExecError } from "../../core/errors.ts";
 import { HOST_HINT } from "../../core/hosts/parse-expression.ts";
 import { type RunResult, runFailed } from "../../core/run-result.ts";
@@ -248,10 +249,8 @@ function mayGoOn({ results, rollout }: RunReport): boolean {
   return isOut || rollout?.checking !== undefined;
 }
 
-const MAX_SECONDS = 2_000_000;
-
 function timeoutOption(text: string | undefined): number | undefined {
-  return text === undefined ? undefined : durationOption("timeout", text, 1, MAX_SECONDS);
+  return text === undefined ? undefined : durationOption("timeout", text, 1, MAX_TYPED_SECONDS);
 }
 
 /** A word that is not a host may be meant for the script. */

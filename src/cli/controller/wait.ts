@@ -1,6 +1,7 @@
 import type { Contact } from "../../controller/fleet/contact-watch.ts";
 import { waitFor } from "../../controller/runs/wait.ts";
 import { configArgument, type OwnSetting } from "../../core/config/controller-config.ts";
+import { MAX_TYPED_SECONDS } from "../../core/duration.ts";
 import { namedHosts } from "../../core/hosts/fold.ts";
 import { outcomeOfResult } from "../../core/run-outcome.ts";
 import type { RunReportSoFar } from "../../core/run-report.ts";
@@ -27,7 +28,6 @@ import { shownAs } from "./shown-options.ts";
 
 /** As timeout(1) ends when the time is up. */
 const NOT_IN_TIME = 124;
-const MAX_SECONDS = 2_000_000;
 
 export const wait = defineVerb({
   positionals: "<reqid>",
@@ -51,7 +51,7 @@ export const wait = defineVerb({
     const as = shownAs(options, "wait");
     const { timeout } = options;
     const seconds =
-      timeout === undefined ? undefined : durationOption("timeout", timeout, 0, MAX_SECONDS);
+      timeout === undefined ? undefined : durationOption("timeout", timeout, 0, MAX_TYPED_SECONDS);
     const caller = await cliCaller(options, io);
     const controller = await openRecords(options);
     using files = openOutput(options.output);

@@ -75,15 +75,16 @@ export function runView(
   if (isFolded(io, total, noLive || live ? { ...as, fold: false } : as)) {
     return foldedView(io, own, total, progress, as);
   }
+  if (noLive) {
+    const blocks = new RunBlocks(io, own, false, { running: false });
+    return blocksView(io, own, blocks, progress, as, false);
+  }
   const isLive = live || (io.outIsTerminal && total <= MAX_UNFOLDED && !as.quiet && !as.onlyFailed);
-  if (noLive || !isLive) {
+  if (!isLive) {
     // A person who wants to see less on a terminal is still told how it went.
-    const isSummedUp = io.outIsTerminal && !noLive && total > 1;
-    const blocks = new RunBlocks(io, own, false, noLive ? { running: false } : {});
-    return {
-      ...blocksView(io, own, blocks, progress, as, isSummedUp),
-      ...(noLive ? {} : heardOnTerminal(io)),
-    };
+    const isSummedUp = io.outIsTerminal && total > 1;
+    const blocks = new RunBlocks(io, own);
+    return { ...blocksView(io, own, blocks, progress, as, isSummedUp), ...heardOnTerminal(io) };
   }
   const output = total === 1 ? wholeOutput(io) : liveLines(io, labels);
   return liveView(io, own, total, progress, output, as);

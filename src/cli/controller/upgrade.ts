@@ -1,5 +1,6 @@
 import { resolve } from "node:path";
 import { hostOf } from "../../controller/fleet/targets.ts";
+import { isAddress } from "../../controller/upgrade/release.ts";
 import {
   planUpgrade,
   type UpgradePlan,
@@ -88,7 +89,7 @@ export const upgrade = defineVerb({
     const controller = await openController(options);
     const order = {
       choice: { ...hostChoice(positionals, options, controller.agentPort, more), ...vainNote(io) },
-      from: /^https?:\/\//.test(from) ? from : resolve(from),
+      from: isAddress(from) ? from : resolve(from),
       tellsWhy: !rightsAreLent(),
       rollout: { ...PLAIN_ROLLOUT, ...choice?.rollout },
       downgrade: options.downgrade,

@@ -71,8 +71,13 @@ export async function openRelease(
   }
 }
 
+/** Whether a release is fetched from an address; otherwise it is in a folder. */
+export function isAddress(from: string): boolean {
+  return /^https?:\/\//.test(from);
+}
+
 async function readPart(from: string, name: string, maxBytes: number): Promise<Buffer> {
-  if (/^https?:\/\//.test(from)) {
+  if (isAddress(from)) {
     return await getFile(new URL(`${from.replace(/\/+$/, "")}/${name}`), maxBytes);
   }
   return readPlainFile(join(from, name), { maxBytes, noProc: true }).bytes;

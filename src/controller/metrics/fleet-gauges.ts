@@ -7,11 +7,9 @@ import {
 } from "../../core/metrics/control-gauges.ts";
 import { type Series, series } from "../../core/metrics/metric.ts";
 import { parseOpensslTime } from "../../core/time.ts";
-import { readCertificate } from "../../pki/certificate.ts";
-import { readText } from "../../system/files/files.ts";
 import { inSlices } from "../../system/in-slices.ts";
 import type { HostContext } from "../store/host.ts";
-import { ANY_TIME, loadCredential } from "../trust/credential.ts";
+import { ownEnds } from "../trust/own-ends.ts";
 import { statusReader } from "../trust/serial-report.ts";
 
 const HOUR = 3_600_000;
@@ -62,15 +60,7 @@ function countUp(counts: Map<string, number>, word: string): void {
 }
 
 async function ofOwnCertificates({ config }: HostContext): Promise<readonly Series[]> {
-  const ends: Record<"control-host" | "ca" | "api", () => Date | undefined> = {
-    "control-host": () => loadCredential(config, ANY_TIME).certificate.notAfter,
-    ca: () => readCertificate(readText(config.ca), config.ca).notAfter,
-    api() {
-      const { api_cert: file } = config;
-      return file === undefined ? undefined : readCertificate(readText(file), file).notAfter;
-    },
-  };
-  return Object.entries(ends).flatMap(([of, read]) => {
+  return Object.entries(ownEnds(config)).flatMap(([of, read]) => {
     const end = attemptValue(read).value;
     return end === undefined ? [] : [series(M.certificateEnds, { of }, end.getTime() / 1000)];
   });

@@ -5,12 +5,10 @@ import type { Condition } from "../../core/notices/conditions.ts";
 import type { EndingCertificate } from "../../core/notices/news.ts";
 import { renewalThreshold } from "../../core/rotation.ts";
 import { addDays, isoSeconds, parseIso, parseOpensslTime } from "../../core/time.ts";
-import { readCertificate } from "../../pki/certificate.ts";
-import { readText } from "../../system/files/files.ts";
 import { inSlices } from "../../system/in-slices.ts";
 import type { AgentRecord } from "../store/agent-record.ts";
 import type { HostContext } from "../store/host.ts";
-import { ANY_TIME, loadCredential } from "../trust/credential.ts";
+import { ownEnds } from "../trust/own-ends.ts";
 import { renewalDueAt } from "../trust/renewal-due.ts";
 import { statusReader } from "../trust/serial-report.ts";
 
@@ -67,18 +65,11 @@ export async function lockConditions({ config, now, store }: HostContext): Promi
 }
 
 function ownCertificates({ config, now }: HostContext): Found {
-  const ends = {
-    ca: () => readCertificate(readText(config.ca), config.ca).notAfter,
-    "control-host": () => loadCredential(config, ANY_TIME).certificate.notAfter,
-    api() {
-      const { api_cert: file } = config;
-      return file === undefined ? undefined : readCertificate(readText(file), file).notAfter;
-    },
-  };
+  const ends = ownEnds(config);
   const found: Condition[] = [];
   const unseen: string[] = [];
   for (const of of ["ca", "control-host", "api"] as const) {
-    const { value: expires, problem } = attemptValue<Date | undefined>(ends[of]);
+    const { value: expires, problem } = attemptValue(ends[of]);
     if (problem !== undefined) unseen.push(of);
     if (expires === undefined) continue;
     const due = of === "control-host" ? addDays(expires, -renewalThreshold(config)) : undefined;

@@ -194,6 +194,7 @@ describe("on a terminal", () => {
 
   test("Ctrl-C between two batches stops, and says how to go on", async () => {
     const session = onTerminal("deploy", "--batch", "2", "--pause", "1h");
+    await session.seen(/==> web-01 {2}\[OK/);
     await session.seen(/==> web-02 {2}\[OK/);
     session.type(CTRL_C);
     await session.ended();

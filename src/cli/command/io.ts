@@ -1,9 +1,7 @@
 /** The terminal and the environment, as a verb sees them. Nothing below the faces uses either. */
-import { fstatSync } from "node:fs";
 import { CtrlExecError, systemCode } from "../../core/errors.ts";
 import { forTerminal } from "../../core/text.ts";
-import { Outlet } from "../../system/log/outlet.ts";
-import { readyWriteTo, requireGiven } from "../../system/log/ready-write.ts";
+import type { Outlet } from "../../system/log/outlet.ts";
 import {
   drawStderr,
   flushStderr,
@@ -11,6 +9,7 @@ import {
   roomOnStderr,
   writeStderr,
 } from "../../system/log/stderr.ts";
+import { openStdout } from "../../system/log/stdout.ts";
 
 export interface Io {
   /** Data. Never blocks: a pager that does not read on must not make a host miss its deadline. */
@@ -54,10 +53,7 @@ export function openIo(): Io {
   return {
     out: (content) => output.write(content),
     err: (text) => writeStderr(forTerminal(text)),
-    scriptErr: (content) => {
-      if (isOneTerminal()) output.write(content);
-      else writeStderr(content);
-    },
+    scriptErr: writeStderr,
     note: (text) => offerStderr(forTerminal(text)),
     draw: drawStderr,
     room: () => output.room(),
@@ -95,11 +91,6 @@ function isTerminal(descriptor: number): boolean {
   return found;
 }
 
-/** Then a line of one stream must not begin within a line of the other, however slowly it is read. */
-function isOneTerminal(): boolean {
-  return isTerminal(1) && isTerminal(2) && fstatSync(1).rdev === fstatSync(2).rdev;
-}
-
 /** Read when a line is drawn: process.stderr costs time at start, and shells do not export COLUMNS. */
 function terminalColumns(): number {
   return process.stderr.columns || USUAL_COLUMNS;
@@ -107,11 +98,13 @@ function terminalColumns(): number {
 
 /** process.stdout would cost 11 ms at start. */
 class Output {
-  readonly #outlet = new Outlet(() => {
-    requireGiven(1);
-    return readyWriteTo(1);
-  });
+  #opened: Outlet<Uint8Array> | undefined;
   hintWhenLost: string | undefined;
+
+  get #outlet(): Outlet<Uint8Array> {
+    this.#opened ??= openStdout();
+    return this.#opened;
+  }
 
   write(content: string | Uint8Array): void {
     if (this.#outlet.failure !== undefined) return;

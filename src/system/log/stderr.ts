@@ -6,7 +6,8 @@ import { systemCode } from "../../core/errors.ts";
 import { Outlet } from "./outlet.ts";
 import { readyWriteTo } from "./ready-write.ts";
 
-const stderr = new Outlet(() => readyWriteTo(2));
+/** Standard output may be written through it too (stdout.ts). */
+export const stderrOutlet = new Outlet(() => readyWriteTo(2));
 
 /** On a terminal: back to the line's beginning, and nothing on it. */
 const ERASE_LINE = "\r\u001b[K";
@@ -16,19 +17,21 @@ let isDrawn = false;
 
 /** For output that must not be lost: kept until it is read. */
 export function writeStderr(content: string | Uint8Array): void {
-  stderr.write(bytesOf(content));
+  stderrOutlet.write(bytesOf(content));
 }
 
 /** For output that may be lost: returns false if it was, because much is still unread or the disk is full. */
 export function offerStderr(text: string): boolean {
-  return stderr.offer(bytesOf(text)) || NOBODY_THERE.has(systemCode(stderr.failure));
+  return stderrOutlet.offer(bytesOf(text)) || NOBODY_THERE.has(systemCode(stderrOutlet.failure));
 }
 
 /** The same for a line without a newline, drawn over the previous one. @param line may be empty */
 export function drawStderr(line: string): void {
-  isDrawn = false;
-  offerStderr(`${ERASE_LINE}${line}`);
-  isDrawn = line !== "";
+  if (line === "") {
+    // Not lost, however much is unread: what comes next would begin behind the line.
+    if (isDrawn) stderrOutlet.write(Buffer.from(ERASE_LINE));
+    isDrawn = false;
+  } else if (stderrOutlet.offer(Buffer.from(`${ERASE_LINE}${line}`))) isDrawn = true;
 }
 
 function bytesOf(content: string | Uint8Array): Uint8Array {
@@ -42,10 +45,10 @@ const NOBODY_THERE: ReadonlySet<string> = new Set(["EPIPE", "EBADF", "EIO"]);
 
 /** Resolves when not much is unread. */
 export function roomOnStderr(): Promise<void> {
-  return stderr.room();
+  return stderrOutlet.room();
 }
 
 /** Resolves when everything is written, or cannot be. */
 export function flushStderr(): Promise<void> {
-  return stderr.flush();
+  return stderrOutlet.flush();
 }

@@ -92,6 +92,19 @@ describe("on a terminal, of six hosts", () => {
       expect(line.replace(/^.* failed: /, "").length).toBeLessThanOrEqual(40);
   });
 
+  test("T66 of long outputs too, the summary and the next steps are the last thing on the screen", async () => {
+    using _ = await StreamingAgents.start(agent, (address, run) => {
+      run.print(`${address}\n`.repeat(3_000));
+      run.end({ exit: address === addresses(6)[1] ? 1 : 0 });
+    });
+    const session = onTerminal("run", order(6, ["--batch=2", "--max-failures=0"]));
+    expect(await session.ended()).toBe(3);
+    const screen = session.screen.replaceAll("\r\n", "\n");
+    expect(screen.slice(screen.lastIndexOf("\n127.0.1.2\n"))).toMatch(
+      /^\n127\.0\.1\.2\n6 hosts: [^\n]*\nStopped after batch 1 of 3: 1 host failed\n4 hosts not started\. To go on: [^\n]*\n$/,
+    );
+  });
+
   test("--no-live, a pipe and --json have the order and the shape that they ever had", async () => {
     using agents = await StreamingAgents.start(agent);
     const ended = async (pending: Promise<unknown>) => {

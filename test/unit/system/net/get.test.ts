@@ -26,6 +26,28 @@ test("T03 no redirect is followed", async () => {
   expect(get("/moved")).rejects.toThrow("the answer is 302");
 });
 
+test("a file that comes in pieces of unknown number, for a user with a password", async () => {
+  const asked: (string | null)[] = [];
+  using other = Bun.serve({
+    port: 0,
+    hostname: "127.0.0.1",
+    fetch({ headers }) {
+      asked.push(headers.get("authorization"));
+      const pieces = ["con", "te", "nt"];
+      const pull = (controller: ReadableStreamDefaultController) => {
+        const piece = pieces.shift();
+        if (piece === undefined) controller.close();
+        else controller.enqueue(Buffer.from(piece));
+      };
+      return new Response(new ReadableStream({ pull }));
+    },
+  });
+  const url = new URL(other.url);
+  Object.assign(url, { username: "u", password: "p w" });
+  expect((await getFile(url, 100)).toString()).toBe("content");
+  expect(asked).toEqual([`Basic ${btoa("u:p w")}`]);
+});
+
 test("nobody listens", async () => {
   expect(getFile(new URL("http://127.0.0.1:1/"), 100)).rejects.toThrow();
 });

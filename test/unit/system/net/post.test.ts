@@ -75,6 +75,25 @@ test("T35 one that never answers is given up in time, and nobody waits for one w
   expect(await sent).toContain("it was interrupted");
 });
 
+test("T35 interim answers without end are cut off, and hold up nothing", async () => {
+  const interim = Buffer.from("HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n".repeat(20_000));
+  const flooding = createServer((socket) => {
+    const flood = () => {
+      while (socket.writable && socket.write(interim));
+    };
+    socket
+      .on("error", () => undefined)
+      .on("drain", flood)
+      .once("data", flood);
+  }).listen(0, "127.0.0.1");
+  stops.push(() => void flooding.close());
+  await new Promise((resolve) => flooding.once("listening", resolve));
+  const address = flooding.address();
+  const port = typeof address === "object" ? address?.port : 0;
+  const sent = problem(send(`http://127.0.0.1:${port}/`));
+  expect(await sent).toContain("it sends headers without end");
+});
+
 test("nobody there is said", async () => {
   const port = serve(() => new Response());
   for (const stop of stops.splice(0)) stop();

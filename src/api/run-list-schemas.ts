@@ -53,6 +53,7 @@ export const runsAnswer = z.object({
         .optional()
         .describe("Who has paused the rollout, and since when."),
       waits_for_api: runReport.shape.waits_for_api,
+      waits_for_token: runReport.shape.waits_for_token,
       unheard: z
         .array(z.string())
         .optional()

@@ -41,6 +41,15 @@ export const runReport = z.object({
         ),
       ),
   ),
+  waits_for_token: z.exactOptional(
+    z
+      .literal(true)
+      .check(
+        z.describe(
+          "No process carries out the rollout, which was detached with a token: that is not kept, so it goes on when somebody resumes it with the token. Absent otherwise.",
+        ),
+      ),
+  ),
   resumed_by: z.exactOptional(
     z
       .array(rolloutHand)

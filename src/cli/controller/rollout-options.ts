@@ -30,12 +30,20 @@ export interface RolloutOptions {
   readonly config?: string | undefined;
 }
 
+interface HostPort {
+  readonly port: string | undefined;
+}
+
 /** A rollout that is resumed knows itself which hosts are left. @throws CtrlExecError `usage` */
-export function checkResume(hosts: readonly string[], { except, limit }: HostOptions): void {
-  if (hosts.length === 0 && except === undefined && limit === undefined) return;
-  throw new CtrlExecError("usage", "--resume knows its hosts: give the script alone", {
-    hint: "See: ctrl-exec run --help",
-  });
+export function checkResume(hosts: readonly string[], options: HostOptions & HostPort): void {
+  const { except, limit, port } = options;
+  if (hosts.length === 0 && except === undefined && limit === undefined && port === undefined)
+    return;
+  throw new CtrlExecError(
+    "usage",
+    "--resume knows its hosts and their ports: give the script alone",
+    { hint: "See: ctrl-exec run --help" },
+  );
 }
 
 /** @param view as soon as there is one */

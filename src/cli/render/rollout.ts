@@ -3,8 +3,8 @@ import type { RolloutNews } from "../../controller/runs/rollout-news.ts";
 import type { RunReport } from "../../controller/runs/run.ts";
 import { configArgument, type OwnSetting } from "../../core/config/controller-config.ts";
 import { hostCount, namedHosts } from "../../core/hosts/fold.ts";
+import { resumeCommand, resuming } from "../../core/resuming.ts";
 import type { RunReportSoFar } from "../../core/run-report.ts";
-import { shellWord } from "../../core/shell-word.ts";
 import { screenLine } from "../../core/text.ts";
 
 export function newsText(news: RolloutNews, own: OwnSetting): string {
@@ -58,16 +58,11 @@ export function unattendedText(run: RunReportSoFar, own: OwnSetting): string {
 /** How to resume a rollout with the hosts that are left; empty if there are none. */
 export function leftText(run: RunReportSoFar, own: OwnSetting): string {
   const isLeft = run.results.some(({ state }) => state === "not-started");
-  return isLeft ? `To go on: ${resuming(run, own)}\n` : "";
-}
-
-/** No record has the arguments. */
-function resuming({ reqid, script }: RunReportSoFar, own: OwnSetting): string {
-  return `${resumeCommand(reqid, script, own)}, with the arguments it had after --`;
-}
-
-function resumeCommand(reqid: string, script: string, own: OwnSetting): string {
-  return `ctrl-exec run --resume ${reqid} ${shellWord(script)}${configArgument(own.file)}`;
+  if (!isLeft) return "";
+  const why = run.waits_for_token
+    ? `Rollout ${run.reqid} was begun with a token, which is not kept.\n`
+    : "";
+  return `${why}To go on: ${resuming(run, own)}\n`;
 }
 
 /**
@@ -110,7 +105,7 @@ export function stoppedText(
   const why = screenLine`Stopped ${stopped}\n` + check;
   if (left === 0) return why;
   const args = hasArgs ? " -- ..." : "";
-  const command = resumeCommand(reqid, script, own);
+  const command = resumeCommand({ reqid, script }, own);
   return `${why}${hostCount(left)} not started. To go on: ${command}${args}\n`;
 }
 

@@ -8,7 +8,11 @@ import { type TableScreen, tableFor } from "./table.ts";
 export function runsTable(io: TableScreen, runs: readonly ShownRun[]): string {
   const rows = runs.map(({ reqid, started, submitter, script, hosts, ...run }) => {
     const [which, result] = howItWent(hosts);
-    const hands = [run.paused && "paused", run.waits_for_api && "waits for ctrl-exec-api"];
+    const hands = [
+      run.paused && "paused",
+      run.waits_for_api && "waits for ctrl-exec-api",
+      run.waits_for_token && "waits for its token",
+    ];
     const whole = [result, ...hands].filter(Boolean).join(", ");
     return [reqid, shownTime(started), submitter, script, which, whole];
   });

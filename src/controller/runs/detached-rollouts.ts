@@ -29,6 +29,8 @@ const LOOK_AGAIN_MS = 10_000;
 const ANOTHER_TAKES =
   "Cannot take detached rollouts: another ctrl-exec-api with this state_dir takes them. This one will take them when that one has ended";
 
+const STOPPED = "ctrl-exec-api was stopped";
+
 /** Between two attempts to go on with rollouts for which there was no room. */
 const FIRST_PAUSE_MS = 1000;
 const LONGEST_PAUSE_MS = 300_000;
@@ -123,7 +125,7 @@ export class DetachedRollouts {
   async leave(): Promise<void> {
     this.#leaving.abort();
     this.#offers?.[Symbol.dispose]();
-    await Promise.all([...this.#running].map((rollout) => rollout.leave()));
+    await Promise.all([...this.#running].map((rollout) => rollout.leave(STOPPED)));
   }
 
   async #take(reqid: string, token: string): Promise<void> {

@@ -33,6 +33,8 @@ export interface ShownRun extends ListedRun {
   readonly paused?: RolloutWish;
   /** A rollout that nobody carries out until ctrl-exec-api runs. */
   readonly waits_for_api?: true;
+  /** A rollout that nobody carries out until its token is given again. */
+  readonly waits_for_token?: true;
   /** Hosts that could not be asked how it ended there: they are shown as they were known last. */
   readonly unheard?: readonly string[];
 }
@@ -77,9 +79,15 @@ export async function listRuns(
     .slice(0, filter.limit);
   // Whether another one follows would reveal whether there are hidden runs.
   const next = shown.length === filter.limit ? shown.at(-1)?.place : last;
-  const paused = open.length === 0 ? new Map() : await controller.store.rollouts.paused();
+  const { rollouts } = controller.store;
+  const paused = open.length === 0 ? new Map() : await rollouts.paused();
+  const isLeft = shown.some(({ hosts }) => hosts.some(({ state }) => state === "not-started"));
+  const forToken = isLeft ? await rollouts.forToken() : new Set<string>();
   return {
-    runs: shown.map(({ place: _, ...run }) => withPause(run, paused)),
+    runs: shown.map(({ place: _, ...run }) => ({
+      ...withPause(run, paused),
+      ...(forToken.has(run.reqid) && ({ waits_for_token: true } as const)),
+    })),
     unreadable,
     ...(next === undefined ? {} : { next }),
   };

@@ -1,6 +1,7 @@
 /** Keeps any further batch of a rollout from beginning, until somebody continues it. */
 import { configArgument } from "../../core/config/controller-config.ts";
 import { CtrlExecError } from "../../core/errors.ts";
+import { resuming } from "../../core/resuming.ts";
 import type { RunReportSoFar } from "../../core/run-report.ts";
 import { isoSeconds } from "../../core/time.ts";
 import type { Caller } from "../access/authorize.ts";
@@ -56,14 +57,32 @@ async function mustGoOn(
   if (found.rollout === undefined) {
     throw cannot(controller, verb, reqid, "it is not a rollout");
   }
-  if (found.alive || found.detached) return found.report;
-  const { complete } = found.report;
-  throw cannot(controller, verb, reqid, complete ? "it has ended" : "no process carries it out");
+  const { report } = found;
+  if (found.alive || found.detached) return report;
+  const { results, complete, waits_for_token } = report;
+  const ended = complete ? "it has ended" : "no process carries it out";
+  const state = waits_for_token ? "it waits for its token, which is not kept" : ended;
+  const isLeft = results.some((each) => each.state === "not-started");
+  throw cannot(controller, verb, reqid, state, isLeft ? report : undefined);
 }
 
-function cannot({ config }: RunReader, verb: string, reqid: string, state: string): CtrlExecError {
-  return new CtrlExecError("bad-request", `Cannot ${verb} run ${reqid}: ${state}`, {
-    hint: `See: ctrl-exec status ${reqid}${configArgument(config.file)}`,
-    remoteHint: `See GET /runs/${reqid}.`,
-  });
+/** @param left a rollout that can be resumed */
+function cannot(
+  { config }: RunReader,
+  verb: string,
+  reqid: string,
+  state: string,
+  left?: RunReportSoFar,
+): CtrlExecError {
+  const hints =
+    left === undefined
+      ? {
+          hint: `See: ctrl-exec status ${reqid}${configArgument(config.file)}`,
+          remoteHint: `See GET /runs/${reqid}.`,
+        }
+      : {
+          hint: `To go on: ${resuming(left, config)}`,
+          remoteHint: `POST /runs/${reqid}/resume goes on.`,
+        };
+  return new CtrlExecError("bad-request", `Cannot ${verb} run ${reqid}: ${state}`, hints);
 }

@@ -1,8 +1,8 @@
 /** Whether a rollout may go on: why it stops, if it does, and what others have asked for in the meantime. */
 import type { OwnedRollout, RolloutWish, RolloutWishes } from "../store/ports/rollouts.ts";
 
-/** Another process goes on with it, or has done so already. */
-export const OF_ANOTHER = "another process goes on with it";
+/** Another process has its record. */
+const OF_ANOTHER = "another process has gone on with it";
 
 export class RolloutHalt {
   readonly #owned: Pick<OwnedRollout, "wishes">;
@@ -41,9 +41,10 @@ export class RolloutHalt {
     this.#wake();
   }
 
-  leave(): void {
+  /** @param why a process that ends leaves it before another has it */
+  leave(why = OF_ANOTHER): void {
     this.#isLeft = true;
-    this.stop(OF_ANOTHER);
+    this.stop(why);
   }
 
   /** Looks for what others have asked for. */

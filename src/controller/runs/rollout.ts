@@ -20,7 +20,7 @@ import { BatchStart } from "./batch-start.ts";
 import { logResult } from "./log-result.ts";
 import { RejoinedBatch } from "./rejoined-batch.ts";
 import { RolloutCheck } from "./rollout-check.ts";
-import { OF_ANOTHER, RolloutHalt } from "./rollout-halt.ts";
+import { RolloutHalt } from "./rollout-halt.ts";
 import type { BatchNews } from "./rollout-news.ts";
 import type { RolloutParts } from "./rollout-parts.ts";
 import { Run, type RunReport, type RunUnderWay } from "./run.ts";
@@ -82,11 +82,15 @@ export class Rollout implements RunUnderWay {
     await this.finished.catch(() => undefined);
   }
 
-  /** So that another process goes on with it: what has begun is recorded as it is, and nothing more is done. */
-  async leave(): Promise<void> {
-    this.#halt.leave();
+  /**
+   * So that another process goes on with it: what has begun is recorded as it is, and nothing more is done.
+   *
+   * @param why undefined if another process has already done so
+   */
+  async leave(why?: string): Promise<void> {
+    this.#halt.leave(why);
     await this.#parts.record.leave();
-    await this.abandon(OF_ANOTHER);
+    await this.abandon(this.#halt.why ?? "");
   }
 
   /** Whoever has cancelled it ends what is running. @param by may be given again and again */

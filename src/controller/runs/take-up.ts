@@ -19,10 +19,10 @@ export interface TakenUp {
 export type TakeUp = TakenUp | "somebody-has-it" | "nothing-to-do";
 
 /**
- * @param token undefined if nobody has given it; then a rollout that needs one waits until it is given again
+ * @param token undefined if nobody has given it: a rollout that needs one waits until it is given again
  * @param account what is read counts there until it is closed
- * @throws CtrlExecError if what was left of it cannot be used, and `unrecorded` on a full disk: then it waits as
- * before
+ * @throws CtrlExecError if what was left of it cannot be used, or needs its token, and `unrecorded` on a full disk:
+ * then it waits as before
  */
 export async function takeUp(
   controller: Controller,
@@ -41,8 +41,11 @@ export async function takeUp(
       return "nothing-to-do";
     }
     if (order.hasToken && token === undefined) {
-      await owned.leave();
-      return "nothing-to-do";
+      throw new CtrlExecError(
+        "bad-request",
+        "Cannot go on with it: it was begun with a token, which is not kept",
+        { hint: "It waits for run --resume with the token" },
+      );
     }
     const taken = await goOn(controller, { owned, order, found, token: token ?? "", account });
     if (taken === undefined) {

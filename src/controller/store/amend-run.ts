@@ -6,7 +6,6 @@ import type { ReplyAccount } from "../../core/reply-budget.ts";
 import { OUTPUT_STREAMS } from "../../core/run-event.ts";
 import { completedAt, pendingHosts } from "../../core/run-report.ts";
 import type { RunResult } from "../../core/run-result.ts";
-import { goesOn } from "../../core/run-state.ts";
 import { isoSeconds } from "../../core/time.ts";
 import { writeWholeAsync } from "../../system/files/async-files.ts";
 import { takeLock } from "../../system/files/lock.ts";
@@ -46,13 +45,11 @@ export async function amendRun(
       adoptFiles(config, run, result);
       news.set(result.host, await recordedResult(run, result, "", outputs.of(result.host)));
     }
-    // Whoever goes on with a detached rollout asks the hosts that wait: they have no result yet.
-    const over = waitingResults(found).filter(({ state }) => !goesOn(state));
-    const known = [...resultsOf(run), ...over];
+    // Somebody goes on with a detached rollout: then the hosts that wait are asked, and its last check may be missing.
+    const isOver = detached === undefined;
+    const known = [...resultsOf(run), ...(isOver ? waitingResults(found) : [])];
     const before = new Map(known.map((result) => [result.host, result]));
     const results = run.hosts.flatMap((host) => news.get(host) ?? before.get(host) ?? []);
-    // Its last check may be missing: whoever goes on with it says when it is over.
-    const isOver = detached !== "waits";
     const complete = isOver && pendingHosts(run.hosts, results).length === 0;
     const completed = completedAt(results, run.completed ?? isoSeconds(now()));
     const json = recordJson({

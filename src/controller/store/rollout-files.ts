@@ -121,6 +121,22 @@ export class FileRollouts implements RolloutStore {
     return listFiles(this.#folder).flatMap((name) => ORDERED.exec(name)?.[1] ?? []);
   }
 
+  async forToken(): Promise<ReadonlySet<string>> {
+    const waits = (reqid: string) => {
+      return !isHeld(this.#file(reqid, "lock")) && this.#hasToken(reqid);
+    };
+    return new Set((await this.detached()).filter(waits));
+  }
+
+  #hasToken(reqid: string): boolean {
+    try {
+      return readOrder(this.#file(reqid, "order"))?.hasToken === true;
+    } catch {
+      // Nobody goes on with it.
+      return false;
+    }
+  }
+
   async offer(reqid: string, token: string): Promise<void> {
     using _offering = lockIfPresent(this.#file(reqid, "offer"));
     const told = await askTaker(this.#folder, { reqid, token });

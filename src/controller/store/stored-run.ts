@@ -61,7 +61,10 @@ const toldOfRollout = z.discriminatedUnion("event", [
 
 /** Records of 0.8 have `reqid`, `script`, `hosts`, `results` and `completed`, and are complete. */
 export const storedRun = z.extend(
-  z.omit(runReport, { pending: true, paused: true, waits_for_api: true, resumed_by: true }),
+  z.omit(runReport, {
+    ...{ pending: true, paused: true, waits_for_api: true, waits_for_token: true },
+    resumed_by: true,
+  }),
   {
     reqid: z.string(),
     script: longText,

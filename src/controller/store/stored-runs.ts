@@ -95,7 +95,7 @@ export async function readOpenRun(
   const alive = found.alive || detached;
   const told = reportOf(context.config, found);
   // What was wished of one with which nobody goes on is over.
-  const report = alive ? await withHands(context, told, detached) : told;
+  const report = alive ? await withHands(context, told, detached) : withNeed(told, found);
   const asked = askedHosts(found.run);
   const begun = begunOn(found);
   const waiting = new Set(waitingHosts(found.run));
@@ -136,6 +136,10 @@ async function withHands(
     ...(paused && { paused }),
     ...(detached && ({ waits_for_api: true } as const)),
   };
+}
+
+function withNeed(report: RunReportSoFar, { detached }: FoundRun): RunReportSoFar {
+  return detached === "for its token" ? { ...report, waits_for_token: true } : report;
 }
 
 function begunOn({ run: { hosts, begun = [] }, alive }: FoundRun): ReadonlyMap<string, string> {

@@ -153,7 +153,24 @@ test("T27 what it waits with is for its user alone, and has no token", async () 
   });
   const { results } = await show(reqid);
   expect(results.at(-1)?.error).toContain("its token is not kept: run --resume with it");
+  await again.running.seen(new RegExp(`ACTION=rollout-fail .*not kept.* REQID=${reqid}`));
   await _shut.open();
+  // Also when the end of the batch that had begun is recorded.
+  for (const _ of [1, 2]) {
+    expect(await show(reqid)).toMatchObject({ waits_for_token: true, complete: true });
+  }
+  const how = `ctrl-exec run --resume ${reqid} slow --config ${control.config}, with its token and`;
+  expect((await control.run("status", [reqid])).err).toContain(`To go on: ${how}`);
+  expect((await control.run("continue", [reqid])).err).toStartWith(
+    `ctrl-exec: Cannot continue run ${reqid}: it waits for its token, which is not kept\nTo go on: ${how}`,
+  );
+  expect((await control.run("doctor")).out).toContain(`, and waiting for it: ${reqid}; ${how}`);
+  expect((await control.run("list-runs")).out).toContain(", waits for its token\n");
+  const refused = await again.post(`/runs/${reqid}/continue`, {});
+  expect([refused.status, refused.text]).toEqual([
+    400,
+    expect.stringContaining(`POST /runs/${reqid}/resume goes on.`),
+  ]);
   const resume = ["--detach", "--resume", reqid, "slow", "--token", "s3cr3t", "--", "argument"];
   await control.mustRun("run", resume);
   expect(await ended(reqid)).toEqual([0, "ended ended ended ended"]);

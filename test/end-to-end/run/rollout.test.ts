@@ -314,6 +314,8 @@ test("T76 a hook that refuses the second batch stops it there", async () => {
   expect(ran()).toEqual(["web-01"]);
 });
 
+const KNOWN = "--resume knows its hosts and their ports: give the script alone";
+
 test("what cannot be done is a usage error, and nothing runs", async () => {
   const wrong: readonly (readonly [args: string, message: string])[] = [
     ["@all deploy --batch 0", '--batch does not take "0"'],
@@ -321,7 +323,10 @@ test("what cannot be done is a usage error, and nothing runs", async () => {
     ["@all deploy --pause 5s", "--pause goes with --batch, --per-tag or --resume"],
     ["@all deploy --batch 1 --confirm", "--confirm asks on a terminal, and there is none"],
     ["@all deploy --batch 1 --confirm --detach", "--confirm asks on this terminal"],
-    ["@all deploy --resume 0123456789abcdef", "--resume knows its hosts: give the script alone"],
+    ["@all deploy --resume 0123456789abcdef", KNOWN],
+    ["deploy --resume 0123456789abcdef --port 7443", KNOWN],
+    ["deploy --resume 0123456789abcdef --limit 1", KNOWN],
+    ["deploy --resume 0123456789abcdef --except web-01", KNOWN],
     ["deploy", "run needs <host>[:<port>]... <script>"],
   ];
   for (const [args, message] of wrong) {

@@ -74,6 +74,11 @@ export interface RolloutStore {
   /** The rollouts that were detached, and have not ended. */
   detached(): Promise<readonly string[]>;
   /**
+   * Those of them that no process carries out, and that were begun with a token: they wait until somebody gives it
+   * again. A user who may not look there sees none.
+   */
+  forToken(): Promise<ReadonlySet<string>>;
+  /**
    * The process that takes detached rollouts goes on with this one. If this process ends before it is taken, nobody
    * does.
    *

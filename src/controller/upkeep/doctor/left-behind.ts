@@ -1,8 +1,10 @@
 /** What commands that were killed or forgotten have left behind: leftovers of writes, requests, locks, rollouts. */
 import { type ControllerConfig, configArgument } from "../../../core/config/controller-config.ts";
+import { resuming } from "../../../core/resuming.ts";
 import { counted } from "../../../core/text.ts";
 import { addDays } from "../../../core/time.ts";
 import { removeDead } from "../../../system/files/temporary-file.ts";
+import { openReplies } from "../../control-host.ts";
 import { countExpiredRequests, dropExpiredRequests } from "../../pairing/queue.ts";
 import type { HostContext } from "../../store/host.ts";
 import { countLeftovers } from "../../store/leftovers.ts";
@@ -102,19 +104,56 @@ async function countUnused({ locks, rollouts }: Store, since: Date): Promise<num
   return (await locks.countUnused(since)) + (await rollouts.countUnused(since));
 }
 
-/** The detached ones: only the API goes on with them, and it may not be running. */
-async function rolloutFindings({ config, store }: HostContext): Promise<Finding[]> {
+/**
+ * The detached ones. Only the API goes on with them, and it may not be running; those that were begun with a token
+ * wait for that, whether it is or not.
+ */
+async function rolloutFindings(host: HostContext): Promise<Finding[]> {
   const name = "rollouts";
+  const { rollouts } = host.store;
   const free: string[] = [];
-  for (const reqid of await store.rollouts.detached()) {
-    if (!(await store.rollouts.isOwned(reqid))) free.push(reqid);
+  for (const reqid of await rollouts.detached()) {
+    if (!(await rollouts.isOwned(reqid))) free.push(reqid);
   }
-  const [first] = free;
-  if (first === undefined) return [passed(name, "none waits for a process that goes on with it")];
-  const option = configArgument(config.file);
-  const detail = `no process goes on with ${free.join(", ")}`;
-  const start = "start ctrl-exec-api, which goes on with it";
-  return [{ name, ok: false, detail, remedy: `${start}, or ctrl-exec cancel ${first}${option}` }];
+  const forToken = await rollouts.forToken();
+  const found = [
+    ...(await unattended(
+      host,
+      free.filter((reqid) => !forToken.has(reqid)),
+    )),
+    ...(await withoutToken(host, [...forToken])),
+  ];
+  if (found.length > 0) return found.map((each) => ({ name, ok: false, ...each }));
+  return [passed(name, "none waits for a process that goes on with it")];
+}
+
+type Fault = Pick<Finding, "detail" | "remedy">;
+
+async function unattended(
+  { config, store }: HostContext,
+  reqids: readonly string[],
+): Promise<Fault[]> {
+  const [first] = reqids;
+  if (first === undefined) return [];
+  const how = (await store.rollouts.isTaker())
+    ? "see why ctrl-exec-api, which runs, does not: ACTION=rollout-fail in its log"
+    : "start ctrl-exec-api, which goes on with it";
+  const detail = `no process goes on with ${reqids.join(", ")}`;
+  return [{ detail, remedy: `${how}, or ${ending(config, first)}` }];
+}
+
+async function withoutToken(host: HostContext, reqids: readonly string[]): Promise<Fault[]> {
+  const [reqid] = reqids;
+  if (reqid === undefined) return [];
+  const detail = `begun with a token, which is not kept, and waiting for it: ${reqids.join(", ")}`;
+  using account = openReplies({ ...host, dialler: undefined });
+  const run = await host.store.runs.read(reqid, account);
+  const how = run && `${resuming({ ...run, waits_for_token: true }, host.config)}, or `;
+  return [{ detail, remedy: `${how ?? ""}${ending(host.config, reqid)}` }];
+}
+
+function ending(config: ControllerConfig, reqid: string): string {
+  return `ctrl-exec cancel ${reqid}${configArgument(config.file)}`;
 }
 
 function fixing({ file }: ControllerConfig): string {

@@ -15,6 +15,7 @@ import { showRun } from "../../../../src/controller/runs/status.ts";
 import { paths } from "../../../../src/controller/store/paths.ts";
 import { newRequestId } from "../../../../src/core/request-id.ts";
 import { until } from "../../../support/folder.ts";
+import { Gate, passes } from "../../../support/gate.ts";
 import { CALLER, LocalFleet } from "../../../support/local-fleet.ts";
 
 const HOSTS = ["web-01", "web-02"];
@@ -33,7 +34,9 @@ beforeAll(async () => {
     const agent = await fleet.addAgent(name);
     const file = agent.path("deployed");
     const script = fleet.folder.script(`${name}/deploy.sh`, `echo "$@" >>${file}`);
-    fleet.folder.write(`${name}/scripts.conf`, `deploy = ${script}\n`);
+    const body = `echo >${agent.path("begun")}; ${passes(fleet.folder.join("gate"))}`;
+    const slow = fleet.folder.script(`${name}/slow.sh`, body);
+    fleet.folder.write(`${name}/scripts.conf`, `deploy = ${script}\nslow = ${slow}\n`);
     await agent.reload();
   }
 });
@@ -111,8 +114,27 @@ test("one whose token nobody has waits for whoever gives it again", async () => 
   const reqid = await left(WITH_TOKEN);
   await started();
   expect([await waiting(), deployed(), taken()]).toEqual([[reqid], [], []]);
+  expect(fleet.log.of("rollout-fail").map(({ fields }) => fields)).toEqual([
+    {
+      ERROR:
+        "Cannot go on with it: it was begun with a token, which is not kept. It waits for run --resume with the token",
+      REQID: reqid,
+    },
+  ]);
   await fleet.controller.store.rollouts.offer(reqid, "a-token");
   await isWhole(reqid);
+});
+
+test("what a stopped API says of a host is that it was stopped: nobody goes on with it yet", async () => {
+  using _shut = await Gate.shut(fleet.folder.join("gate"));
+  const first = await started();
+  const { reqid } = await first.begin(CALLER, { ...ORDER, script: "slow" });
+  await until("the first has begun", () => existsSync(fleet.folder.join("web-01", "begun")));
+  await first.leave();
+  expect(fleet.log.of("run").map(({ fields }) => fields.ERROR)).toEqual([
+    expect.stringMatching(/^ctrl-exec-api was stopped before /),
+  ]);
+  await cancelRun(fleet.controller, CALLER, { reqid, hosts: [], grace: 0 }, () => undefined);
 });
 
 test("one that was left between two batches has the first behind it, and hears who cancels it", async () => {

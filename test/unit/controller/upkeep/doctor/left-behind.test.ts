@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import { existsSync, mkdirSync, readdirSync } from "node:fs";
 import { paths } from "../../../../../src/controller/store/paths.ts";
+import type { RolloutFacts } from "../../../../../src/controller/store/ports/runs.ts";
 import { leftFindings } from "../../../../../src/controller/upkeep/doctor/left-behind.ts";
 import { isoSeconds } from "../../../../../src/core/time.ts";
 import { faults, old, register } from "../../../../support/doctor.ts";
@@ -109,5 +110,45 @@ test("a detached rollout with which no process goes on is named", async () => {
   ]);
   const owned = await store.rollouts.own(REQID);
   expect(faults(await leftFindings(fleet.controller))).toEqual([]);
-  await owned?.end();
+  await owned?.leave();
+  const remedies = async () => {
+    const found = await leftFindings(fleet.controller);
+    return found.flatMap(({ ok, remedy = "" }) => (ok ? [] : [remedy.replaceAll(REQID, "it")]));
+  };
+  const option = ` --config ${fleet.controller.config.file}`;
+  const ends = `, or ctrl-exec cancel it${option}`;
+  expect(await remedies()).toEqual([`start ctrl-exec-api, which goes on with it${ends}`]);
+  using _taker = await store.rollouts.takeOffers(async () => undefined);
+  expect(await remedies()).toEqual([
+    `see why ctrl-exec-api, which runs, does not: ACTION=rollout-fail in its log${ends}`,
+  ]);
 });
+
+test("one that was begun with a token waits for that, whether the API runs or not", async () => {
+  await using fleet = await LocalFleet.create();
+  const { store } = fleet.controller;
+  const facts = { reqid: REQID, script: "deploy", hosts: ["web-01"], submitter: "", token: "" };
+  const record = await store.runs.begin({ ...facts, rollout: WAITING }, true);
+  await record.leave();
+  const owned = await store.rollouts.own(REQID);
+  await owned?.keep({
+    ...{ args: [], face: "cli", username: "alice", sourceIp: "", hasToken: true },
+    ...{ registered: [], mayFail: 0 },
+  });
+  await owned?.leave();
+  const found = (await leftFindings(fleet.controller)).filter(({ ok }) => !ok);
+  const option = ` --config ${fleet.controller.config.file}`;
+  expect(found).toEqual([
+    {
+      name: "rollouts",
+      ok: false,
+      detail: `begun with a token, which is not kept, and waiting for it: ${REQID}`,
+      remedy: `ctrl-exec run --resume ${REQID} deploy${option}, with its token and the arguments it had after --, or ctrl-exec cancel ${REQID}${option}`,
+    },
+  ]);
+});
+
+const WAITING: RolloutFacts = {
+  ...{ batch: [{ hosts: 1 }], max_failures: { hosts: 0 }, pause: 0, per_tag: {}, check: "" },
+  ...{ waiting: ["web-01"], batches: [[0]], begun: 0 },
+};

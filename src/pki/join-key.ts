@@ -1,9 +1,9 @@
 /** The key of a join token (Ed25519), and the signatures of a join. */
 import { createPrivateKey, createPublicKey, type KeyObject, sign, verify } from "node:crypto";
+import { ed25519Bytes, ed25519Spki } from "./ed25519.ts";
 
-/** PKCS#8 of an Ed25519 key up to its seed (RFC 8410, section 7), and SPKI up to its 32 bytes (section 4). */
+/** PKCS#8 of an Ed25519 key up to its seed (RFC 8410, section 7). */
 const PKCS8 = Buffer.from("302e020100300506032b657004220420", "hex");
-const SPKI = Buffer.from("302a300506032b6570032100", "hex");
 
 /** @param seed 32 random bytes */
 export function keyFromSeed(seed: Uint8Array): KeyObject {
@@ -14,7 +14,7 @@ export function keyFromSeed(seed: Uint8Array): KeyObject {
 /** The 32 bytes that the control host keeps, in hex. */
 export function publicHalf(key: KeyObject): string {
   const spki = createPublicKey(key).export({ type: "spki", format: "der" });
-  return spki.subarray(SPKI.length).toString("hex");
+  return ed25519Bytes(spki).toString("hex");
 }
 
 /** @param publicKey what publicHalf() returned */
@@ -23,7 +23,7 @@ export function isSignedByToken(
   signature: string,
   publicKey: string,
 ): boolean {
-  return isSignedByKey(statement, signature, Buffer.concat([SPKI, Buffer.from(publicKey, "hex")]));
+  return isSignedByKey(statement, signature, ed25519Spki(Buffer.from(publicKey, "hex")));
 }
 
 /** Hex. @param key of any type that a certificate may have */

@@ -6,9 +6,7 @@ import { createHash, createPublicKey, verify } from "node:crypto";
 import { type Checksums, parseChecksums } from "../core/release/checksums.ts";
 import { readSignature, signedBytes } from "../core/release/ssh-signature.ts";
 import { parseVersion } from "../core/version-order.ts";
-
-/** SPKI of an Ed25519 key up to its 32 bytes (RFC 8410, section 4). */
-const SPKI = Buffer.from("302a300506032b6570032100", "hex");
+import { ed25519Spki } from "./ed25519.ts";
 
 /** The release's files that say what it is. */
 export interface ReleasePapers {
@@ -47,11 +45,7 @@ export function judgeRelease(
     return refused("other-key", "another key than release_key has signed it");
   }
   const statement = signedBytes(createHash("sha512").update(sums).digest());
-  const publicKey = createPublicKey({
-    key: Buffer.concat([SPKI, key]),
-    format: "der",
-    type: "spki",
-  });
+  const publicKey = createPublicKey({ key: ed25519Spki(key), format: "der", type: "spki" });
   if (!verify(null, statement, publicKey, read.signature)) {
     return refused("altered", "SHA256SUMS is not what the release key has signed");
   }

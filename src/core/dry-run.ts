@@ -38,6 +38,18 @@ export const dryRunHost = z.object({
 });
 export type DryRunHost = Frozen<z.output<typeof dryRunHost>>;
 
+export const unlistedScript = z.object({
+  script: z.string(),
+  hosts: z.array(z.string()),
+  reported: z
+    .string()
+    .check(z.describe("When the first of these hosts reported its scripts; the others did later.")),
+  near: z
+    .exactOptional(z.string())
+    .check(z.describe("The script of one of them whose name is nearest.")),
+});
+export type UnlistedScript = Frozen<z.output<typeof unlistedScript>>;
+
 export const dryRun = z.object({
   dry_run: z.literal(true),
   script: z.string(),
@@ -45,5 +57,12 @@ export const dryRun = z.object({
   hosts: z
     .array(dryRunHost)
     .check(z.describe("The hosts that would be asked, in the order given.")),
+  unlisted: z
+    .exactOptional(z.array(unlistedScript))
+    .check(
+      z.describe(
+        "The script, or the rollout's check, where hosts do not list it in scripts.conf, as they last reported; it may have been listed since. Absent if there are none.",
+      ),
+    ),
 });
 export type DryRun = Frozen<z.output<typeof dryRun>>;

@@ -2,6 +2,7 @@ import type { Contact } from "../../controller/fleet/contact-watch.ts";
 import type { RunReport, RunUnderWay } from "../../controller/runs/run.ts";
 import { startRun } from "../../controller/runs/start-run.ts";
 import { configArgument } from "../../core/config/controller-config.ts";
+import type { UnlistedScript } from "../../core/dry-run.ts";
 import { MAX_TYPED_SECONDS } from "../../core/duration.ts";
 import { CtrlExecError } from "../../core/errors.ts";
 import { HOST_HINT } from "../../core/hosts/parse-expression.ts";
@@ -19,6 +20,7 @@ import { letGoView, timeoutIgnored, wasTaken } from "../render/let-go.ts";
 import { mayHaveRun } from "../render/may-have-run.ts";
 import { stoppedHandOver, stoppedText } from "../render/rollout.ts";
 import { NO_VIEW, type RunView, runView } from "../render/run-view.ts";
+import { unlistedText } from "../render/unlisted-script.ts";
 import { wayBack } from "../render/way-back.ts";
 import type { RunWords } from "./forgotten-mark.ts";
 import { hostChoice, listedHosts, vainNote } from "./host-options.ts";
@@ -154,6 +156,7 @@ export const run = defineVerb({
       const onContact = (host: string, contact: Contact) => {
         view.note(contacts?.text(host, contact) ?? "");
       };
+      const onUnlisted = (check: UnlistedScript) => io.err(unlistedText(check, controller.config));
       const order = {
         ...hostChoice(hosts, options, port, more),
         ...vainNote(io),
@@ -176,7 +179,7 @@ export const run = defineVerb({
       if (choice !== undefined && detach) {
         const { handOver } = await import("../../controller/runs/hand-over.ts");
         const { rollout, resume } = choice;
-        const whole = { ...order, rollout, resume };
+        const whole = { ...order, rollout, resume, onUnlisted };
         const handed = await handOver(controller, caller, whole, (work) =>
           firstSignal(STOP_SIGNALS, work),
         );
@@ -190,7 +193,7 @@ export const run = defineVerb({
           : (await import("../../controller/runs/start-rollout.ts")).startRollout(
               controller,
               caller,
-              { ...order, ...rolloutOrder(choice, io, () => view) },
+              { ...order, onUnlisted, ...rolloutOrder(choice, io, () => view) },
               show,
             );
       const started: RunUnderWay = await starting.catch(async (thrown) => {

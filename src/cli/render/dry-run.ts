@@ -10,6 +10,7 @@ import { screenLine } from "../../core/text.ts";
 import type { Io } from "../command/io.ts";
 import { tableFor } from "./table.ts";
 import { pair } from "./tags.ts";
+import { unlistedText } from "./unlisted-script.ts";
 
 /** A column that is empty for every host is left out. */
 const COLUMNS: readonly { readonly head: string; cell(host: DryRunHost): string }[] = [
@@ -28,7 +29,11 @@ function claimsOf({ claimed_tags: tags = {}, claimed_version: version }: DryRunH
   return [...words, ...(version === undefined ? [] : [`version ${tagText(version)}`])].join(", ");
 }
 
-export function renderDryRun(io: Io, { script, args, hosts }: DryRun, own: OwnSetting): void {
+export function renderDryRun(
+  io: Io,
+  { script, args, hosts, unlisted = [] }: DryRun,
+  own: OwnSetting,
+): void {
   const ordered = hosts.toSorted((a, b) => (a.batch ?? 0) - (b.batch ?? 0));
   const shown = COLUMNS.filter(({ cell }) => hosts.some((host) => cell(host) !== ""));
   io.out(
@@ -45,6 +50,7 @@ export function renderDryRun(io: Io, { script, args, hosts }: DryRun, own: OwnSe
     const names = namedHosts(those.map(({ host }) => host));
     io.err(screenLine`${names} would not be called: ${withNextStep(error, own, script)}\n`);
   }
+  for (const each of unlisted) io.err(unlistedText(each, own));
   const asked = byError.get(undefined)?.length ?? 0;
   const count = hostCount(asked);
   const inBatches = batches > 1 ? ` in ${batches} batches` : "";

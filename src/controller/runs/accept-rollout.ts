@@ -1,6 +1,7 @@
 /**
  * Accepts a rollout, either a new one or one that has stopped and is resumed: it is authorised, owned and recorded.
  */
+import type { UnlistedScript } from "../../core/dry-run.ts";
 import { CtrlExecError, messageOf } from "../../core/errors.ts";
 import { allowedFailures, PLAIN_ROLLOUT, type RolloutSetting } from "../../core/rollout.ts";
 import { isoSeconds } from "../../core/time.ts";
@@ -9,6 +10,7 @@ import { authorizedHosts } from "../access/authorized-hosts.ts";
 import { type Controller, openDialler, openReplies } from "../control-host.ts";
 import type { FleetDialler } from "../fleet/fan-out.ts";
 import type { ResolvedTarget } from "../fleet/targets.ts";
+import { unlistedScript } from "../inventory/unlisted-script.ts";
 import type { HostContext } from "../store/host.ts";
 import type { RolloutOrder as KeptOrder, OwnedRollout } from "../store/ports/rollouts.ts";
 import type { RolloutFacts, RunRecord } from "../store/ports/runs.ts";
@@ -24,6 +26,8 @@ export interface NewRollout extends Omit<RunOrder, "detach" | "mustBeRecorded" |
   readonly rollout: Partial<RolloutSetting>;
   /** The rollout to resume; then it says which hosts. */
   readonly resume?: string | undefined;
+  /** Called when the hook has agreed and before anything runs, if its check may be missing on some of its hosts. */
+  readonly onUnlisted?: ((check: UnlistedScript) => void) | undefined;
 }
 
 /** A rollout whose record is written, and that this process owns. */
@@ -85,6 +89,7 @@ async function begun(
   const total = targets.length;
   const { batches, facts } = await planRollout(controller, caller, setting, targets, total);
   admit?.();
+  await tellUnlisted(controller, order, setting, targets);
   const { budget } = openDialler(controller);
   const head = runFacts(body, targets);
   const rollout = {
@@ -100,6 +105,17 @@ async function begun(
     const registered = registeredOf(targets);
     return { body, setting, targets, batches, mayFail, registered, budget, owned, record };
   });
+}
+
+async function tellUnlisted(
+  controller: HostContext,
+  { onUnlisted }: NewRollout,
+  { check }: RolloutSetting,
+  targets: readonly ResolvedTarget[],
+): Promise<void> {
+  if (check === "" || onUnlisted === undefined) return;
+  const unlisted = await unlistedScript(controller, check, targets);
+  if (unlisted !== undefined) onUnlisted(unlisted);
 }
 
 function unregisteredIn(targets: readonly ResolvedTarget[]): RolloutFacts["unregistered"] {
@@ -124,6 +140,7 @@ async function resumed(
     const rest = await restOfRollout(controller, caller, order, reqid, account);
     const { found, before, body, setting, targets, batches, facts, total } = rest;
     admit?.();
+    await tellUnlisted(controller, order, setting, targets);
     const { budget } = openDialler(controller);
     const owned = await ownRollout(controller, reqid);
     return await orElse(owned.leave, async () => {

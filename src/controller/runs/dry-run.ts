@@ -15,6 +15,7 @@ import { type Controller, openReplies } from "../control-host.ts";
 import { dialProblem } from "../fleet/peer-identity.ts";
 import type { ResolvedTarget } from "../fleet/targets.ts";
 import { claims } from "../inventory/claims.ts";
+import { unlistedScript } from "../inventory/unlisted-script.ts";
 import { planRollout } from "./plan-rollout.ts";
 import { type RestOrder, restOfRollout } from "./rest-of-rollout.ts";
 import { runBody } from "./run-body.ts";
@@ -33,7 +34,7 @@ export async function dryRun(
   resume?: string,
 ): Promise<DryRun> {
   const { config, log } = controller;
-  const { body, targets, batchOf, expression } =
+  const { body, targets, check, batchOf, expression } =
     resume === undefined
       ? await planned(controller, caller, order, rollout)
       : await plannedRest(controller, caller, { ...order, rollout: rollout ?? {} }, resume);
@@ -42,6 +43,11 @@ export async function dryRun(
   log({ event: "dry-run", hosts: labels, reqid, script, user: caller.username });
   const claimed = expression && (await claims(controller, expression, targets));
   const isRefused = !isSendableName(script);
+  const names = [...(isRefused ? [] : [script]), ...(check === "" ? [] : [check])];
+  const asked = await Promise.all(
+    names.map(async (name) => (await unlistedScript(controller, name, targets)) ?? []),
+  );
+  const unlisted = asked.flat();
   return {
     dry_run: true,
     script: withoutToken(script, token),
@@ -61,6 +67,7 @@ export async function dryRun(
         ...(error === undefined ? {} : { error }),
       };
     }),
+    ...(unlisted.length === 0 ? {} : { unlisted }),
   };
 }
 
@@ -74,10 +81,12 @@ async function planned(
   const { script, args } = body;
   const action = { action: "run", script, args } as const;
   const { targets, expression } = await authorizedChoice(controller, caller, action, order);
-  if (rollout === undefined) return { body, targets, expression, batchOf: placed([]) };
+  if (rollout === undefined) {
+    return { body, targets, expression, check: "", batchOf: placed([]) };
+  }
   const setting = { ...PLAIN_ROLLOUT, ...rollout };
   const plan = await planRollout(controller, caller, setting, targets, targets.length);
-  return { body, targets, expression, batchOf: placed(plan.batches) };
+  return { body, targets, expression, check: setting.check, batchOf: placed(plan.batches) };
 }
 
 /** The hosts are those that it has not started; there is no expression. */
@@ -89,8 +98,8 @@ async function plannedRest(
 ) {
   using account = openReplies(controller);
   const rest = await restOfRollout(controller, caller, order, resume, account);
-  const { body, targets, batches } = rest;
-  return { body, targets, expression: undefined, batchOf: placed(batches) };
+  const { body, targets, setting, batches } = rest;
+  return { body, targets, expression: undefined, check: setting.check, batchOf: placed(batches) };
 }
 
 /** The batch of each host, counted from 1. */

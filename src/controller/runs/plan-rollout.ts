@@ -3,6 +3,7 @@
 import { configArgument } from "../../core/config/controller-config.ts";
 import { CtrlExecError } from "../../core/errors.ts";
 import type { RolloutSetting } from "../../core/rollout.ts";
+import { isScriptName, SCRIPT_NAME_RULE } from "../../core/script-name.ts";
 import { tagText } from "../../core/tags.ts";
 import { type AuthRequest, authorize, type Caller } from "../access/authorize.ts";
 import { usedTags } from "../fleet/host-tags.ts";
@@ -26,6 +27,15 @@ export async function planRollout(
 ) {
   const { check } = setting;
   if (check !== "") {
+    if (!isScriptName(check)) {
+      throw new CtrlExecError(
+        "bad-request",
+        `Cannot check with "${check}": no host has such a script`,
+        {
+          hint: `As in scripts.conf, ${SCRIPT_NAME_RULE}.`,
+        },
+      );
+    }
     runBody(controller, caller, { script: check, args: [] });
     await authorizeBatch(controller, caller, { action: "run", script: check, args: [] }, targets);
   }

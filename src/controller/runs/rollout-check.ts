@@ -14,6 +14,11 @@ export interface Checked {
   readonly failed: readonly string[];
 }
 
+/** And the error of each of them, if it is the same. */
+interface Judged extends Checked {
+  readonly why: string | undefined;
+}
+
 export class RolloutCheck {
   readonly #parts: Pick<RolloutParts, "check" | "endCheck" | "record">;
   readonly #halt: RolloutHalt;
@@ -53,7 +58,7 @@ export class RolloutCheck {
   async run(
     hosts: readonly ResolvedTarget[],
     known: string | undefined,
-  ): Promise<Checked | undefined> {
+  ): Promise<Judged | undefined> {
     if (this.#parts.check === undefined || hosts.length === 0) return undefined;
     let own = known ?? newRequestId();
     let results = await this.#runOn(hosts, own);
@@ -70,7 +75,9 @@ export class RolloutCheck {
     if (results === undefined) return undefined;
     const failed = results.filter(runFailed);
     const { script = "", reqid = own } = failed[0] ?? { script: results[0]?.script };
-    return { script, check: reqid, failed: failed.map(({ host }) => host) };
+    const [why, ...others] = new Set(failed.map(({ error }) => error));
+    const common = others.length === 0 ? why : undefined;
+    return { script, check: reqid, failed: failed.map(({ host }) => host), why: common };
   }
 
   async #runOn(

@@ -231,10 +231,12 @@ export class Rollout implements RunUnderWay {
     });
     const checked = await this.#check.run(well, known);
     if (checked === undefined) return;
-    const { failed } = checked;
-    this.#tell({ event: "check", batch: number, ...checked });
+    const { why, ...told } = checked;
+    this.#tell({ event: "check", batch: number, ...told });
     await this.#halt.look();
-    if (failed.length > 0) this.#halt.stop(`its check failed on ${firstOf(failed, MOST_NAMED)}`);
+    if (told.failed.length === 0) return;
+    const reason = why === undefined ? "" : `: ${why}`;
+    this.#halt.stop(`its check failed on ${firstOf(told.failed, MOST_NAMED)}${reason}`);
   }
 
   /** Until the run has ended, or nobody waits for anything any more. */

@@ -154,6 +154,27 @@ test("as lines of JSON", async () => {
   });
 });
 
+test("a check that no host lists is named before anything runs, and where it stopped", async () => {
+  const args = ["@all", "deploy", "--batch", "1", "--check", "heath"];
+  await control.mustRun("discovery");
+  const hosts = "web-01, web-02, web-03, web-04, web-05";
+  const pattern = String.raw`heath is not in scripts\.conf on ${hosts}, as they reported at \S+Z or later\nDid you mean health\? To ask the hosts again: ctrl-exec discovery --config \S+\n`;
+  const dry = await control.mustRun("run", [...args, "--dry-run"]);
+  expect(dry.err).toMatch(new RegExp(`^${pattern}Dry run: 5 hosts`));
+  expect(ran()).toEqual([]);
+  const { err, status } = await control.run("run", args);
+  expect(status).toBe(3);
+  expect(err).toMatch(new RegExp(`^${pattern}batch 1 of 5: 1 host\n`));
+  expect(err).toContain(
+    "\nStopped after batch 1 of 5: its check failed on web-01: script not permitted\n",
+  );
+  const whole = await control.run("run", [...args.slice(0, -1), "is up"]);
+  expect(whole).toMatchObject({ status: 2, out: "" });
+  expect(whole.err).toStartWith(
+    'ctrl-exec: Cannot check with "is up": no host has such a script\n',
+  );
+});
+
 test("killed in the middle of a batch, it is known who was asked, and it can be gone on with", async () => {
   using shut = await Gate.shut(gate);
   const command = new Running(

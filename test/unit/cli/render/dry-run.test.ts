@@ -50,6 +50,20 @@ test("the batches of a rollout are in order, and counted", () => {
   expect(err).toContain("2 hosts would be asked in 2 batches for deploy-app.");
 });
 
+test("scripts that hosts do not list are named before the last line", () => {
+  const reported = "2026-11-29T08:00:00Z";
+  const hosts = ["web-01", "web-02"];
+  const { err } = shown({
+    unlisted: [
+      { script: "heath", hosts, reported, near: "health" },
+      { script: "deploy-app", hosts: ["web-02"], reported },
+    ],
+  });
+  expect(err).toContain(
+    `heath is not in scripts.conf on web-01, web-02, as they reported at ${reported} or later\nDid you mean health? To ask the hosts again: ctrl-exec discovery\ndeploy-app is not in scripts.conf on web-02, as they reported at ${reported} or later\nTo ask the hosts again: ctrl-exec discovery\nDry run: `,
+  );
+});
+
 test("T77 what a host claims is in a column of its own, if there is any", () => {
   const tags = { role: "db", env: "\u009b2J", "a b": "c d", site: null };
   const at = { registered: true, address: "10.0.0.1", port: 7443 };

@@ -98,6 +98,31 @@ test("a rollout says in which batch each host would be, and the hook is asked ab
   await expect(bounded).rejects.toThrow("Cannot limit batches by rack");
 });
 
+test("scripts that hosts did not list when they last reported are named, with the nearest; silent hosts may have them", async () => {
+  const { learned } = fleet.controller.store;
+  const rollout = { batch: [{ hosts: 1 }], check: "heath" };
+  expect(await dry({ hosts: ["web-*"] }, "", rollout)).not.toHaveProperty("unlisted");
+  await learned.learn(new Map([["web-01", { scripts: ["deploy", "health"] }]]));
+  const { unlisted } = await dry({ hosts: ["web-*"] }, "", rollout);
+  const reported = expect.stringMatching(/^20\d\d-.*Z$/);
+  expect(unlisted).toEqual([{ script: "heath", hosts: ["web-01"], reported, near: "health" }]);
+  expect((await dry({ script: "restart" })).unlisted).toEqual([
+    { script: "restart", hosts: ["web-01"], reported },
+  ]);
+  expect(await dry({ hosts: ["web-01:9"], script: "restart" })).not.toHaveProperty("unlisted");
+  const refused = await dry({ hosts: ["web-*"] }, "no", rollout).catch(asCtrlExecError);
+  expect(refused).toMatchObject({ message: "Denied: insufficient privilege" });
+  await learned.forget("web-01");
+});
+
+test("a check with a name that no scripts.conf can have is refused", async () => {
+  const refused = await dry({}, "", { check: "is up" }).catch(asCtrlExecError);
+  expect(refused).toMatchObject({
+    code: "bad-request",
+    message: 'Cannot check with "is up": no host has such a script',
+  });
+});
+
 test("T67 who is refused is told what a refused run tells", async () => {
   for (const hosts of ["@all", "none-*"]) {
     const refused = await dry({ hosts: [hosts] }, "no").catch(asCtrlExecError);

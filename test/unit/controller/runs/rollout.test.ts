@@ -602,7 +602,8 @@ describe("the check", () => {
 
   test("has failed where it is refused, and is not asked for again", async () => {
     const report = await run({ rollout: { ...ONE, check: "unlisted" } });
-    expect(report.rollout?.stopped).toBe("after batch 1 of 4: its check failed on web-01");
+    const why = "its check failed on web-01: script not permitted";
+    expect(report.rollout?.stopped).toBe(`after batch 1 of 4: ${why}`);
     const scripts = fleet.log.of("dispatch").map(({ fields }) => fields.SCRIPT);
     expect(scripts).toEqual(["deploy", "unlisted"]);
   });

@@ -140,6 +140,15 @@ export function asCtrlExecError(thrown: unknown): CtrlExecError {
   });
 }
 
+/**
+ * Why something stopped, for a record: it is read later, and by others, so it has no hint, which may name files of
+ * this host (T67).
+ */
+export function reasonOf(thrown: unknown): string {
+  if (!(thrown instanceof DeniedError)) return messageOf(thrown);
+  return thrown.reason === "denied" ? "denied" : `denied: ${thrown.reason}`;
+}
+
 /** Message and hint in one line. */
 export function inOneLine(thrown: unknown): string {
   const hint = thrown instanceof CtrlExecError ? thrown.hint : undefined;

@@ -98,7 +98,7 @@ export function note(
 
 function refusal({ config }: HostContext, caller: Caller, decision: Refusal): DeniedError {
   const { reason, code, broken, fault } = decision;
-  const hint = broken ? brokenHint(config.auth_hook, fault) : stepFor(caller, reason);
+  const hint = broken ? brokenHint(config.auth_hook, fault) : stepFor(caller, decision);
   return new DeniedError(reason, code, hint);
 }
 
@@ -146,21 +146,30 @@ const FOREIGN_HOST: AuthDecision = {
   broken: false,
 };
 
+/** The hook has accepted the credentials, but not for what was asked. */
+const INSUFFICIENT = 3;
+
 function brokenHint(hook: string | undefined, fault: HookFault | undefined): string {
   const rule = `The auth hook ${hook} gave no decision, so the request is refused.`;
   return fault === undefined ? rule : `${fault.problem}: ${fault.remedy}\n${rule}`;
 }
 
-function stepFor(caller: Caller, reason: string): string | undefined {
+function stepFor(caller: Caller, { reason, code }: Refusal): string | undefined {
   return reason === NO_HOOK_DENY
     ? "ctrl-exec.conf has no auth_hook, and api_auth_default is deny: set one of the two."
-    : askedFor(caller);
+    : askedFor(caller, code);
 }
 
 /** Under sudo the name is root's unless the caller gives one, and a hook refuses alice's token for root. */
-function askedFor({ face, username, token }: Caller): string | undefined {
+function askedFor(
+  { face, username, token }: Caller,
+  code: DeniedError["hookCode"],
+): string | undefined {
   if (face !== "cli") return undefined;
   const whom = username === "" ? "no user" : `user ${forOneLine(username)}`;
+  if (code === INSUFFICIENT && token !== "") {
+    return `The auth hook was asked for ${whom}: it accepts the token, but not for this.`;
+  }
   return token === ""
     ? `The auth hook was asked for ${whom}, without a token; --token-file gives one, --username another name.`
     : `The auth hook was asked for ${whom}; --username names another.`;

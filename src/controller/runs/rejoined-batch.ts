@@ -2,7 +2,7 @@
  * The batch of a rollout that an earlier process has begun: what may still be sent to hosts for which no end is
  * recorded.
  */
-import { asCtrlExecError, inOneLine } from "../../core/errors.ts";
+import { asCtrlExecError, reasonOf } from "../../core/errors.ts";
 import { namedHosts } from "../../core/hosts/fold.ts";
 import { type RunResult, withoutResult } from "../../core/run-result.ts";
 import type { ResolvedTarget } from "../fleet/targets.ts";
@@ -50,7 +50,7 @@ export class RejoinedBatch {
     let asked: Promise<void> | undefined;
     const maySend = async (): Promise<MaySend> => {
       asked ??= authorize(open).catch((thrown) => {
-        this.#refusal ??= inOneLine(asCtrlExecError(thrown));
+        this.#refusal ??= reasonOf(asCtrlExecError(thrown));
       });
       await asked;
       await this.#halt.look();

@@ -3,7 +3,7 @@
  * From here on there are no errors: any obstacle stops it, and the hosts that were not asked are `not-started`.
  */
 
-import { asCtrlExecError, inOneLine } from "../../core/errors.ts";
+import { asCtrlExecError, reasonOf } from "../../core/errors.ts";
 import { hostCount } from "../../core/hosts/fold.ts";
 import { withoutToken } from "../../core/redact.ts";
 import { stoppedWhere } from "../../core/rollout.ts";
@@ -125,7 +125,7 @@ export class Rollout implements RunUnderWay {
         }
       }
     } catch (thrown) {
-      this.#halt.stop(inOneLine(asCtrlExecError(thrown)));
+      this.#halt.stop(reasonOf(asCtrlExecError(thrown)));
     }
     return await this.#end();
   }

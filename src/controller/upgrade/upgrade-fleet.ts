@@ -1,5 +1,5 @@
 /** The upgrade of a fleet, a few hosts at a time: a batch begins when all hosts of the one before have ended. */
-import { CtrlExecError, inOneLine } from "../../core/errors.ts";
+import { CtrlExecError, reasonOf } from "../../core/errors.ts";
 import { inParallel } from "../../core/in-parallel.ts";
 import { formatHostPort } from "../../core/net/host-name.ts";
 import { isUpToDate, type UpgradeResult } from "../../core/release/upgrade-result.ts";
@@ -147,7 +147,7 @@ export async function upgradeFleet(
       await authorizeBatch(controller, caller, { ...ACTION, args: [order.from] }, batch);
       return undefined;
     } catch (thrown) {
-      return inOneLine(thrown);
+      return reasonOf(thrown);
     }
   }
 }

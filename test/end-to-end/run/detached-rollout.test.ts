@@ -269,7 +269,7 @@ describe("a host that had not been asked when it was killed", () => {
       const now = readFileSync(control.config, "utf8");
       control.folder.write("control/ctrl-exec.conf", `${now}auth_hook = ${hook}\n`);
     });
-    await refused(reqid, "never-ran", "Denied: ");
+    await refused(reqid, "never-ran", "denied");
     await using _api = await TestApi.start(control);
     await control.mustRun("run", ["--detach", "--resume", reqid, "slow", "--", "once"]);
     expect(await ended(reqid)).toEqual([1, "ended never-ran ended ended"]);

@@ -331,7 +331,7 @@ test("T76 a hook that refuses the second batch stops it there", async () => {
   const args = ["run", "@all", "deploy", "--batch", "1", "--config", config, "--log", "stderr"];
   const command = new Running("ctrl-exec", args);
   expect(await command.ended()).toBe(3);
-  expect(command.err).toContain("Stopped after batch 1 of 5: Denied: insufficient privilege");
+  expect(command.err).toContain("Stopped after batch 1 of 5: denied: insufficient privilege\n");
   expect(ran()).toEqual(["web-01"]);
 });
 

@@ -7,6 +7,7 @@ import {
   inOneLine,
   LockedError,
   messageOf,
+  reasonOf,
   systemCode,
 } from "../../../src/core/errors.ts";
 
@@ -69,6 +70,14 @@ test("a lock that is held names who holds it, and how to see them", () => {
     hint: "See: ctrl-exec list-locks",
     conflicts: ["web-01:a", "web-02:a"],
   });
+});
+
+test("T67 a reason for a record has no hint, and says once that it was denied", () => {
+  expect(reasonOf(new DeniedError("denied", 1, "See /etc/hook."))).toBe("denied");
+  expect(reasonOf(new DeniedError("bad credentials", 2))).toBe("denied: bad credentials");
+  expect(reasonOf(new CtrlExecError("busy", "Cannot go: why", { hint: "Later." }))).toBe(
+    "Cannot go: why",
+  );
 });
 
 test("in one line the hint is behind the message, without a full stop", () => {

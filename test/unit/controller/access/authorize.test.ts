@@ -100,6 +100,15 @@ describe("the hook", () => {
     },
   );
 
+  test("that accepts the token, but not for this, is not to be asked for another name", async () => {
+    const hintFor = async (token: string) =>
+      (await refusal(host("exit 3"), { ...CALLER, username: "alice", token }))?.hint;
+    expect(await hintFor("t")).toBe(
+      "The auth hook was asked for user alice: it accepts the token, but not for this.",
+    );
+    expect(await hintFor("")).toContain("alice, without a token; --token-file gives one");
+  });
+
   test("that fails decides nothing: it is said, with what is wrong if that is known", async () => {
     const killed = host("kill -9 $$");
     expect(await refusal(killed)).toMatchObject({

@@ -167,11 +167,11 @@ test("T76 one that has never had it is not sent it if the hook refuses that now:
   Object.assign(fleet.controller.config, { auth_hook });
   const { results } = await goneOnWith(reqid);
   expect(calls.map(({ what }) => what)).toEqual(["POST /follow", "POST /withdraw"]);
-  const error = expect.stringContaining("Denied");
+  const error = "denied: insufficient privilege";
   expect(results).toMatchObject([
     { host: HOST, state: "never-ran", error, rtt: expect.stringMatching(/ms$/) },
   ]);
-  expect(await stopped(reqid)).toMatch(/^after batch 1 of 1: Denied/);
+  expect(await stopped(reqid)).toBe("after batch 1 of 1: denied: insufficient privilege");
 });
 
 test("T76 one that was unpaired meanwhile is not even asked: nobody knows whether it has run", async () => {

@@ -65,7 +65,7 @@ export const serve = defineVerb({
     reloads.stop();
     loops.stop();
     await server.stop();
-    delivery.stop();
+    await delivery.stop();
     return 0;
   },
 });

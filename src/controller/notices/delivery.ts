@@ -29,13 +29,13 @@ interface Trouble {
 
 export interface Delivering {
   /** Attempts at addresses are broken off: those notices wait for the next process. */
-  stop(): void;
+  stop(): Promise<void>;
 }
 
 /** Hands out what comes, for as long as this process may: in the API. */
 export function startDelivery(host: HostContext): Delivering {
   const delivery = new Delivery(host);
-  let own: Disposable | undefined;
+  let own: AsyncDisposable | undefined;
   let isLooking = false;
   const look = async () => {
     if (isLooking) return;
@@ -47,10 +47,10 @@ export function startDelivery(host: HostContext): Delivering {
   const timer = setInterval(() => void look(), LOOK_MS);
   void look();
   return {
-    stop() {
+    async stop() {
       clearInterval(timer);
       delivery.stop();
-      own?.[Symbol.dispose]();
+      await own?.[Symbol.asyncDispose]();
     },
   };
 }
@@ -61,7 +61,7 @@ export function startDelivery(host: HostContext): Delivering {
  */
 export async function deliverWaiting(host: HostContext): Promise<number> {
   if ((await host.store.notices.waiting()).length === 0) return 0;
-  using own = await host.store.notices.ownDelivery();
+  await using own = await host.store.notices.ownDelivery();
   if (own === undefined) return 0;
   const delivery = new Delivery(host);
   using _enough = new Deadline(MAINTAIN_MS, () => delivery.stop());

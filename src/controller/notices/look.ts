@@ -30,7 +30,7 @@ export async function lookForNotices(host: HostContext): Promise<void> {
   const { config, log, store } = host;
   if (!hasReceivers(config)) return;
   try {
-    using own = await store.notices.ownLook();
+    await using own = await store.notices.ownLook();
     if (own !== undefined) await look(host);
   } catch (thrown) {
     // Whoever may only read here tells nobody anything.

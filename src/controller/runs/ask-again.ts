@@ -41,7 +41,7 @@ export async function askAgain(
   const heard = new Map<string, Heard>();
   const unheard = new Map<string, string>();
   const silent = new Map<string, RunResult>();
-  using outputs = await controller.store.runs.lateOutputs(report);
+  await using outputs = await controller.store.runs.lateOutputs(report);
   const asking = { controller, dialler, report, alive, outputs, account };
   await inParallel(open, parallelLimit(dialler.config), async (one) => {
     const { host } = one;

@@ -44,7 +44,7 @@ export class DetachedRollouts {
   readonly #setAside = new Set<string>();
   readonly #running = new Set<Rollout>();
   #coming = 0;
-  #offers: Disposable | undefined;
+  #offers: AsyncDisposable | undefined;
   readonly #leaving = new AbortController();
 
   /**
@@ -84,7 +84,7 @@ export class DetachedRollouts {
       const offers = await store.rollouts.takeOffers((reqid, token) => this.#take(reqid, token));
       if (offers === undefined) return false;
       this.#offers = offers;
-      if (this.#leaving.signal.aborted) offers[Symbol.dispose]();
+      if (this.#leaving.signal.aborted) await offers[Symbol.asyncDispose]();
       const left = await this.#goOnAll(await store.rollouts.detached());
       void this.#goOnLater(left);
       void this.#lookAgain();
@@ -124,7 +124,7 @@ export class DetachedRollouts {
   /** What is under way goes on when another process takes it; nothing new is begun. Never rejects. */
   async leave(): Promise<void> {
     this.#leaving.abort();
-    this.#offers?.[Symbol.dispose]();
+    await this.#offers?.[Symbol.asyncDispose]();
     await Promise.all([...this.#running].map((rollout) => rollout.leave(STOPPED)));
   }
 

@@ -111,7 +111,7 @@ export function openFileStore(context: StoreContext): Store {
     async upkeepIfFree(work) {
       using lock = tryLockMaintenance(config);
       if (lock === undefined) return undefined;
-      return await work(() => lock.describe(`${isoSeconds(context.now())}\n`));
+      return await work(async () => lock.describe(`${isoSeconds(context.now())}\n`));
     },
     lastUpkeep: async () => lastMaintenance(config),
     removeLeftovers: async () => removeLeftovers(config),

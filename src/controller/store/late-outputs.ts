@@ -22,7 +22,7 @@ export function openLateOutputs(
   });
   return {
     of: (host, share) => outputs.of(host, share),
-    [Symbol.dispose]() {
+    async [Symbol.asyncDispose]() {
       outputs.close();
       for (const path of made) rmSync(path, { force: true });
     },

@@ -102,12 +102,17 @@ export class FileNotices implements NoticeStore {
     removeIfPresent(this.#file(notice));
   }
 
-  async ownDelivery(): Promise<Disposable | undefined> {
-    return tryLock(lockPath(this.#context.config, "notices"));
+  async ownDelivery(): Promise<AsyncDisposable | undefined> {
+    return this.#own("notices");
   }
 
-  async ownLook(): Promise<Disposable | undefined> {
-    return tryLock(lockPath(this.#context.config, "notices-look"));
+  async ownLook(): Promise<AsyncDisposable | undefined> {
+    return this.#own("notices-look");
+  }
+
+  #own(name: "notices" | "notices-look"): AsyncDisposable | undefined {
+    const lock = tryLock(lockPath(this.#context.config, name));
+    return lock && { [Symbol.asyncDispose]: async () => lock.release() };
   }
 
   async told(): Promise<ToldState> {

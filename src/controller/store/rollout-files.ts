@@ -158,7 +158,7 @@ export class FileRollouts implements RolloutStore {
 
   async takeOffers(
     take: (reqid: string, token: string) => Promise<void>,
-  ): Promise<Disposable | undefined> {
+  ): Promise<AsyncDisposable | undefined> {
     ensureFolder(this.#folder, 0o700);
     // A process that only checks must not make it wait for a second: a rollout that comes in that time would be
     // refused.
@@ -171,7 +171,7 @@ export class FileRollouts implements RolloutStore {
         return `${JSON.stringify(answer)}\n`;
       });
       return {
-        [Symbol.dispose]: () => {
+        [Symbol.asyncDispose]: async () => {
           // It unlinks the socket, which is ours only as long as we hold the lock.
           listener.stop();
           lock.release();

@@ -89,7 +89,7 @@ export async function maintainOnce(
       return undefined;
     }
   };
-  const pass = async (allDone: () => void): Promise<Work> => {
+  const pass = async (allDone: () => Promise<void>): Promise<Work> => {
     const registry = await attempt("registry", () => store.registry.read());
     for (const { problem } of registry?.broken ?? []) problems.add(inOneLine(problem));
     const rotation = await attempt("rotation-state", () => store.rotation.problems());
@@ -120,7 +120,7 @@ export async function maintainOnce(
       await requireBelievedClock(controller, "drop notes of expired certificates", force);
       await store.certificates.prune(now());
     });
-    allDone();
+    await allDone();
     return {
       busy: false,
       mended: mended ?? [],

@@ -40,10 +40,10 @@ export interface NoticeStore {
   /** Undefined if it no longer waits, or is damaged. */
   body(notice: WaitingNotice): Promise<string | undefined>;
   remove(notice: WaitingNotice): Promise<void>;
-  /** For sending them: one process at a time. Undefined if another process does it. */
-  ownDelivery(): Promise<Disposable | undefined>;
-  /** For who looks: one process at a time. Undefined if another does. */
-  ownLook(): Promise<Disposable | undefined>;
+  /** For sending them: one process at a time. Undefined if another process does it. To release it never rejects. */
+  ownDelivery(): Promise<AsyncDisposable | undefined>;
+  /** For who looks: one process at a time. Undefined if another does. To release it never rejects. */
+  ownLook(): Promise<AsyncDisposable | undefined>;
   /** Empty at first. @throws CtrlExecError `damaged` if it cannot be read */
   told(): Promise<ToldState>;
   keepTold(state: ToldState): Promise<void>;

@@ -89,7 +89,7 @@ export interface RolloutStore {
   /** Whether any process takes detached rollouts. @throws CtrlExecError `config` if this user may not ask */
   isTaker(): Promise<boolean>;
   /**
-   * Takes detached rollouts until it is closed.
+   * Takes detached rollouts until it is closed, which never rejects.
    *
    * @param take throws if it does not go on with the rollout
    * @returns undefined if another process takes them
@@ -97,7 +97,7 @@ export interface RolloutStore {
    */
   takeOffers(
     take: (reqid: string, token: string) => Promise<void>,
-  ): Promise<Disposable | undefined>;
+  ): Promise<AsyncDisposable | undefined>;
   /** How many locks nobody holds, nor has used since. */
   countUnused(since: Date): Promise<number>;
   /**

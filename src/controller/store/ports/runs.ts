@@ -94,11 +94,11 @@ export interface KeptOutput extends Outputs {
   readonly error?: string;
 }
 
-export interface LateOutputs extends Disposable {
+export interface LateOutputs extends AsyncDisposable {
   /** @param share of what may be held in memory */
   of(host: string, share: ReplyShare): HostOutput;
   /** Removes what has not been recorded. */
-  [Symbol.dispose](): void;
+  [Symbol.asyncDispose](): Promise<void>;
 }
 
 /** A run as it is recorded, for callers that can ask the agents for more. */

@@ -235,7 +235,7 @@ test("one process at a time hands out", async () => {
   name("pager", receiver.file(key));
   await leave();
   {
-    using own = await fleet.controller.store.notices.ownDelivery();
+    await using own = await fleet.controller.store.notices.ownDelivery();
     expect(own).toBeDefined();
     expect(await deliverWaiting(fleet.controller)).toBe(0);
   }

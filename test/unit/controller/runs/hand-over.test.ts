@@ -32,7 +32,7 @@ test("before it is taken it is taken back, and nothing of it is left but its rec
   const { rollouts } = fleet.controller.store;
   const asked = Promise.withResolvers<string>();
   const answered = Promise.withResolvers<void>();
-  using _taker = await rollouts.takeOffers(async (reqid) => {
+  await using _taker = await rollouts.takeOffers(async (reqid) => {
     asked.resolve(reqid);
     await answered.promise;
   });
@@ -50,7 +50,7 @@ test("before it is taken it is taken back, and nothing of it is left but its rec
 test("a signal that comes while it is still this process's own takes it back as soon as it is offered", async () => {
   const { rollouts } = fleet.controller.store;
   const never = Promise.withResolvers<void>();
-  using _taker = await rollouts.takeOffers(() => never.promise);
+  await using _taker = await rollouts.takeOffers(() => never.promise);
   const handed = await handOver(fleet.controller, CALLER, ORDER, async () => "SIGINT");
   expect(handed).toMatchObject({ signal: "SIGINT", isTaken: false });
   expect(left()).toEqual([]);
@@ -60,7 +60,7 @@ test("a signal that comes while it is still this process's own takes it back as 
 test("when somebody has it, that is told, and it stays theirs", async () => {
   const { rollouts } = fleet.controller.store;
   const taken = Promise.withResolvers<OwnedRollout | undefined>();
-  using _taker = await rollouts.takeOffers(async (reqid) => {
+  await using _taker = await rollouts.takeOffers(async (reqid) => {
     taken.resolve(await rollouts.own(reqid));
   });
   const handed = await handOver(fleet.controller, CALLER, ORDER, async () => {

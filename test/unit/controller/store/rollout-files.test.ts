@@ -107,18 +107,18 @@ test("T65 who would take rollouts and cannot listen leaves that to others, and n
   rmSync(folder.join("rollouts/taker"), { recursive: true });
   const taker = await take();
   expect([taker !== undefined, await rollouts.isTaker()]).toEqual([true, true]);
-  taker?.[Symbol.dispose]();
+  await taker?.[Symbol.asyncDispose]();
   expect(await rollouts.isTaker()).toBe(false);
   expect(openFiles(process.pid).filter((file) => file.startsWith(folder.path))).toEqual([]);
 });
 
 test("why it was not taken is told with what to do next; what is not an answer counts as none", async () => {
-  using _taker = await rollouts.takeOffers(async () => {
+  await using _taker = await rollouts.takeOffers(async () => {
     throw new CtrlExecError("busy", "there are too many", { hint: "Wait for one." });
   });
   const refused = { code: "unreachable", message: "there are too many", hint: "Wait for one." };
   await expect(rollouts.offer(REQID, "")).rejects.toMatchObject(refused);
-  _taker?.[Symbol.dispose]();
+  await _taker?.[Symbol.asyncDispose]();
   const stranger = listenLocally(folder.join("rollouts", "taker"), async () => "{}\n");
   await expect(rollouts.offer(REQID, "")).rejects.toMatchObject({
     code: "unreachable",
@@ -141,11 +141,11 @@ test("who takes rollouts waits for whoever only looks, and leaves what is offere
   looking?.release();
   const taker = await taking;
   expect([taker !== undefined, existsSync(fileOf(REQID, "offer"))]).toEqual([true, true]);
-  taker?.[Symbol.dispose]();
+  await taker?.[Symbol.asyncDispose]();
   offering?.release();
   const later = await rollouts.takeOffers(async () => undefined);
   expect([later !== undefined, existsSync(fileOf(REQID, "offer"))]).toEqual([true, false]);
-  later?.[Symbol.dispose]();
+  await later?.[Symbol.asyncDispose]();
 });
 
 test("who cannot listen for offers keeps nobody from taking them later", async () => {
@@ -155,7 +155,7 @@ test("who cannot listen for offers keeps nobody from taking them later", async (
   rmSync(folder.join("rollouts", "taker"), { recursive: true });
   const taker = await rollouts.takeOffers(take);
   expect(await rollouts.isTaker()).toBe(true);
-  taker?.[Symbol.dispose]();
+  await taker?.[Symbol.asyncDispose]();
 });
 
 // Root may enter every folder.

@@ -74,7 +74,7 @@ export function noticesSuite(make: MakeStore): void {
     await notices.keepTold(state);
     expect(await notices.told()).toEqual(state);
     expect(await notices.waiting()).toEqual([]);
-    using own = await notices.ownLook();
+    await using own = await notices.ownLook();
     expect(own).toBeDefined();
     expect(await notices.ownLook()).toBeUndefined();
   });
@@ -85,8 +85,8 @@ export function noticesSuite(make: MakeStore): void {
     const own = await notices.ownDelivery();
     expect(own).toBeDefined();
     expect(await notices.ownDelivery()).toBeUndefined();
-    own?.[Symbol.dispose]();
-    using again = await notices.ownDelivery();
+    await own?.[Symbol.asyncDispose]();
+    await using again = await notices.ownDelivery();
     expect(again).toBeDefined();
   });
 }

@@ -236,13 +236,13 @@ export function rolloutsSuite(make: MakeStore): void {
     // The longest that may be given in a file, and each of its characters is escaped on its way.
     const token = '"é'.repeat(21_845);
     {
-      using _taker = await rollouts.takeOffers(async (reqid, token) => {
+      await using _taker = await rollouts.takeOffers(async (reqid, token) => {
         if (token === "") throw new CtrlExecError("busy", "there are too many");
         taken.push([reqid, token]);
       });
       expect(await rollouts.isTaker()).toBe(true);
       // Another one takes nothing from it.
-      using another = await rollouts.takeOffers(async () => undefined);
+      await using another = await rollouts.takeOffers(async () => undefined);
       expect(another).toBeUndefined();
       await rollouts.offer(REQID, token);
       await expect(rollouts.offer(REQID, "")).rejects.toThrow("there are too many");
@@ -291,7 +291,7 @@ export function rolloutsSuite(make: MakeStore): void {
     await offered?.leave();
     // It counts from when it is taken on.
     expect(await rollouts.detached()).toEqual([]);
-    using taker = await rollouts.takeOffers(async () => undefined);
+    await using taker = await rollouts.takeOffers(async () => undefined);
     expect(taker).toBeDefined();
     await rollouts.offer(REQID, "");
     expect(await rollouts.detached()).toEqual([]);

@@ -47,7 +47,7 @@ test("what does not run, and need not, is not a fault; another program on its po
 test("what runs must be where its configuration says", async () => {
   await using fleet = await LocalFleet.create();
   const { store } = fleet.controller;
-  using offers = await store.rollouts.takeOffers(async () => undefined);
+  await using offers = await store.rollouts.takeOffers(async () => undefined);
   const desk = await store.pairing.openDesk("pairing-mode");
   expect(offers).toBeDefined();
   expect(faults(await services(fleet))).toEqual([

@@ -59,8 +59,8 @@ export interface LockStore {
    */
   take(wanted: readonly WantedRunLock[]): Promise<TakenLocks>;
   holders(): Promise<readonly HolderFound[]>;
-  /** How many locks nobody holds, nor has used since. */
+  /** How many locks have left something behind, though nobody holds them, nor has used them since. */
   countUnused(since: Date): Promise<number>;
-  /** Forgets locks that nobody has used for a day. Returns how many. */
+  /** Removes what locks have left that nobody has used for a day. Returns of how many. */
   dropUnused(): Promise<number>;
 }

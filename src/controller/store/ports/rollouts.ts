@@ -98,11 +98,11 @@ export interface RolloutStore {
   takeOffers(
     take: (reqid: string, token: string) => Promise<void>,
   ): Promise<AsyncDisposable | undefined>;
-  /** How many locks nobody holds, nor has used since. */
+  /** How many locks have left something behind, though nobody holds them, nor has used them since. */
   countUnused(since: Date): Promise<number>;
   /**
-   * Forgets locks that nobody has used for a day, and what is left of rollouts whose records are no longer kept. Returns
-   * how many locks.
+   * Removes what locks have left that nobody has used for a day, and what is left of rollouts whose records are no
+   * longer kept. Returns of how many locks.
    */
   dropUnused(): Promise<number>;
   /** The rollouts that somebody wants paused. */

@@ -46,3 +46,14 @@ test("the locks of this host's own files are nobody's run, and stay", async () =
   utimesSync(own, 0, 0);
   expect([await locks.dropUnused(), existsSync(own)]).toEqual([0, true]);
 });
+
+test("a lock that was released leaves its file, which is counted until it is dropped", async () => {
+  using folder = new TestFolder();
+  const { locks } = await locksIn(folder);
+  const taken = await locks.take([wanted("web-01"), wanted("web-02")]);
+  if (taken.kind === "held") await taken.held[0]?.release();
+  const minutes = (count: number) => new Date(Date.now() + count * 60_000);
+  expect(await locks.countUnused(minutes(1))).toBe(1);
+  expect(await locks.countUnused(minutes(-1))).toBe(0);
+  if (taken.kind === "held") await taken.held[1]?.release();
+});

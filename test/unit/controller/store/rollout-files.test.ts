@@ -172,3 +172,13 @@ if (process.getuid?.() !== 0) {
     });
   });
 }
+
+test("the lock of one that was left stays as a file, which is counted until its end", async () => {
+  const owned = await rollouts.own(REQID);
+  const inAMinute = () => new Date(Date.now() + 60_000);
+  expect(await rollouts.countUnused(inAMinute())).toBe(0);
+  await owned?.leave();
+  expect(await rollouts.countUnused(inAMinute())).toBe(1);
+  await (await rollouts.own(REQID))?.end();
+  expect(await rollouts.countUnused(inAMinute())).toBe(0);
+});

@@ -26,12 +26,12 @@ export interface Controller extends RunReader {
   readonly notices: LiveNotices;
 }
 
-/** @throws CtrlExecError `config` if this host's own credential cannot be used */
-export function openDialler(controller: Controller): FleetDialler {
-  const { config, now, dialler } = controller;
+/** @throws CtrlExecError `config` if this host's own credential, or its revocations, cannot be used */
+export async function openDialler(controller: Controller): Promise<FleetDialler> {
+  const { config, now, dialler, store } = controller;
   const setting =
     dialler?.current(config, now()) ?? dialSetting(config, loadCredentials(config, now()));
-  return { ...setting, now };
+  return { ...setting, revoked: await store.certificates.revokedByNow(), now };
 }
 
 /** The account in which an answer's memory counts: the API's, or a command's own. */

@@ -135,8 +135,8 @@ const BEHIND_THE_PORTS: readonly { file: RegExp; to: readonly string[]; why: str
     why: "A damaged database is a file that is removed; another store has none.",
   },
   {
-    file: /^src\/controller\/(trust\/credential|fleet\/(dial-setting|kept-dialler))\.ts$/,
-    to: ["paths.ts", "rotation-state.ts", "revocations.ts"],
+    file: /^src\/controller\/(trust\/credential|fleet\/kept-dialler)\.ts$/,
+    to: ["paths.ts", "rotation-state.ts"],
     why: "Which credential is in force is decided with those files at hand, before a handshake, in one go.",
   },
 ];

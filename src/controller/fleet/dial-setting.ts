@@ -3,7 +3,6 @@ import type { ControllerConfig } from "../../core/config/controller-config.ts";
 import { ReplyBudget } from "../../core/reply-budget.ts";
 import { Semaphore } from "../../core/semaphore.ts";
 import { ReadPace } from "../../system/net/read-pace.ts";
-import { liveRevoked } from "../store/revocations.ts";
 import {
   type ControllerCredential,
   type ControllerCredentials,
@@ -14,14 +13,13 @@ import { type Dialler, MAX_HANDSHAKES } from "./dialler.ts";
 /** One of the controller's own certificates that agents may trust. */
 export type DialCredential = Pick<Dialler, "credential" | "serial">;
 
-/** Everything that dialling needs, except the controller. */
+/** Everything that dialling needs, except the controller and its revocations, which change at any time. */
 export interface DialSetting
-  extends Omit<Dialler, "credential" | "serial" | "account" | "sending"> {
+  extends Omit<Dialler, "credential" | "serial" | "account" | "sending" | "revoked"> {
   /** First the one in force, then those of rotations under way, newest first. */
   readonly credentials: readonly [DialCredential, ...DialCredential[]];
 }
 
-/** @throws CtrlExecError `config` if this host's revocation list cannot be used */
 export function dialSetting(
   config: ControllerConfig,
   { current, others }: ControllerCredentials,
@@ -29,7 +27,6 @@ export function dialSetting(
   return {
     config,
     credentials: [dialCredential(current), ...others.map(dialCredential)],
-    revoked: liveRevoked(config),
     handshakes: new Semaphore(MAX_HANDSHAKES),
     pace: new ReadPace(),
     budget: new ReplyBudget(config.max_replies),

@@ -12,7 +12,7 @@ import { askAgent } from "./ask-agent.ts";
 import type { DialCredential, DialSetting } from "./dial-setting.ts";
 import type { Sending } from "./dialler.ts";
 import { faultOf } from "./fault.ts";
-import { dialProblem } from "./peer-identity.ts";
+import { dialProblem, type Revoked } from "./peer-identity.ts";
 import type { ResolvedTarget } from "./targets.ts";
 
 /** What one host answered, or why it did not. */
@@ -49,6 +49,7 @@ export interface HostProblem {
 }
 
 export interface FleetDialler extends DialSetting {
+  readonly revoked: Revoked;
   readonly now: () => Date;
   readonly account?: ReplyAccount;
   readonly sending?: Sending;

@@ -56,8 +56,6 @@ export class KeptDialler {
 
 /** Changes whenever one of the files is replaced or written, or the credentials beside them change. */
 function fileVersions(config: ControllerConfig): string {
-  const { rotation, revoked, credentials } = paths(config);
-  return [config.cert, config.key, config.ca, rotation, revoked, credentials]
-    .map(fileVersion)
-    .join(" ");
+  const { rotation, credentials } = paths(config);
+  return [config.cert, config.key, config.ca, rotation, credentials].map(fileVersion).join(" ");
 }

@@ -75,7 +75,8 @@ async function ask(
       targetOf(record.hostname, { kind: "agent", record }, agentPort),
     );
     const body = { reqid: newRequestId() };
-    const dialler = { ...dialSetting(hurried, credentials), now };
+    const revoked = await controller.store.certificates.revokedByNow();
+    const dialler = { ...dialSetting(hurried, credentials), revoked, now };
     const news = new FleetNews(controller, dialler);
     await askFleet(
       dialler,

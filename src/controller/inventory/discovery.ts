@@ -50,7 +50,7 @@ export async function scanCapabilities(
 ): Promise<DiscoveredHost[]> {
   if (targets.length === 0) return [];
   const found = new Map<ResolvedTarget, DiscoveredHost>();
-  const dialler = openDialler(controller);
+  const dialler = await openDialler(controller);
   const news = new FleetNews(controller, dialler);
   await askFleet(
     dialler,

@@ -40,7 +40,7 @@ export async function pingHosts(
   subscribers.onHosts?.(targets.length);
   const reqid = caller.requestId ?? newRequestId();
   const results = new Map<ResolvedTarget, PingResult>();
-  const dialler = openDialler(controller);
+  const dialler = await openDialler(controller);
   const news = new FleetNews(controller, dialler);
   await askFleet(
     dialler,

@@ -142,7 +142,7 @@ async function askForSerial(controller: Controller, agent: AgentToRemove): Promi
   }
   try {
     const target = targetOf(hostname, { kind: "agent", record }, controller.agentPort);
-    return [(await shownCertificate(openDialler(controller), target)).serial];
+    return [(await shownCertificate(await openDialler(controller), target)).serial];
   } catch (cause) {
     throw new CtrlExecError(
       "not-found",

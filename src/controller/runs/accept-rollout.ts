@@ -90,7 +90,7 @@ async function begun(
   const { batches, facts } = await planRollout(controller, caller, setting, targets, total);
   admit?.();
   await tellUnlisted(controller, order, setting, targets);
-  const { budget } = openDialler(controller);
+  const { budget } = await openDialler(controller);
   const head = runFacts(body, targets);
   const rollout = {
     ...facts,
@@ -141,7 +141,7 @@ async function resumed(
     const { found, before, body, setting, targets, batches, facts, total } = rest;
     admit?.();
     await tellUnlisted(controller, order, setting, targets);
-    const { budget } = openDialler(controller);
+    const { budget } = await openDialler(controller);
     const owned = await ownRollout(controller, reqid);
     return await orElse(owned.leave, async () => {
       const hand = { by: caller.username, since: isoSeconds(controller.now()) };

@@ -24,8 +24,8 @@ export class AgentsOfRun {
   }
 
   /** @throws CtrlExecError if this host cannot ask any of them */
-  open(): FleetDialler {
-    this.#dialler ??= openDialler(this.#controller);
+  async open(): Promise<FleetDialler> {
+    this.#dialler ??= await openDialler(this.#controller);
     return this.#dialler;
   }
 
@@ -36,7 +36,7 @@ export class AgentsOfRun {
     onEvent: RunSink,
     contact?: ContactWatch,
   ) {
-    const dialler = this.open();
+    const dialler = await this.open();
     const enough = new AbortController();
     const catchingUp = follow ? undefined : new CatchingUp(() => enough.abort());
     const following = {

@@ -37,7 +37,7 @@ export async function askAgain(
   own?: FleetDialler,
 ): Promise<HeardRun> {
   if (open.length === 0) return { report, unheard: new Map() };
-  const dialler = { ...(own ?? openDialler(controller)), account };
+  const dialler = { ...(own ?? (await openDialler(controller))), account };
   const heard = new Map<string, Heard>();
   const unheard = new Map<string, string>();
   const silent = new Map<string, RunResult>();

@@ -174,7 +174,7 @@ async function endOn(
   const { reqid } = report;
   const open = new Map(mayRunOn(found, noBatches).map((each) => [each.host, each]));
   onAsk?.(wanted.filter((host) => open.has(host)));
-  const dialler = patient(openDialler(controller), ending.grace);
+  const dialler = patient(await openDialler(controller), ending.grace);
   const told: CancelResult[] = [];
   await inParallel(wanted, parallelLimit(controller.config), async (host) => {
     const there = open.get(host);

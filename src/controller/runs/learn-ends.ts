@@ -89,7 +89,7 @@ class Lesson {
     const isAway = ({ host }: { readonly host: string }) => this.#away.has(host);
     const away = found.open.filter(isAway).map(({ host }) => [host, AWAY] as const);
     const near = { ...found, open: found.open.filter((each) => !isAway(each)) };
-    this.#dialler ??= hurried(openDialler(this.#controller));
+    this.#dialler ??= hurried(await openDialler(this.#controller));
     const { report, unheard } = await askAgain(this.#controller, near, account, this.#dialler);
     for (const host of unheard.keys()) this.#away.add(host);
     return { report, unheard: new Map([...unheard, ...away]) };

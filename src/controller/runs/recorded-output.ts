@@ -46,7 +46,7 @@ export class RecordedOutput {
     onEvent: RunSink,
   ): Promise<Gap | undefined> {
     try {
-      this.#agents.open();
+      await this.#agents.open();
     } catch (thrown) {
       // Who may read the record may not be able to ask.
       if (!(thrown instanceof CtrlExecError)) throw thrown;

@@ -24,7 +24,7 @@ export interface RolloutParts {
   readonly record: RunRecord;
   readonly watcher: RunWatcher;
   /** A function, because this host's credential may be replaced while the rollout goes on. */
-  readonly openDialler: () => FleetDialler;
+  readonly openDialler: () => Promise<FleetDialler>;
   /** Asks the hook for a batch. @throws DeniedError */
   readonly authorize: (batch: readonly ResolvedTarget[]) => Promise<void>;
   /** Hosts that were registered when it began, and no longer are. */

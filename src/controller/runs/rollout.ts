@@ -144,7 +144,7 @@ export class Rollout implements RunUnderWay {
     onNews({ event: "batch", ...news });
     this.#begun = news.batch;
     if (open.length > 0) {
-      const dialler = this.#parts.openDialler();
+      const dialler = await this.#parts.openDialler();
       const { script, reqid, username } = body;
       const sent = isSendableName(script) ? open : [];
       const order = { targets: sent, script, reqid, username };

@@ -69,7 +69,7 @@ export function carryOut(
     {
       ...{ ...parts, watcher, onResult, onNews, confirm, mayFail },
       pause: setting.pause,
-      openDialler: () => ({ ...openDialler(current()), budget }),
+      openDialler: async () => ({ ...(await openDialler(current())), budget }),
       authorize: async (batch) => {
         await mustBeRegistered(batch);
         await authorizeBatch(current(), caller, action, batch);

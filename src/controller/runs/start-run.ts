@@ -55,7 +55,7 @@ export async function startRun(
   const { reqid } = body;
   const action = { action: "run", script, args } as const;
   const targets = await authorizedHosts(controller, caller, action, order);
-  const dialler = openDialler(controller);
+  const dialler = await openDialler(controller);
   const sentTo = isSendableName(script) ? targets : [];
   const locks = await takeRunLocks(controller, { targets: sentTo, script, reqid, username });
   const facts = runFacts(body, targets);

@@ -97,7 +97,7 @@ async function goOn(
   const results = report.results.filter(({ host, state }) => {
     return byLabel.has(host) && state !== "queued" && state !== "not-started";
   });
-  const { budget } = openDialler(controller);
+  const { budget } = await openDialler(controller);
   const before = {
     ...{ begun: facts.begun, results, checking: facts.checking, told: facts.told ?? [] },
     started: parseIso(started) ?? new Date(0),

@@ -18,7 +18,7 @@ import type { LearnedStore } from "./ports/learned.ts";
 import type { Store } from "./ports.ts";
 import { rememberPushedOut } from "./pushed-out.ts";
 import { lockRegistry, removeAgent, writeAgent } from "./registry.ts";
-import { addRevoked, readRevoked } from "./revocations.ts";
+import { addRevoked, liveRevoked, readRevoked } from "./revocations.ts";
 import { FileRollouts } from "./rollout-files.ts";
 import { readRotation, rotationProblems, rotationState, writeRotation } from "./rotation-state.ts";
 
@@ -49,6 +49,7 @@ export function openFileStore(context: StoreContext): Store {
       hasExpired: async (now) => hasExpired(config, now),
       prune: (now) => pruneIssued(config, now),
       revoked: async () => readRevoked(config),
+      revokedByNow: async () => liveRevoked(config),
       revocationList: paths(config).revoked,
     },
     rotation: {

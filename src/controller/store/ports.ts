@@ -52,7 +52,9 @@ export interface Store {
    * The same without waiting: undefined, and nothing done, if another is at work. A caller that has done everything
    * that was due says so with `allDone`.
    */
-  upkeepIfFree<Result>(work: (allDone: () => Promise<void>) => Promise<Result>): Promise<Result | undefined>;
+  upkeepIfFree<Result>(
+    work: (allDone: () => Promise<void>) => Promise<Result>,
+  ): Promise<Result | undefined>;
   /** When everything that was due was last done; undefined if that is not known. */
   lastUpkeep(): Promise<Date | undefined>;
   /** Removes what killed writes have left behind. Never rejects. */

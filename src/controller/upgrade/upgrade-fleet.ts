@@ -79,7 +79,7 @@ export async function upgradeFleet(
   signal: AbortSignal,
 ): Promise<UpgradeResult[]> {
   const { log } = controller;
-  const dialler = openDialler(controller);
+  const dialler = await openDialler(controller);
   const news = new FleetNews(controller, dialler);
   const reqid = caller.requestId ?? newRequestId();
   const results = new Map<ResolvedTarget, UpgradeResult>();

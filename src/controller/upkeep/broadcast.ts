@@ -37,7 +37,7 @@ export interface BroadcastReport {
  */
 export async function broadcastSerial(controller: Controller): Promise<BroadcastReport> {
   const { log, now, store } = controller;
-  const dialler = openDialler(controller);
+  const dialler = await openDialler(controller);
   const [current] = dialler.credentials;
   const targets = await untold(controller, current.serial);
   if (targets.length === 0) return { confirmed: [], pending: [] };

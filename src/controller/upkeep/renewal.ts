@@ -75,7 +75,7 @@ export async function renewAgents(
   if (records.length === 0) return { renewed, notRenewed };
   // The name goes into a certificate, so the host's identity is checked whatever the configured policy.
   const strict = { ...config, verify_agent_identity: "strict" } as const;
-  const dialler: FleetDialler = { ...openDialler(controller), config: strict };
+  const dialler: FleetDialler = { ...(await openDialler(controller)), config: strict };
   const { agentPort, store } = controller;
   const present = await store.registry.findAll(records.map(({ hostname }) => hostname));
   const targets = records.map(({ hostname }) =>

@@ -75,7 +75,7 @@ async function wireTo(port: number) {
   const asked = readTargets([`web-01:${port}`], undefined, 1);
   const [target] = await authorizedTargets(controller, CALLER, action, asked);
   if (target === undefined) throw new Error("web-01 is not registered");
-  return { dialler: openDialler(controller), target };
+  return { dialler: await openDialler(controller), target };
 }
 
 interface Wishes {

@@ -28,6 +28,13 @@ export interface CertificateStore {
   prune(now: Date): Promise<void>;
   /** @throws CtrlExecError `config` when one cannot be read: an unread revocation would trust */
   revoked(): Promise<ReadonlySet<Serial>>;
+  /**
+   * The same for who dials: it is asked again for as long as a connection lasts. If the revocations cannot be read
+   * meanwhile, what they were before stands.
+   *
+   * @throws as revoked(), at first
+   */
+  revokedByNow(): Promise<Pick<ReadonlySet<Serial>, "has">>;
   /** Where a person finds the revocations, and adds to them. */
   readonly revocationList: string;
 }

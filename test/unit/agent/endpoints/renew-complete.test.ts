@@ -32,7 +32,7 @@ async function offer(body: Record<string, unknown>) {
   const { controller } = fleet;
   const target = targetOf("web-01", findAgent(controller.config, "web-01"));
   const request = { method: "POST", path: "/renew-complete", body, reply: "words" } as const;
-  return (await askHost(openDialler(controller), target, request)).reply;
+  return (await askHost(await openDialler(controller), target, request)).reply;
 }
 
 async function refuses(body: Record<string, unknown>, why: string): Promise<void> {

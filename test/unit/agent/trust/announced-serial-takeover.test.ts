@@ -23,7 +23,8 @@ beforeEach(async () => {
 afterEach(() => fleet[Symbol.asyncDispose]());
 
 /** Calls web-01 as a control host of 1.0 does, or somebody with its certificate. */
-async function callWeb(path: string, body: unknown, dialler = openDialler(fleet.controller)) {
+async function callWeb(path: string, body: unknown, own?: FleetDialler) {
+  const dialler = own ?? (await openDialler(fleet.controller));
   const target = targetOf("web-01", findAgent(dialler.config, "web-01"));
   const { reply } = await askHost(dialler, target, { method: "POST", path, body, reply: "words" });
   return reply;
@@ -35,10 +36,10 @@ async function announce(serial: string, more: Readonly<Record<string, string>> =
 }
 
 /** With db-01's key and certificate. */
-function asDb(): FleetDialler {
+async function asDb(): Promise<FleetDialler> {
   const { certificate, ca, keyPem } = loadIdentity(db.config);
   const credential = { cert: certificate.pem, key: keyPem, ca: ca.pem };
-  const dialler = openDialler(fleet.controller);
+  const dialler = await openDialler(fleet.controller);
   return { ...dialler, credentials: [{ serial: certificate.serial, credential }] };
 }
 
@@ -49,7 +50,7 @@ test("T63 db-01 gains nothing, the control host loses nothing, through reload, r
   expect(await announce(serial)).toMatchObject({ status: 200, json: { exit: 0 } });
   for (const again of [() => undefined, () => web.reload(), () => web.restart()]) {
     await again();
-    expect(await callWeb("/run", COUNT, asDb())).toMatchObject({
+    expect(await callWeb("/run", COUNT, await asDb())).toMatchObject({
       status: 403,
       json: { error: "serial mismatch", status: "forbidden" },
     });
@@ -61,7 +62,7 @@ test("T63 db-01 gains nothing, the control host loses nothing, through reload, r
   const { confirmed } = await rotateNow(fleet.controller);
   expect([...confirmed].sort()).toEqual(["db-01", "web-01"]);
   expect(await fleet.runFailures(["web-01"])).toEqual([]);
-  expect((await callWeb("/run", COUNT, asDb()))?.status).toBe(403);
+  expect((await callWeb("/run", COUNT, await asDb()))?.status).toBe(403);
   expect(web.log.of("run").filter(({ fields }) => fields.SCRIPT === "count")).toHaveLength(4);
 });
 
@@ -88,7 +89,7 @@ test("T63 a control host of 1.0, which sends the serial alone, rotates as ever",
   const { newSerial } = await rotateNow(controller);
   await web.start();
   expect(await announce(newSerial)).toMatchObject({ status: 200, json: { exit: 0 } });
-  const dialler = openDialler(controller);
+  const dialler = await openDialler(controller);
   const underNew = { ...dialler, credentials: [dialler.credentials[0]] } as const;
   expect((await callWeb("/ping", { reqid: "" }, underNew))?.status).toBe(200);
   expect(existsSync(web.path("ctrl-exec-serial.previous"))).toBe(false);

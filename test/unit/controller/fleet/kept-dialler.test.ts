@@ -1,6 +1,7 @@
 /** T02: a connection that the API keeps to an agent outlives nothing that would stop a new one. */
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { readFileSync, utimesSync, writeFileSync } from "node:fs";
+import { loadIdentity } from "../../../../src/agent/trust/identity-files.ts";
 import { type Controller, openReplies } from "../../../../src/controller/control-host.ts";
 import { KeptDialler } from "../../../../src/controller/fleet/kept-dialler.ts";
 import { unpairAgent } from "../../../../src/controller/inventory/unpair.ts";
@@ -99,6 +100,19 @@ test("T02 a host that is revoked is refused on the connection that it had", asyn
   expect(await fleet.pingFailures([address], controller)).toEqual([
     "127.0.0.1: 127.0.0.1 answered with the revoked certificate of web-01: refused",
   ]);
+});
+
+test("T02 what is revoked is the store's word, on a new connection and on one that is kept", async () => {
+  const { serial } = loadIdentity(agent.config).certificate;
+  const { store } = controller;
+  const revoked = new Set<string>();
+  const certificates = { ...store.certificates, revokedByNow: async () => revoked };
+  const told = { ...controller, store: { ...store, certificates } };
+  expect(await fleet.pingFailures(["web-01"], told)).toEqual([]);
+  revoked.add(serial);
+  const refused = ["web-01: web-01 answered with the revoked certificate of web-01: refused"];
+  expect(await fleet.pingFailures(["web-01"], told)).toEqual(refused);
+  expect(await fleet.pingFailures(["web-01"], { ...told, dialler: undefined })).toEqual(refused);
 });
 
 test("T02 a host is asked for its own name on every request, not for that of the request before", async () => {

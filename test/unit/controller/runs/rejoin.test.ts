@@ -27,7 +27,7 @@ async function rejoined(
   });
   const [target] = await fleet.targets(["web-01"], peer.port);
   if (target === undefined) throw new Error("there is no target");
-  const dialler = { ...openDialler(fleet.controller), now: () => new Date() };
+  const dialler = { ...(await openDialler(fleet.controller)), now: () => new Date() };
   const contacts: Contact[] = [];
   using contact = new ContactWatch((news) => contacts.push(news), { silence: 60_000, break: 0 });
   const following = { reqid: REQID, onEvent: () => undefined, contact };

@@ -118,7 +118,7 @@ test("a detached rollout with which no process goes on is named", async () => {
   const option = ` --config ${fleet.controller.config.file}`;
   const ends = `, or ctrl-exec cancel it${option}`;
   expect(await remedies()).toEqual([`start ctrl-exec-api, which goes on with it${ends}`]);
-  using _taker = await store.rollouts.takeOffers(async () => undefined);
+  await using _taker = await store.rollouts.takeOffers(async () => undefined);
   expect(await remedies()).toEqual([
     `see why ctrl-exec-api, which runs, does not: ACTION=rollout-fail in its log${ends}`,
   ]);

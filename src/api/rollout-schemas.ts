@@ -2,7 +2,12 @@
 import { z } from "zod";
 import { MAX_TYPED_SECONDS } from "../core/duration.ts";
 import { parseSampleSize, type SampleSize, sizeProblem } from "../core/hosts/sample-size.ts";
-import { MOST_SIZES, parseMaxFailures, type RolloutSetting } from "../core/rollout.ts";
+import {
+  MOST_SIZES,
+  parseMaxFailures,
+  type RolloutSetting,
+  rolloutReport,
+} from "../core/rollout.ts";
 import { duration } from "./duration-schema.ts";
 
 const SIZE = 'expected a number of hosts, or a percentage such as "10%"';
@@ -55,18 +60,4 @@ export function rolloutOf(
   };
 }
 
-export const rolloutAnswer = z.object({
-  batches: z.int(),
-  begun: z.int().describe("How many batches have begun."),
-  not_started: z
-    .int()
-    .describe("How many hosts were not asked; POST /runs/{reqid}/resume goes on with them."),
-  stopped: z
-    .string()
-    .optional()
-    .describe("Why the rollout stopped, and after which batch; absent if it did not stop."),
-  checking: z
-    .string()
-    .optional()
-    .describe("The id of a check's run, if that was not waited for to its end: it may go on."),
-});
+export const rolloutAnswer = z.object(rolloutReport.shape);

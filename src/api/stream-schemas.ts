@@ -73,7 +73,9 @@ export const runMessage = z.discriminatedUnion("event", [
   z
     .object({ event: z.literal("paused"), reqid, batch: number, of, by: z.string() })
     .describe("The batch waits until somebody continues the rollout."),
-  z.object({ event: z.literal("continued"), reqid, batch: number, of }),
+  z
+    .object({ event: z.literal("continued"), reqid, batch: number, of, by: z.string() })
+    .describe("Somebody has continued the rollout: the batch may begin."),
   z
     .object({ event: z.literal("stopped"), reqid, reason: z.string(), not_started: z.int() })
     .describe("The rollout stops before its last batch, or its last check has failed."),

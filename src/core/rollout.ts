@@ -20,17 +20,42 @@ export const rolloutSetting = z.object({
 });
 export type RolloutSetting = Frozen<z.output<typeof rolloutSetting>>;
 
-/** How far a rollout got. */
-export interface RolloutReport {
-  readonly batches: number;
-  readonly begun: number;
-  /** How many hosts are `not-started`. */
-  readonly not_started: number;
-  /** Why it stopped, and after which batch; absent if it did not. */
-  readonly stopped?: string;
-  /** The run of its last check, if nobody waits for that any more. */
-  readonly checking?: string;
-}
+/** How far a rollout got, or has got up to now. */
+export const rolloutReport = z.object({
+  batches: z.int(),
+  begun: z.int().check(z.describe("How many batches have begun.")),
+  not_started: z
+    .int()
+    .check(
+      z.describe("How many hosts were not asked; POST /runs/{reqid}/resume goes on with them."),
+    ),
+  stopped: z.exactOptional(
+    z
+      .string()
+      .check(
+        z.describe(
+          "Why the rollout stopped, and after which batch; absent if it did not stop, or goes on.",
+        ),
+      ),
+  ),
+  checking: z.exactOptional(
+    z
+      .string()
+      .check(
+        z.describe(
+          "The id of a check's run that is under way, or that was not waited for to its end: then it may go on.",
+        ),
+      ),
+  ),
+  next_at: z.exactOptional(
+    z
+      .string()
+      .check(
+        z.describe("When the pause before the next batch ends; absent unless there is one now."),
+      ),
+  ),
+});
+export type RolloutReport = Frozen<z.output<typeof rolloutReport>>;
 
 /** Where it stopped. @param begun how many of its batches have begun */
 export function stoppedWhere(begun: number, batches: number): string {

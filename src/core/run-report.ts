@@ -1,6 +1,7 @@
 /** A run from the moment it was accepted, as in its record, in the API and on the screen. */
 import * as z from "zod/mini";
 import type { Frozen } from "./json.ts";
+import { rolloutReport } from "./rollout.ts";
 import { type RunResult, runResult } from "./run-result.ts";
 import { goesOn } from "./run-state.ts";
 import { isoSeconds, parseIso } from "./time.ts";
@@ -32,6 +33,13 @@ export const runReport = z.object({
       z.describe("Who has paused the rollout, and since when; absent unless it is paused."),
     ),
   ),
+  continued: z.exactOptional(
+    rolloutHand.check(
+      z.describe(
+        "Who has let the rollout go on after a pause, and when, the last time. Absent while it is paused, and when it has ended.",
+      ),
+    ),
+  ),
   waits_for_api: z.exactOptional(
     z
       .literal(true)
@@ -50,6 +58,9 @@ export const runReport = z.object({
         ),
       ),
   ),
+  rollout: z
+    .exactOptional(rolloutReport)
+    .check(z.describe("How far the rollout has got; absent of any other run.")),
   resumed_by: z.exactOptional(
     z
       .array(rolloutHand)

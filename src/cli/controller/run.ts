@@ -204,7 +204,11 @@ export const run = defineVerb({
       contacts = new ContactNotes(`ctrl-exec logs ${started.reqid}${option} --follow`);
       view.begin?.(started.reqid);
       const signal = await firstSignal(STOP_SIGNALS, Promise.race([started.finished, reader.gone]));
-      if (signal !== undefined || reader.hasGone) await started.abandon(STOPPED);
+      if (signal !== undefined || reader.hasGone) {
+        // Something may still take its time: a hook that decides about a batch.
+        view.end();
+        await started.abandon(STOPPED);
+      }
       const report = await started.finished;
       const { reqid, results, recorded } = report;
       const command = `ctrl-exec status ${reqid}${option}`;

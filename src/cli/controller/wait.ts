@@ -2,7 +2,6 @@ import type { Contact } from "../../controller/fleet/contact-watch.ts";
 import { waitFor } from "../../controller/runs/wait.ts";
 import { configArgument, type OwnSetting } from "../../core/config/controller-config.ts";
 import { MAX_TYPED_SECONDS } from "../../core/duration.ts";
-import { namedHosts } from "../../core/hosts/fold.ts";
 import { outcomeOfResult } from "../../core/run-outcome.ts";
 import type { RunReportSoFar } from "../../core/run-report.ts";
 import { type RunResult, runFailed } from "../../core/run-result.ts";
@@ -15,9 +14,9 @@ import { firstSignal, STOP_SIGNALS } from "../command/stop-signals.ts";
 import { ContactNotes } from "../render/contact-notes.ts";
 import { writeLongJson } from "../render/json.ts";
 import { mayHaveRun } from "../render/may-have-run.ts";
-import { stillOut } from "../render/pending.ts";
+import { outAndQueued, outOf, stillOut } from "../render/pending.ts";
 import { Progress } from "../render/progress.ts";
-import { rolloutNotes } from "../render/rollout.ts";
+import { batchOf, rolloutNotes, whereText } from "../render/rollout.ts";
 import { RunBlocks } from "../render/run-result.ts";
 import { isChosen, isFolded, leftOut, showBlock, showResults } from "../render/shown-results.ts";
 import { controllerOptions, recordedOptions } from "./options.ts";
@@ -84,22 +83,28 @@ export const wait = defineVerb({
         progress = new Progress(io, hosts.length, hosts);
       }
     };
-    const onLook = rolloutNotes(controller.config, say);
+    const notes = rolloutNotes(controller.config, say);
+    const onLook = (run: RunReportSoFar) => {
+      notes(run);
+      if (run.rollout !== undefined) progress?.at(batchOf(run), outOf(run));
+    };
     const order = { reqid, signal: leave.signal, onBegin, onLook, onContact };
     const waiting = foundRun(waitFor(controller, caller, order, show), controller.config).finally(
       () => progress?.end(),
     );
     const signal = await firstSignal(STOP_SIGNALS, waiting);
+    progress?.end();
     leave.abort();
     late?.stop();
     const run = await waiting;
-    const { results, complete } = run;
+    const { results, complete, rollout } = run;
     await shown;
     const ended = results.filter(({ state }) => !goesOn(state));
     if (progress !== undefined) await showResults(io, controller.config, ended, as);
     else if (!options.json) io.err(leftOut(ended, as));
     const hint = complete ? undefined : screenLine`${stillOut(run)}. To wait again: ${again}`;
-    const answer = { ok: 1, results, ...(hint === undefined ? {} : { hint }) };
+    const more = rollout === undefined ? {} : { reqid, rollout };
+    const answer = { ok: 1, results, ...more, ...(hint === undefined ? {} : { hint }) };
     if (options.json) await writeLongJson(io, answer);
     io.err(mayHaveRun(results));
     if (hint !== undefined) io.err(`${hint}\n`);
@@ -112,11 +117,10 @@ export const wait = defineVerb({
 });
 
 /** What a person would otherwise wait for in silence. */
-function waitingFor(
-  { reqid, pending, started, complete }: RunReportSoFar,
-  own: OwnSetting,
-): string {
+function waitingFor(run: RunReportSoFar, own: OwnSetting): string {
+  const { reqid, started, complete } = run;
   if (complete) return "";
   const output = `ctrl-exec logs ${reqid}${configArgument(own.file)} --follow`;
-  return screenLine`Waiting for ${namedHosts(pending)} (started ${started}). Output: ${output}\n`;
+  const hosts = outAndQueued(run, "Waiting for ");
+  return screenLine`${hosts} (started ${started}). Output: ${output}\n` + whereText(run, own);
 }

@@ -9,17 +9,28 @@ export function pendingStates({ pending, results }: RunReportSoFar): string[] {
   return [...byState].map(([state, hosts]) => `${state}: ${namedHosts(hosts)}`);
 }
 
-/** Those that wait for their batch are not said to run: `Still running (or not answered): web-01; queued: web-02`. */
-export function stillOut({ pending, results }: RunReportSoFar): string {
+/** The hosts that may be running it: those that wait for their batch are not. */
+export function outOf({ pending, results }: RunReportSoFar): readonly string[] {
   const queued = new Set(results.flatMap(({ host, state }) => (state === "queued" ? [host] : [])));
-  const out = pending.filter((host) => !queued.has(host));
-  const waiting = pending.filter((host) => queued.has(host));
+  return pending.filter((host) => !queued.has(host));
+}
+
+/** `Still running (or not answered): web-01; queued: web-02` */
+export function stillOut(run: RunReportSoFar): string {
+  return outAndQueued(run, "Still running (or not answered): ");
+}
+
+/** @param what comes before the hosts that may be running it */
+export function outAndQueued(run: RunReportSoFar, what: string): string {
+  const out = outOf(run);
+  const isOut = new Set(out);
+  const waiting = run.pending.filter((host) => !isOut.has(host));
   const parts = [
-    ["Still running (or not answered)", out],
-    [out.length > 0 ? "queued" : "Queued", waiting],
+    [what, out],
+    [out.length > 0 ? "queued: " : "Queued: ", waiting],
   ] as const;
   return parts
     .filter(([, hosts]) => hosts.length > 0)
-    .map(([word, hosts]) => `${word}: ${namedHosts(hosts)}`)
+    .map(([words, hosts]) => `${words}${namedHosts(hosts)}`)
     .join("; ");
 }

@@ -21,6 +21,8 @@ export interface Batch {
   readonly of: number;
   /** How many hosts are in the batches after it. */
   readonly toCome: number;
+  /** What it is at, unless its hosts are asked. */
+  readonly doing?: "ended" | "check" | "paused";
 }
 
 /** This many of the slowest are named if they fit; more if they fold into as little space. */
@@ -51,10 +53,14 @@ function heads({ batch, total, done, outcomes, seconds }: RunSoFar) {
   const asked = total - done - toCome;
   const left = (count: number, word: string) => (count > 0 ? `${count} ${word}` : "");
   const out = parts(left(asked, "out"), left(toCome, "to come"));
+  const doing = batch?.doing === undefined ? "" : ` (${batch.doing})`;
   const [long, short] =
     batch === undefined
       ? ["", ""]
-      : [`batch ${batch.number} of ${batch.of}`, `batch ${batch.number}/${batch.of}`];
+      : [
+          `batch ${batch.number} of ${batch.of}${doing}`,
+          `batch ${batch.number}/${batch.of}${doing}`,
+        ];
   return [
     [parts(long, `${done} of ${total} done`, failures, out, `${seconds}s`), "; slowest: "],
     [parts(short, `${done}/${total} done`, failures, out), "; "],

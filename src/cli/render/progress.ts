@@ -7,6 +7,9 @@ import { type Batch, MAX_NAMED, progressLine } from "./progress-line.ts";
 const FIRST_MS = 1_000;
 const REPEAT_MS = 500;
 
+/** So that the line stays one, and can be erased, when a terminal adds ^C to it. */
+const ECHO = 3;
+
 /** A host that is done. */
 interface Ended {
   readonly host: string;
@@ -45,6 +48,19 @@ export class Progress {
     const before = this.#batch?.toCome ?? this.#total - this.#done;
     this.#batch = { number, of, toCome: Math.max(0, before - hosts.length) };
     this.#waiting = new Set(hosts);
+  }
+
+  /** The same, as somebody sees it who only looks at the run. @param out the hosts that are waited for */
+  at(batch: Batch | undefined, out: readonly string[]): void {
+    this.#batch = batch;
+    this.#waiting = new Set(out);
+  }
+
+  /** What its batch is at. */
+  doing(what: Batch["doing"]): void {
+    if (this.#batch === undefined) return;
+    const { doing: _, ...batch } = this.#batch;
+    this.#batch = what === undefined ? batch : { ...batch, doing: what };
   }
 
   /** One host is done; `print` writes its result while the line is erased. */
@@ -93,7 +109,7 @@ export class Progress {
     const counts = { total: this.#total, done: this.#done, outcomes: this.#outcomes, seconds };
     const waitingFor = [...this.#waiting.values().take(MAX_NAMED)];
     const run = { ...counts, batch: this.#batch, waitingFor };
-    this.#io.draw(progressLine(run, this.#io.columns - 1));
+    this.#io.draw(progressLine(run, this.#io.columns - ECHO));
     this.#shown = true;
   }
 

@@ -6,6 +6,8 @@ import { hostCount, namedHosts } from "../../core/hosts/fold.ts";
 import { resumeCommand, resuming } from "../../core/resuming.ts";
 import type { RunReportSoFar } from "../../core/run-report.ts";
 import { screenLine } from "../../core/text.ts";
+import { outOf } from "./pending.ts";
+import type { Batch } from "./progress-line.ts";
 
 export function newsText(news: RolloutNews, own: OwnSetting): string {
   if (news.event === "batch") {
@@ -15,7 +17,10 @@ export function newsText(news: RolloutNews, own: OwnSetting): string {
     const command = `ctrl-exec continue ${news.reqid}${configArgument(own.file)}`;
     return screenLine`paused by ${news.by} before batch ${news.batch} of ${news.of}; to go on: ${command}\n`;
   }
-  if (news.event === "continued") return `batch ${news.batch} of ${news.of} may begin\n`;
+  if (news.event === "continued") {
+    const by = news.by === "" ? "" : ` by ${news.by}`;
+    return screenLine`continued${by}: batch ${news.batch} of ${news.of} may begin\n`;
+  }
   // Its results say the one, and the message at the end the other.
   if (news.event === "batch-end" || news.event === "stopped") return "";
   const { batch, script, failed, check } = news;
@@ -44,6 +49,43 @@ export function resumedText(hands: readonly Hand[]): string {
 function pausedText(reqid: string, { by, since }: Hand, own: OwnSetting): string {
   const command = `ctrl-exec continue ${reqid}${configArgument(own.file)}`;
   return screenLine`Paused by ${by} at ${since}. To go on: ${command}\n`;
+}
+
+/** Empty if it was cancelled in its pause. */
+function continuedText({ continued, complete }: RunReportSoFar): string {
+  if (continued !== undefined)
+    return screenLine`Continued by ${continued.by} at ${continued.since}\n`;
+  return complete ? "" : "Not paused any more\n";
+}
+
+/** Where a rollout is, or why it stopped; empty for any other run. */
+export function whereText(run: RunReportSoFar, own: OwnSetting): string {
+  const { rollout } = run;
+  if (rollout === undefined) return "";
+  const { batches, begun, stopped, checking, next_at } = rollout;
+  const see = `ctrl-exec status ${checking}${configArgument(own.file)}`;
+  if (stopped !== undefined) {
+    const check = checking === undefined ? "" : `. Its check may go on; see: ${see}`;
+    return screenLine`Stopped ${stopped}${check}\n`;
+  }
+  const batch = `Batch ${begun} of ${batches}`;
+  if (checking !== undefined) return screenLine`${batch}: its check is under way; see: ${see}\n`;
+  if (run.complete) return "";
+  if (begun === 0) return `No batch of ${batches} has begun\n`;
+  if (outOf(run).length > 0) return `${batch} is under way\n`;
+  const next = next_at === undefined ? "" : `; the next begins at ${next_at}`;
+  return screenLine`${batch} has ended${next}\n`;
+}
+
+/** The same in its line of progress; undefined for any other run, and as long as no batch has begun. */
+export function batchOf(run: RunReportSoFar): Batch | undefined {
+  const { rollout, results, paused } = run;
+  if (rollout === undefined) return undefined;
+  const toCome = results.filter(({ state }) => state === "queued").length;
+  const batch = { number: rollout.begun, of: rollout.batches, toCome };
+  if (outOf(run).length > 0) return batch;
+  if (rollout.checking !== undefined) return { ...batch, doing: "check" };
+  return { ...batch, doing: paused === undefined ? "ended" : "paused" };
 }
 
 /** For a detached rollout that nobody carries out: how it goes on. Empty for any other run. */
@@ -79,10 +121,12 @@ export function rolloutNotes(
   return (run) => {
     const { reqid, paused } = run;
     const isNewPause = paused !== undefined && paused.since !== pausedSince;
+    const wasPaused = paused === undefined && pausedSince !== undefined;
     pausedSince = paused?.since;
     const unattended = saidUnattended ? "" : unattendedText(run, own);
     saidUnattended ||= unattended !== "";
-    const text = (isNewPause ? pausedText(reqid, paused, own) : "") + unattended;
+    const changed = isNewPause ? pausedText(reqid, paused, own) : "";
+    const text = changed + (wasPaused ? continuedText(run) : "") + unattended;
     if (text !== "") say(text);
   };
 }

@@ -214,6 +214,8 @@ function ofRollout(
   return {
     tell: (news) => {
       if (news.event === "batch") progress.begin(news);
+      if (news.event === "batch-end" || news.event === "continued") progress.doing("ended");
+      if (news.event === "paused") progress.doing("paused");
       progress.during(() => {
         tell(news);
         io.err(newsText(news, own));

@@ -2,6 +2,7 @@
  * What comes before a batch of a rollout: the pause, the answers of a person and of the hook, and the record that it
  * begins.
  */
+import { isoSeconds } from "../../core/time.ts";
 import type { RolloutMessage } from "../../core/wire/run-messages.ts";
 import { pause } from "../../system/deadline.ts";
 import type { ResolvedTarget } from "../fleet/targets.ts";
@@ -11,12 +12,22 @@ import type { RolloutParts } from "./rollout-parts.ts";
 
 type Parts = Pick<RolloutParts, "batches" | "confirm" | "pause" | "authorize" | "record">;
 
+/** What is over when a batch begins. */
+const NO_MORE = { checking: undefined, next_at: undefined } as const;
+
 export class BatchStart {
+  readonly #now: () => Date;
   readonly #parts: Parts;
   readonly #halt: RolloutHalt;
   readonly #tell: (message: RolloutMessage) => void;
 
-  constructor(parts: Parts, halt: RolloutHalt, tell: (message: RolloutMessage) => void) {
+  constructor(
+    now: () => Date,
+    parts: Parts,
+    halt: RolloutHalt,
+    tell: (message: RolloutMessage) => void,
+  ) {
+    this.#now = now;
     this.#parts = parts;
     this.#halt = halt;
     this.#tell = tell;
@@ -26,7 +37,7 @@ export class BatchStart {
   async prepare(batch: readonly ResolvedTarget[], news: BatchNews): Promise<void> {
     const { batches, confirm, pause: seconds, authorize, record } = this.#parts;
     const { signal } = this.#halt;
-    if (news.batch > 1) await pause(seconds * 1000, signal);
+    if (news.batch > 1 && seconds > 0) await this.#rest(seconds);
     await this.#whilePaused(news);
     if (news.batch > 1 && confirm !== undefined && this.#halt.why === undefined) {
       if ((await this.#halt.orStopped(confirm(news, signal))) !== true)
@@ -44,20 +55,28 @@ export class BatchStart {
     const { reqid: _, ...begins } = news;
     record.tell({ event: "batch", ...begins });
     // Before anything is sent: whatever ends this process, it is then known which hosts cannot have run it.
-    const noted = await record.step({ waiting, begun: news.batch, checking: undefined });
+    const noted = await record.step({ waiting, begun: news.batch, ...NO_MORE });
     if (noted === "taken-over") return this.#halt.leave();
     if (noted === "not-noted") return this.#halt.stop("its record cannot be written");
     // Whoever cancels it first records the request and then reads the record: one of the two sees the other.
     await this.#halt.look();
   }
 
+  /** Between two batches. */
+  async #rest(seconds: number): Promise<void> {
+    const end = new Date(this.#now().getTime() + seconds * 1000);
+    const noted = await this.#parts.record.step({ next_at: isoSeconds(end) });
+    if (noted === "taken-over") return this.#halt.leave();
+    await pause(seconds * 1000, this.#halt.signal);
+  }
+
   /** @returns whether it was paused and may go on */
   async #whilePaused({ batch, of }: BatchNews): Promise<boolean> {
     await this.#halt.look();
-    const isOver = await this.#halt.whilePaused(({ by }) => {
-      this.#tell({ event: "paused", batch, of, by });
+    const by = await this.#halt.whilePaused((wish) => {
+      this.#tell({ event: "paused", batch, of, by: wish.by });
     });
-    if (isOver) this.#tell({ event: "continued", batch, of });
-    return isOver;
+    if (by !== undefined) this.#tell({ event: "continued", batch, of, by });
+    return by !== undefined;
   }
 }

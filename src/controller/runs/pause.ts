@@ -13,7 +13,7 @@ import { recordedRun } from "./recorded-run.ts";
  * What has begun goes on; the process that carries out the rollout notices before its next batch.
  *
  * @returns the rollout, of which it may be known that nobody carries it out now
- * @throws CtrlExecError `denied`, `not-found`, or `bad-request` if nobody carries it out
+ * @throws CtrlExecError `denied`, `not-found`, or `bad-request` if nobody carries it out, or no further batch comes
  */
 export async function pauseRollout(
   controller: RunReader,
@@ -22,6 +22,11 @@ export async function pauseRollout(
 ): Promise<RunReportSoFar> {
   await authorizeRun(controller, caller, { action: "pause", reqid });
   const report = await mustGoOn(controller, reqid, "pause");
+  const { begun = 0, batches = 0 } = report.rollout ?? {};
+  if (begun >= batches) {
+    const state = "its last batch has begun, and no other comes";
+    throw cannot(controller, "pause", reqid, state);
+  }
   const { log, now, store } = controller;
   const { username: user } = caller;
   const { pause } = await store.rollouts.wishes(reqid);
@@ -40,11 +45,12 @@ export async function continueRollout(
 ): Promise<RunReportSoFar> {
   await authorizeRun(controller, caller, { action: "continue", reqid });
   const report = await mustGoOn(controller, reqid, "continue");
-  const { log, store } = controller;
-  if (!(await store.rollouts.takeBack(reqid, "pause"))) {
+  const { log, now, store } = controller;
+  const { username: user } = caller;
+  if (!(await store.rollouts.endPause(reqid, { by: user, since: isoSeconds(now()) }))) {
     throw cannot(controller, "continue", reqid, "it is not paused");
   }
-  log({ event: "rollout-continue", reqid, user: caller.username });
+  log({ event: "rollout-continue", reqid, user });
   return report;
 }
 

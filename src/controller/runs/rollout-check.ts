@@ -26,6 +26,7 @@ export class RolloutCheck {
   /** The one that is under way. */
   #checking: string | undefined;
   #givenUp: string | undefined;
+  #isUntold = false;
 
   /** @param ask waits for a run, unless the rollout is given up in the meantime */
   constructor(
@@ -41,6 +42,11 @@ export class RolloutCheck {
   /** The run of one that is not waited for any more, and that nobody has ended. */
   get givenUp(): string | undefined {
     return this.#givenUp;
+  }
+
+  /** The record has one whose end is not known here. */
+  get isUntold(): boolean {
+    return this.#isUntold;
   }
 
   /** Somebody has cancelled the rollout. */
@@ -73,6 +79,7 @@ export class RolloutCheck {
       results = again && [...results.filter(({ host }) => !asked.has(host)), ...again];
     }
     if (results === undefined) return undefined;
+    this.#isUntold = false;
     const failed = results.filter(runFailed);
     const { script = "", reqid = own } = failed[0] ?? { script: results[0]?.script };
     const [why, ...others] = new Set(failed.map(({ error }) => error));
@@ -86,6 +93,7 @@ export class RolloutCheck {
   ): Promise<readonly RunResult[] | undefined> {
     const { check: begin, record } = this.#parts;
     if (begin === undefined) return undefined;
+    this.#isUntold = true;
     // Whoever cancels the rollout also ends its check, and another process goes on with it.
     if ((await record.step({ checking: own })) === "taken-over") this.#halt.leave();
     await this.#halt.look();

@@ -10,7 +10,7 @@ export class RolloutHalt {
   readonly #stopped = new AbortController();
   #why: string | undefined;
   #isLeft = false;
-  #wishes: RolloutWishes = { pause: undefined, cancel: undefined };
+  #wishes: RolloutWishes = { pause: undefined, cancel: undefined, continued: undefined };
   #changed = Promise.withResolvers<void>();
 
   /** @param onCancel called whenever it is noticed that somebody wants the rollout cancelled */
@@ -65,9 +65,9 @@ export class RolloutHalt {
    * Resolves when nobody wants it paused, or it stops.
    *
    * @param onPause called once, if it is to be paused
-   * @returns whether it was paused and may go on
+   * @returns who has continued it, an empty name if that is not known; undefined if it was not paused, or stops
    */
-  async whilePaused(onPause: (wish: RolloutWish) => void): Promise<boolean> {
+  async whilePaused(onPause: (wish: RolloutWish) => void): Promise<string | undefined> {
     let isTold = false;
     for (;;) {
       const { pause: wish } = this.#wishes;
@@ -76,7 +76,7 @@ export class RolloutHalt {
       isTold = true;
       await this.#changed.promise;
     }
-    return isTold && this.#why === undefined;
+    return isTold && this.#why === undefined ? (this.#wishes.continued?.by ?? "") : undefined;
   }
 
   /** A person's answer, or undefined if it stops before that. */

@@ -1,5 +1,5 @@
 /** What is told of a rollout beside its hosts, and when a host's batch begins: read from its record while it goes on. */
-import { type RolloutReport, stoppedWhere } from "../../core/rollout.ts";
+import type { RolloutReport } from "../../core/rollout.ts";
 import type { RunReportSoFar } from "../../core/run-report.ts";
 import type { RolloutMessage } from "../../core/wire/run-messages.ts";
 import { pause } from "../../system/deadline.ts";
@@ -53,17 +53,8 @@ export class RolloutLog {
 
   /** How far it came, and whether its record was completed, as far as was read last; undefined if it is no rollout. */
   get end(): { readonly recorded: boolean; readonly rollout: RolloutReport } | undefined {
-    const { rollout, report, closed } = this.#seen?.found ?? this.#found;
-    if (rollout === undefined) return undefined;
-    const batches = rollout.batches.length;
-    const { begun, told = [] } = rollout;
-    const left = report.results.filter(({ state }) => state === "not-started").length;
-    const reason = told.flatMap((each) => (each.event === "stopped" ? each.reason : [])).at(-1);
-    // A process that was killed has told nothing.
-    const lost = left > 0 ? `${stoppedWhere(begun, batches)}: ctrl-exec ended` : undefined;
-    const stopped = reason ?? lost;
-    const far = { batches, begun, not_started: left };
-    return { recorded: closed, rollout: stopped === undefined ? far : { ...far, stopped } };
+    const { report, closed } = this.#seen?.found ?? this.#found;
+    return report.rollout && { recorded: closed, rollout: report.rollout };
   }
 
   /** Whether the host waited for its batch when the log was opened. */

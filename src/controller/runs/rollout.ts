@@ -61,7 +61,7 @@ export class Rollout implements RunUnderWay {
     for (const result of parts.before?.results ?? []) this.#results.set(result.host, result);
     this.#over = Promise.allSettled([this.finished, needed]);
     this.#halt = new RolloutHalt(parts.owned, (by) => this.#cancelled(by));
-    this.#start = new BatchStart(parts, this.#halt, (message) => this.#tell(message));
+    this.#start = new BatchStart(host.now, parts, this.#halt, (message) => this.#tell(message));
     this.#check = new RolloutCheck(parts, this.#halt, (run) => this.#ask(run));
   }
 
@@ -264,6 +264,8 @@ export class Rollout implements RunUnderWay {
       this.#keep(withoutResult(body, label, "", { state: "not-started", error }));
     }
     const checking = this.#check.givenUp;
+    // A check that has been recorded and has not begun must not be looked for.
+    if (this.#check.isUntold && checking === undefined) await record.step({ checking });
     const rollout = {
       ...{ batches: batches.length, begun: this.#begun, not_started: left },
       ...(checking !== undefined && { checking }),

@@ -22,7 +22,7 @@ export function* recordJson({
   submitter,
   writer,
   ...rest
-}: Omit<RunReportSoFar, "pending"> & RecordExtras): Generator<string> {
+}: Omit<RunReportSoFar, "pending" | "rollout"> & RecordExtras): Generator<string> {
   const record = { reqid, submitter, ...(writer === undefined ? {} : { writer }), ...rest };
   for (const piece of jsonPieces(record)) yield jsonForScreen(piece);
   yield "\n";

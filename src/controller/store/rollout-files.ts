@@ -1,7 +1,7 @@
 /**
  * Rollouts under way, as files in one folder that is accessible only to its user: `<reqid>.lock`, which the kernel
- * releases when its process dies; what others have asked for: `<reqid>.pause`, `<reqid>.cancel`; for a detached
- * rollout what is needed to go on with it: `<reqid>.order`, which is `<reqid>.offer` until it has been taken, and is
+ * releases when its process dies; what others have asked for: `<reqid>.pause`, `<reqid>.continue`,
+ * `<reqid>.cancel`; for a detached rollout what is needed to go on with it: `<reqid>.order`, which is `<reqid>.offer` until it has been taken, and is
  * locked by the process that offers it; and the socket `taker`, through which those are handed over to the one
  * process that holds `taker.lock`.
  */
@@ -44,10 +44,10 @@ import {
 
 const OWN_ALONE = 0o600;
 /** The offer first: a taker that comes in between turns it into the order, which is then removed. */
-const LEFT_OVER = ["offer", "pause", "cancel", "order"] as const;
+const LEFT_OVER = ["offer", "pause", "continue", "cancel", "order"] as const;
 const PAUSED = /^([0-9a-f]{16})\.pause$/;
 const OFFERED = /^([0-9a-f]{16})\.offer$/;
-const LEFT = /^([0-9a-f]{16})\.(?:offer|pause|cancel|order)$/;
+const LEFT = /^([0-9a-f]{16})\.(?:offer|pause|continue|cancel|order)$/;
 const LOCK = /^([0-9a-f]{16})\.lock$/;
 const ORDERED = /^([0-9a-f]{16})\.order$/;
 
@@ -108,13 +108,22 @@ export class FileRollouts implements RolloutStore {
     return this.#wishes(reqid);
   }
 
-  async wish(reqid: string, what: keyof RolloutWishes, { by, since }: RolloutWish): Promise<void> {
+  async wish(reqid: string, what: "pause" | "cancel", wish: RolloutWish): Promise<void> {
     ensureFolder(this.#folder, 0o700);
-    writeWhole(this.#file(reqid, what), `${JSON.stringify({ by, since })}\n`, OWN_ALONE);
+    this.#write(reqid, what, wish);
   }
 
-  async takeBack(reqid: string, what: keyof RolloutWishes): Promise<boolean> {
-    return removeIfPresent(this.#file(reqid, what));
+  /** Of two who continue it at the same time one has done so. Whoever sees that it is not paused also sees by whom. */
+  async endPause(reqid: string, hand: RolloutWish): Promise<boolean> {
+    const file = this.#file(reqid, "pause");
+    using ending = lockIfPresent(file);
+    if (ending === undefined) return false;
+    this.#write(reqid, "continue", hand);
+    return removeIfPresent(file);
+  }
+
+  #write(reqid: string, what: string, { by, since }: RolloutWish): void {
+    writeWhole(this.#file(reqid, what), `${JSON.stringify({ by, since })}\n`, OWN_ALONE);
   }
 
   async detached(): Promise<readonly string[]> {
@@ -248,11 +257,18 @@ export class FileRollouts implements RolloutStore {
   }
 
   #wishes(reqid: string): RolloutWishes {
-    return { pause: this.#read(reqid, "pause"), cancel: this.#read(reqid, "cancel") };
+    // In this order: see endPause().
+    const pause = this.#read(reqid, "pause");
+    return { pause, cancel: this.#read(reqid, "cancel"), continued: this.#continued(reqid) };
+  }
+
+  #continued(reqid: string): RolloutWish | undefined {
+    const hand = this.#read(reqid, "continue");
+    return hand === UNREADABLE ? undefined : hand;
   }
 
   /** One that cannot be read counts all the same: somebody asked for it. */
-  #read(reqid: string, what: keyof RolloutWishes): RolloutWish | undefined {
+  #read(reqid: string, what: "pause" | "continue" | "cancel"): RolloutWish | undefined {
     try {
       const text = readTextIfPresent(this.#file(reqid, what));
       return text === undefined ? undefined : (readJsonAs(storedWish, text) ?? UNREADABLE);

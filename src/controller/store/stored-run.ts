@@ -55,15 +55,15 @@ const toldOfRollout = z.discriminatedUnion("event", [
     failed: z.array(z.string()),
   }),
   z.object({ event: z.literal("paused"), ...places, by: z.string() }),
-  z.object({ event: z.literal("continued"), ...places }),
+  z.object({ event: z.literal("continued"), ...places, by: z._default(z.string(), "") }),
   z.object({ event: z.literal("stopped"), reason: z.string(), not_started: z.int() }),
 ]);
 
 /** Records of 0.8 have `reqid`, `script`, `hosts`, `results` and `completed`, and are complete. */
 export const storedRun = z.extend(
   z.omit(runReport, {
-    ...{ pending: true, paused: true, waits_for_api: true, waits_for_token: true },
-    resumed_by: true,
+    ...{ pending: true, paused: true, continued: true },
+    ...{ waits_for_api: true, waits_for_token: true, rollout: true, resumed_by: true },
   }),
   {
     reqid: z.string(),
@@ -104,6 +104,7 @@ export const storedRun = z.extend(
         batches: z._default(z.array(z.array(z.int())), []),
         begun: z._default(z.int(), 0),
         checking: z.exactOptional(z.string()),
+        next_at: z.exactOptional(z.string()),
         told: z.exactOptional(z.array(toldOfRollout)),
         unregistered: z.exactOptional(z.array(z.int())),
         resumed_by: z.exactOptional(z.array(rolloutHand)),

@@ -6,7 +6,7 @@ import type { ReplyAccount } from "../../core/reply-budget.ts";
 import { isRequestId } from "../../core/request-id.ts";
 import { pendingHosts, type RunReportSoFar } from "../../core/run-report.ts";
 import { type RunResult, withoutResult } from "../../core/run-result.ts";
-import { goesOn } from "../../core/run-state.ts";
+import { goesOn as mayGoOn } from "../../core/run-state.ts";
 import { isoSeconds } from "../../core/time.ts";
 import { JsonReader } from "../../core/wire/json-reader.ts";
 import { readChunks } from "../../system/files/async-files.ts";
@@ -19,6 +19,7 @@ import { longestRecord, recordFile } from "./record-file.ts";
 import { resultFromRecord } from "./recorded-result.ts";
 import { FileRollouts } from "./rollout-files.ts";
 import { orderFile, readOrder } from "./rollout-order.ts";
+import { rolloutSoFar } from "./rollout-so-far.ts";
 import { LOST_AFTER_MS } from "./run-record.ts";
 import { parseStoredRun, resultsOf, type StoredRun, waitingHosts } from "./stored-run.ts";
 
@@ -93,7 +94,7 @@ export async function readOpenRun(
   const found = (await isCarriedOut(context, stored)) ? { ...stored, ...CARRIED_OUT } : stored;
   const detached = found.detached === "waits";
   const alive = found.alive || detached;
-  const told = reportOf(context.config, found);
+  const told = reportOf(context, found);
   // What was wished of one with which nobody goes on is over.
   const report = alive ? await withHands(context, told, detached) : withNeed(told, found);
   const asked = askedHosts(found.run);
@@ -130,10 +131,11 @@ async function withHands(
   report: RunReportSoFar,
   detached: boolean,
 ): Promise<RunReportSoFar> {
-  const { pause: paused } = await new FileRollouts(context).wishes(report.reqid);
+  if (report.rollout === undefined) return report;
+  const { pause: paused, continued } = await new FileRollouts(context).wishes(report.reqid);
   return {
     ...report,
-    ...(paused && { paused }),
+    ...(paused === undefined ? continued && { continued } : { paused }),
     ...(detached && ({ waits_for_api: true } as const)),
   };
 }
@@ -206,8 +208,8 @@ export function waitingResults({ run, alive, detached }: FoundRun): RunResult[] 
   return waitingHosts(run).map((host) => withoutResult(run, host, "", end));
 }
 
-function reportOf(config: ControllerConfig, found: FoundRun): RunReportSoFar {
-  const { run, silent, touched } = found;
+function reportOf({ config, now }: StoreContext, found: FoundRun): RunReportSoFar {
+  const { run, silent, touched, alive, detached } = found;
   const { reqid, script, hosts, submitter, started } = run;
   const recorded = resultsOf(run).map((result) => resultFromRecord(config, run, result));
   const results = [...recorded, ...waitingResults(found)];
@@ -219,6 +221,8 @@ function reportOf(config: ControllerConfig, found: FoundRun): RunReportSoFar {
   const all = [...results, ...lost];
   const pending = pendingHosts(hosts, all);
   const complete = pending.length === 0;
+  const goesOn = alive || detached === "waits";
+  const far = run.rollout && rolloutSoFar(run.rollout, all, { goesOn, now: now() });
   const { resumed_by } = run.rollout ?? {};
   return {
     reqid,
@@ -230,6 +234,7 @@ function reportOf(config: ControllerConfig, found: FoundRun): RunReportSoFar {
     submitter,
     started,
     completed: complete ? (run.completed ?? isoSeconds(touched)) : null,
+    ...(far && { rollout: far }),
     ...(resumed_by && { resumed_by }),
   };
 }
@@ -240,7 +245,7 @@ function askedHosts({ hosts, ports }: StoredRun): OpenHost[] {
 
 function openHosts(asked: readonly OpenHost[], { results }: RunReportSoFar): OpenHost[] {
   const known = new Set(
-    results.filter(({ state }) => !goesOn(state) && state !== "unknown").map(({ host }) => host),
+    results.filter(({ state }) => !mayGoOn(state) && state !== "unknown").map(({ host }) => host),
   );
   return asked.filter(({ host }) => !known.has(host));
 }

@@ -48,7 +48,13 @@ export type RolloutMessage =
     }
   /** The batch waits until somebody continues the rollout. */
   | { readonly event: "paused"; readonly batch: number; readonly of: number; readonly by: string }
-  | { readonly event: "continued"; readonly batch: number; readonly of: number }
+  | {
+      readonly event: "continued";
+      readonly batch: number;
+      readonly of: number;
+      /** Empty if that is not known. */
+      readonly by: string;
+    }
   /** Before its end. */
   | { readonly event: "stopped"; readonly reason: string; readonly not_started: number };
 

@@ -14,6 +14,7 @@ import { Running } from "../../support/binary.ts";
 import { ControlHost } from "../../support/fleet.ts";
 import { until } from "../../support/folder.ts";
 import { Gate, passes } from "../../support/gate.ts";
+import { TerminalSession } from "../../support/terminal.ts";
 
 const HOSTS = ["web-01", "web-02", "web-03", "web-04"];
 
@@ -390,10 +391,45 @@ test("who waits is told that the rollout is paused, and by whom", async () => {
   const reqid = await detach("deploy", "--batch", "1", "--pause", "1h");
   await control.mustRun("pause", [reqid, "--username", "bob"]);
   const waiting = new Running("ctrl-exec", control.withSetting(["wait", reqid]));
-  await waiting.seen(/^Paused by bob at \S+\. To go on: ctrl-exec continue /m);
+  const following = new Running("ctrl-exec", control.withSetting(["logs", reqid, "--follow"]));
+  for (const each of [waiting, following]) {
+    await each.seen(/^Paused by bob at \S+\. To go on: ctrl-exec continue /m);
+  }
+  await control.mustRun("continue", [reqid, "--username", "carol"]);
+  for (const each of [waiting, following]) await each.seen(/^Continued by carol at \S+Z$/m);
   await control.mustRun("cancel", [reqid]);
+  for (const each of [waiting, following]) {
+    await each.ended();
+    expect(each.err.split("Paused by")).toHaveLength(2);
+  }
+});
+
+test("status and wait say at which batch it is, over HTTP too; what waits for its batch is not out", async () => {
+  using shut = await Gate.shut(gate);
+  await using api = await TestApi.start(control);
+  const reqid = await detach("slow", "--batch", "1", "--check", "deploy", "--pause", "1h");
+  await until("the first batch runs", () => ran("begun").length === 1);
+  const waiting = new TerminalSession("ctrl-exec", control.withSetting(["wait", reqid, "--fold"]));
+  await waiting.seen(/Waiting for web-01; queued: web-02, web-03, web-04 \(started /);
+  await waiting.seen(/Batch 1 of 4 is under way/);
+  await waiting.seen(/batch 1 of 4, 0 of 4 done, 1 out, 3 to come, \d+s; slowest: web-01/);
+  const status = async () => (await control.run("status", [reqid])).err;
+  expect(await status()).toContain("\nBatch 1 of 4 is under way\n");
+  const at = async () => ((await api.get(`/runs/${reqid}`)).json as { rollout: object }).rollout;
+  expect(await at()).toEqual({ batches: 4, begun: 1, not_started: 0 });
+  await shut.open();
+  await waiting.seen(/batch 1 of 4 \(ended\), 1 of 4 done, 3 to come, \d+s/);
+  await until("the pause is there", async () => "next_at" in (await at()));
+  expect(await status()).toMatch(/\nBatch 1 of 4 has ended; the next begins at \S+Z\n/);
+  const json = await control.run("wait", [reqid, "--timeout", "0", "--json"]);
+  expect(JSON.parse(json.out)).toMatchObject({ reqid, rollout: { begun: 1 } });
+  waiting.type("\u0003");
   await waiting.ended();
-  expect(waiting.err.split("Paused by")).toHaveLength(2);
+  expect(waiting.signal).toBe("SIGINT");
+  await control.mustRun("cancel", [reqid]);
+  expect(await status()).toMatch(
+    /\nStopped after batch 1 of 4: it was cancelled by \S+\nTo go on: /,
+  );
 });
 
 test("cancelled while ctrl-exec-api is away, it does not go on, and its arguments go", async () => {

@@ -2,7 +2,7 @@
  * The rollouts that are under way: which process carries out each, and what others have asked for. See ../ports.ts.
  */
 
-/** Something that somebody has asked for: to pause or cancel a rollout. */
+/** Something that somebody has asked for: to pause a rollout, to continue it, or to cancel it. */
 export interface RolloutWish {
   readonly by: string;
   /** ISO 8601. */
@@ -13,6 +13,8 @@ export interface RolloutWishes {
   /** No batch begins as long as this exists. */
   readonly pause: RolloutWish | undefined;
   readonly cancel: RolloutWish | undefined;
+  /** Who has ended its last pause. */
+  readonly continued?: RolloutWish | undefined;
 }
 
 /** What is needed to go on with a detached rollout and is not in its record. The token is never kept. */
@@ -68,9 +70,9 @@ export interface RolloutStore {
   isOwned(reqid: string): Promise<boolean>;
   wishes(reqid: string): Promise<RolloutWishes>;
   /** The owner of the rollout notices it soon, and always before its next batch. @throws CtrlExecError `storage` */
-  wish(reqid: string, what: keyof RolloutWishes, wish: RolloutWish): Promise<void>;
-  /** Resolves with whether it had been asked for. @throws CtrlExecError `storage` */
-  takeBack(reqid: string, what: keyof RolloutWishes): Promise<boolean>;
+  wish(reqid: string, what: "pause" | "cancel", wish: RolloutWish): Promise<void>;
+  /** Resolves with whether it was paused. @throws CtrlExecError `storage` */
+  endPause(reqid: string, hand: RolloutWish): Promise<boolean>;
   /** The rollouts that were detached, and have not ended. */
   detached(): Promise<readonly string[]>;
   /**

@@ -31,6 +31,8 @@ export interface RolloutFacts extends RolloutSetting {
   readonly begun: number;
   /** The run of the last batch's check, from before it begins until the next batch. */
   readonly checking?: string | undefined;
+  /** When the pause before the next batch ends, ISO 8601; it means nothing when that has begun, or nobody waits. */
+  readonly next_at?: string | undefined;
   /** The messages about it so far. */
   readonly told?: readonly RolloutMessage[];
   /** The hosts that were not registered when it began, each by its position in the run; absent if all were. */
@@ -40,7 +42,7 @@ export interface RolloutFacts extends RolloutSetting {
 }
 
 /** What changes in it when a batch or a check begins. */
-export type RolloutStep = Partial<Pick<RolloutFacts, "waiting" | "begun" | "checking">>;
+export type RolloutStep = Partial<Pick<RolloutFacts, "waiting" | "begun" | "checking" | "next_at">>;
 
 /** `taken-over`: another process has the record. This process writes nothing more there, and must not do anything. */
 export type StepNoted = "noted" | "not-noted" | "taken-over";

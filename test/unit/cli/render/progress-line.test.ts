@@ -44,6 +44,16 @@ test.each([
     { ...RUN, batch: { number: 2, of: 5, toCome: 488 }, waitingFor: [] },
     "batch 2 of 5, 12 of 500 done, 3 failed, 488 to come, 34s",
   ],
+  [
+    79,
+    { ...RUN, batch: { number: 2, of: 5, toCome: 488, doing: "check" as const }, waitingFor: [] },
+    "batch 2 of 5 (check), 12 of 500 done, 3 failed, 488 to come, 34s",
+  ],
+  [
+    50,
+    { ...RUN, batch: { number: 2, of: 5, toCome: 488, doing: "paused" as const }, waitingFor: [] },
+    "batch 2/5 (paused), 12/500, 3 failed",
+  ],
   // At least three are named before more is said of numbers.
   [
     79,

@@ -49,14 +49,14 @@ test("a pause lasts until nobody wants it, however often that is looked for, and
     await Promise.resolve();
   }
   expect(Bun.peek.status(waiting)).toBe("pending");
-  halt.hear(NOTHING);
-  expect([await waiting, told]).toEqual([true, ["anne"]]);
+  halt.hear({ ...NOTHING, continued: { ...ANNE, by: "bob" } });
+  expect([await waiting, told]).toEqual(["bob", ["anne"]]);
 });
 
 test("without a pause nothing is told, and nobody waits", async () => {
   const { halt } = halted();
   const told: string[] = [];
-  expect([await halt.whilePaused(({ by }) => told.push(by)), told]).toEqual([false, []]);
+  expect([await halt.whilePaused(({ by }) => told.push(by)), told]).toEqual([undefined, []]);
 });
 
 test("what stops it ends a pause, and a question to a person", async () => {
@@ -67,7 +67,7 @@ test("what stops it ends a pause, and a question to a person", async () => {
   const asked = halt.orStopped(never);
   halt.stop("ctrl-exec was stopped");
   expect([await waiting, await asked, await halt.orStopped(never)]).toEqual([
-    false,
+    undefined,
     undefined,
     undefined,
   ]);

@@ -312,7 +312,10 @@ describe("paused", () => {
     await paused.promise;
     expect(deployed()).toEqual(["web-01", "web-02"]);
     const since = expect.stringMatching(/^\d{4}-/) as unknown as string;
-    expect(await show(reqid)).toMatchObject({ complete: false, paused: { by: "bob", since } });
+    expect(await show(reqid)).toMatchObject({
+      ...{ complete: false, paused: { by: "bob", since } },
+      rollout: { batches: 4, begun: 2, not_started: 0 },
+    });
     const { runs } = await listRuns(fleet.controller, CALLER, { limit: 1 });
     expect(runs[0]).toMatchObject({ reqid, paused: { by: "bob" } });
     // Twice is once.
@@ -323,7 +326,7 @@ describe("paused", () => {
     const told = news.filter(({ event }) => event === "paused" || event === "continued");
     expect(told).toEqual([
       { event: "paused", reqid, batch: 3, of: 4, by: "bob" },
-      { event: "continued", reqid, batch: 3, of: 4 },
+      { event: "continued", reqid, batch: 3, of: 4, by: "tester" },
     ]);
     expect(fleet.log.of("rollout-pause").map(({ fields }) => fields)).toEqual([
       { REQID: reqid, USER: "bob" },
@@ -354,12 +357,29 @@ describe("paused", () => {
     const rollout = await start({ hosts, onNews }, { ...CALLER, requestId: reqid });
     await paused.promise;
     expect(deployed()).toEqual(["web-01"]);
-    await fleet.controller.store.rollouts.takeBack(reqid, "pause");
+    await fleet.controller.store.rollouts.endPause(reqid, { by: "", since: "" });
     await rollout.finished;
     expect(deployed()).toEqual(hosts);
     const lines = readFileSync(asked, "utf8").trimEnd().split("\n");
     expect(lines).toEqual(["web-01,web-02", "web-01", "web-02", "web-02"]);
     rmSync(asked);
+  });
+
+  test("in its last batch it is not taken to pause what does not come any more", async () => {
+    using shut = await Gate.shut(fleet.folder.join("gate"));
+    const rollout = await start({ hosts: HOSTS.slice(0, 1), script: "slow" });
+    await until("its only batch runs", () => has("web-01", "begun"));
+    const { reqid } = rollout;
+    await expect(pauseRollout(fleet.controller, BOB, reqid)).rejects.toMatchObject({
+      code: "bad-request",
+      message: `Cannot pause run ${reqid}: its last batch has begun, and no other comes`,
+    });
+    expect(await fleet.controller.store.rollouts.wishes(reqid)).toEqual({
+      ...{ pause: undefined, cancel: undefined },
+    });
+    await shut.open();
+    await rollout.finished;
+    expect(fleet.log.of("rollout-pause")).toEqual([]);
   });
 
   test("it can be cancelled", async () => {
@@ -487,6 +507,30 @@ test("a record that another process has taken over is seen before the next batch
   expect(rollout).toBeUndefined();
   expect(readFileSync(record(reqid), "utf8")).toBe(taken);
   expect(await fleet.controller.store.rollouts.isOwned(reqid)).toBe(false);
+});
+
+test("its record says which batch and check are under way, and when the next batch begins", async () => {
+  using shut = await Gate.shut(fleet.folder.join("gate"));
+  const rollout = { ...ONE, check: "slow", pause: 600 };
+  const under = await start({ hosts: HOSTS.slice(0, 2), rollout });
+  const { reqid } = under;
+  await until("the check runs", () => has("web-01", "begun"));
+  const at = async () => (await show(reqid)).rollout;
+  const far = { batches: 2, begun: 1, not_started: 0 };
+  const check = expect.stringMatching(/^[0-9a-f]{16}$/) as unknown as string;
+  expect(await at()).toEqual({ ...far, checking: check });
+  await shut.open();
+  const isNext = async () => (await at())?.next_at !== undefined;
+  await until("the pause is recorded", isNext);
+  const next_at = (await at())?.next_at ?? "";
+  expect(await at()).toEqual({ ...far, next_at });
+  const seconds = (Date.parse(next_at) - Date.now()) / 1000;
+  expect([seconds > 500, seconds <= 601]).toEqual([true, true]);
+  await under.abandon("the test is over");
+  expect(await at()).toEqual({
+    ...far,
+    ...{ not_started: 1, stopped: "after batch 1 of 2: the test is over" },
+  });
 });
 
 test("when it has ended, nothing of it is left but its record", async () => {

@@ -202,10 +202,14 @@ export function rolloutsSuite(make: MakeStore): void {
     expect(await heard.promise).toEqual({ pause: wish, cancel: undefined });
     hearNoMore?.();
     expect(await rollouts.paused()).toEqual(new Map([[REQID, wish]]));
-    expect(await rollouts.takeBack(REQID, "pause")).toBe(true);
-    expect(await rollouts.takeBack(REQID, "pause")).toBe(false);
+    const hand = { by: "carol", since: "2026-01-15T12:01:00Z" };
+    expect(await rollouts.endPause(REQID, hand)).toBe(true);
+    expect(await rollouts.endPause(REQID, wish)).toBe(false);
+    expect(await rollouts.wishes(REQID)).toEqual({
+      ...{ pause: undefined, cancel: undefined, continued: hand },
+    });
     await rollouts.wish(REQID, "cancel", wish);
-    expect(await owned?.wishes()).toEqual({ pause: undefined, cancel: wish });
+    expect(await owned?.wishes()).toMatchObject({ pause: undefined, cancel: wish });
     await owned?.end();
     expect(await rollouts.wishes(REQID)).toEqual({ pause: undefined, cancel: undefined });
   });

@@ -7,19 +7,21 @@ import type { Shortage } from "./shortage.ts";
 import { isoSeconds } from "./time.ts";
 
 /** `read` to `continue` are about runs that were recorded; those after them change whom this host trusts, or itself. */
-export type HookAction =
-  | "run"
-  | "ping"
-  | "api"
-  | "discovery"
-  | "read"
-  | "cancel"
-  | "pause"
-  | "continue"
-  | "token-create"
-  | "token-list"
-  | "token-revoke"
-  | "upgrade";
+export const HOOK_ACTIONS = [
+  "run",
+  "ping",
+  "discovery",
+  "api",
+  "read",
+  "cancel",
+  "pause",
+  "continue",
+  "token-create",
+  "token-list",
+  "token-revoke",
+  "upgrade",
+] as const;
+export type HookAction = (typeof HOOK_ACTIONS)[number];
 
 export interface HookRequest {
   readonly action: HookAction;

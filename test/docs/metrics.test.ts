@@ -53,7 +53,7 @@ test("promtool takes the rules", () => {
     cwd: ROOT,
   });
   expect({ said: stderr.toString(), exitCode }).toEqual({ said: "", exitCode: 0 });
-  expect(stdout.toString()).toContain("SUCCESS: 16 rules found");
+  expect(stdout.toString()).toContain("SUCCESS: 17 rules found");
 });
 
 test("every rule says what is wrong and where to look", () => {

@@ -17,6 +17,15 @@ const NEWS: readonly NoticeNews[] = [
   },
   { kind: "rollout-stopped", reqid: REQID, script: "deploy", reason: "so", not_asked: 1 },
   {
+    kind: "upgrade-failed",
+    reqid: REQID,
+    release: "1.2.0",
+    count: 1,
+    hosts: [{ host: "web-01", state: "rolled-back" }],
+    reason: "so",
+    not_started: 1,
+  },
+  {
     kind: "certificate-ends",
     over: false,
     days: 7,

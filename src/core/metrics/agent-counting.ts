@@ -26,6 +26,7 @@ const COUNTING: Counting<AgentEvent> = {
   "auth-pass": countDecision,
   "auth-deny": countDecision,
   "auth-error": countDecision,
+  "upgrade-refuse": (_, tally) => tally.add(M.upgradesRefused, {}),
   "ip-block": refused("address"),
   "tls-failure": refused("tls"),
   "revoked-cert": refused("revoked"),

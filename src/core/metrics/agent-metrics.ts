@@ -21,9 +21,10 @@ export const AGENT_METRICS = {
   cancelled: counter("runs_cancelled", "Runs that were ended on request.", {}),
   unkept: counter("runs_unkept", "Runs without a usable folder, whose end may be lost.", {}),
   authorizations: counter("authorizations", "Decisions of the agent's own auth hook.", {
-    action: ["run", "discovery"],
+    action: ["run", "discovery", "upgrade"],
     result: HOOK_RESULTS,
   }),
+  upgradesRefused: counter("upgrades_refused", "Upgrades that this agent refused.", {}),
   refused: counter(
     "connections_refused",
     "Connections and requests that were refused, by reason.",

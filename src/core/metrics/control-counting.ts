@@ -32,6 +32,11 @@ const CONTROL_COUNTING: Counting<ControlEvent> = {
     tally.add(M.rolloutsStopped, {});
     if (count > 0) countOutcome(script, "not-started", count, tally);
   },
+  upgrade: ({ from, release }, tally) =>
+    tally.add(M.hostUpgrades, { outcome: from === release ? "current" : "upgraded" }),
+  "upgrade-fail": ({ status }, tally) => tally.add(M.hostUpgrades, { outcome: String(status) }),
+  "upgrade-stop": ({ count }, tally) =>
+    tally.add(M.hostUpgrades, { outcome: "not-started" }, count),
   ping: (_, tally) => tally.add(M.pings, { result: "ok" }),
   "ping-fail": ({ fault }, tally) => {
     tally.add(M.pings, { result: "failed" });

@@ -1,5 +1,7 @@
 /** What the control host counts: the command line and the API together (docs/METRICS.md shows it). */
 import { FAULTS } from "../fault.ts";
+import { HOOK_ACTIONS } from "../hook.ts";
+import { UPGRADE_STATES } from "../release/upgrade-result.ts";
 import { type Metric, metricMaker } from "./metric.ts";
 
 /** Seconds: scripts take a moment, or hours. */
@@ -16,19 +18,6 @@ export const RUN_OUTCOMES = [
 ] as const;
 
 export const HOOK_RESULTS = ["pass", "deny", "error"] as const;
-const ACTIONS = [
-  "run",
-  "ping",
-  "discovery",
-  "api",
-  "read",
-  "cancel",
-  "pause",
-  "continue",
-  "token-create",
-  "token-list",
-  "token-revoke",
-] as const;
 const DONE = ["ok", "failed"] as const;
 
 const counter = metricMaker("ctrl_exec_", "counter");
@@ -66,7 +55,7 @@ export const CONTROL_METRICS = {
     "authorizations",
     "Decisions of the auth hook, or of the default if there is no hook.",
     {
-      action: ACTIONS,
+      action: HOOK_ACTIONS,
       result: HOOK_RESULTS,
     },
   ),
@@ -76,6 +65,9 @@ export const CONTROL_METRICS = {
     {},
   ),
   rolloutsStopped: counter("rollouts_stopped", "Rollouts that stopped before their end.", {}),
+  hostUpgrades: counter("host_upgrades", "Results of upgrades, one for each host.", {
+    outcome: UPGRADE_STATES,
+  }),
   recordFailures: counter(
     "run_record_failures",
     "Run records that were not written, or only in part.",

@@ -2,6 +2,7 @@
 export const NOTICE_KINDS = [
   "run-failed",
   "rollout-stopped",
+  "upgrade-failed",
   "certificate-ends",
   "agent-stale",
   "lock-held",
@@ -27,6 +28,18 @@ export type NoticeNews =
       readonly reason: string;
       /** How many hosts were not asked. */
       readonly not_asked: number;
+    }
+  | {
+      readonly kind: "upgrade-failed";
+      readonly reqid: string;
+      /** Its version. */
+      readonly release: string;
+      /** How many hosts were started, and not upgraded. */
+      readonly count: number;
+      readonly hosts: readonly NotUpgraded[];
+      /** Why it stopped; null if it did not. */
+      readonly reason: string | null;
+      readonly not_started: number;
     }
   | {
       readonly kind: "certificate-ends";
@@ -66,6 +79,12 @@ export interface FailedHost {
   readonly exit: number | null;
   /** Why the agent could not be asked, in one word; null where it was. */
   readonly fault: string | null;
+}
+
+export interface NotUpgraded {
+  readonly host: string;
+  /** As in the result of the upgrade: `rolled-back`, `refused`, `failed` or `unknown`. */
+  readonly state: string;
 }
 
 export interface EndingCertificate {

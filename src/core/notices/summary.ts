@@ -19,6 +19,17 @@ export function summaryOf(news: NoticeNews): string {
       const rest = `${counted(left, "host")} ${left === 1 ? "was" : "were"} not asked`;
       return `The rollout of ${script} stopped ${reason}; ${rest}`;
     }
+    case "upgrade-failed": {
+      const { release, count, hosts, reason, not_started: left } = news;
+      const states = hosts.map(({ host, state }) => `${host} (${state})`);
+      const failed = `failed on ${counted(count, "host")}: ${named(states, count)}`;
+      const stopped = reason === null ? "" : `stopped: ${reason}`;
+      const rest = `${counted(left, "host")} ${left === 1 ? "was" : "were"} not started`;
+      return [
+        `The upgrade to ${release} ${count === 0 ? stopped : failed}`,
+        ...(reason === null ? [] : [rest]),
+      ].join("; ");
+    }
     case "certificate-ends":
       return ofCertificates(news);
     case "agent-stale": {

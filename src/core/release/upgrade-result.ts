@@ -1,17 +1,19 @@
 /** How the upgrade of one host went, as on the screen and in `--json`. */
 
-export type UpgradeState =
-  | "upgraded"
+export const UPGRADE_STATES = [
+  "upgraded",
   /** It had the version already. */
-  | "current"
-  | "rolled-back"
+  "current",
+  "rolled-back",
   /** Root's part there refused the release, and changed nothing. */
-  | "refused"
+  "refused",
   /** It was not handed over: nothing has changed. */
-  | "failed"
+  "failed",
   /** It was handed over, and how it ended is not known. */
-  | "unknown"
-  | "not-started";
+  "unknown",
+  "not-started",
+] as const;
+export type UpgradeState = (typeof UPGRADE_STATES)[number];
 
 export interface UpgradeResult {
   readonly host: string;

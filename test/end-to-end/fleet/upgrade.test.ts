@@ -6,6 +6,7 @@ import { VERSION } from "../../../src/core/version.ts";
 import { runProgram } from "../../support/binary.ts";
 import { ControlHost } from "../../support/fleet.ts";
 import { until } from "../../support/folder.ts";
+import { NOTICE_KEY, NoticeReceiver, receiverOf } from "../../support/notice-receiver.ts";
 import { makeRelease, makeReleaseKey } from "../../support/release.ts";
 import { OTHER_VERSION, UpgradeStage } from "../../support/upgrade-stage.ts";
 
@@ -128,14 +129,22 @@ test("T36 a signed release comes from an address, and the host answers with its 
   expect(again).toMatchObject({ status: 0, out: `web-01: has ${OTHER_VERSION} already\n` });
 });
 
-test("T36 a host that rolls back is told, and counts as failed", async () => {
+test("T36 a host that rolls back is told, and counts as failed; receivers of notices hear of it", async () => {
   stage.configure("upgrade_timeout = 1");
+  using receiver = new NoticeReceiver();
+  const key = control.folder.write("control/notify-key", `${NOTICE_KEY}\n`, 0o600);
+  const lines = [`url = "${receiver.url}"`, `key_file = "${key}"`];
+  control.folder.write("control/notify.d/pager.toml", receiverOf(["upgrade-failed"], ...lines));
   await using _unit = stage.unit();
   const silent = "case $1 in --version) echo ctrl-exec 2.0.0 ;; *) exec sleep 600 ;; esac";
   const from = stage.release("2.0.0", silent);
   const { status, out } = await control.run("upgrade", ["web-01", "--from", from]);
   expect(status).toBe(1);
   expect(out).toStartWith(`web-01: ${OTHER_VERSION} was put back: `);
+  await control.mustRun("maintain");
+  const [{ json } = { json: {} }] = await receiver.received(1);
+  const hosts = [{ host: expect.stringContaining("web-01"), state: "rolled-back" }];
+  expect(json).toMatchObject({ kind: "upgrade-failed", release: "2.0.0", count: 1, hosts });
 });
 
 test("an older release comes only where both sides want it", async () => {

@@ -63,6 +63,25 @@ describe("a result of a run", () => {
   });
 });
 
+test("an upgrade counts each host by how it went, and those that it has not come to", () => {
+  const whole = { reqid: RUN.reqid, release: "1.2.0", target: RUN.target } as const;
+  expect(
+    counted(
+      { event: "upgrade", ...whole, from: "1.1.0" },
+      { event: "upgrade", ...whole, from: "1.2.0" },
+      { event: "upgrade-fail", ...whole, error: "x", status: "rolled-back" },
+      { event: "upgrade-fail", ...whole, error: "x", status: "unknown" },
+      { event: "upgrade-stop", ...whole, count: 7, reason: "x" },
+    ),
+  ).toEqual({
+    "ctrl_exec_host_upgrades upgraded": [1],
+    "ctrl_exec_host_upgrades current": [1],
+    "ctrl_exec_host_upgrades rolled-back": [1],
+    "ctrl_exec_host_upgrades unknown": [1],
+    "ctrl_exec_host_upgrades not-started": [7],
+  });
+});
+
 test("decisions and answers count by their kinds", () => {
   const asked = { authaction: "run", ip: "10.0.0.9", user: "alice" };
   const answer = { len: 0, path: "/run", peer: "10.0.0.9", reqid: RUN.reqid } as const;

@@ -64,6 +64,30 @@ test("the hosts of one run are told together, those of another apart", () => {
   ]);
 });
 
+const UPGRADE = { reqid: REQID, release: "1.2.0" } as const;
+
+function notUpgraded(target: string, status: string): ControlEvent {
+  const error = "the agent did not start: PASSWORD=hunter2";
+  return { event: "upgrade-fail", ...UPGRADE, target, status, error };
+}
+
+test("hosts that were not upgraded are told together, and that it stopped with them", () => {
+  const stop: ControlEvent = { event: "upgrade-stop", ...UPGRADE, reason: "2 failed", count: 40 };
+  const events = [notUpgraded("web-01", "rolled-back"), notUpgraded("web-02", "unknown"), stop];
+  expect(events.map(isToldOf)).toEqual([true, true, true]);
+  expect(isToldOf({ event: "upgrade", ...UPGRADE, from: "1.1.0", target: "web-01" })).toBe(false);
+  const whole = { kind: "upgrade-failed", ...UPGRADE } as const;
+  const hosts = [
+    { host: "web-01", state: "rolled-back" },
+    { host: "web-02", state: "unknown" },
+  ];
+  const both = { ...whole, count: 2, hosts, reason: "2 failed", not_started: 40 };
+  expect(newsOf(events)).toEqual([both]);
+  expect(newsOf(events.slice(0, 2))).toEqual([{ ...both, reason: null, not_started: 0 }]);
+  expect(newsOf([stop])).toEqual([{ ...both, count: 0, hosts: [] }]);
+  expect(JSON.stringify(newsOf(events))).not.toContain("hunter2");
+});
+
 test("T35 the text of an error, which may have anything in it, is not told", () => {
   const [news] = newsOf([failed("web-01")]);
   if (news === undefined) throw new Error("nothing was told");

@@ -7,6 +7,12 @@ const OWN = { of: "ca", host: null, expires: "x" } as const;
 const LOCK = { host: "web-01", script: "deploy", reqid: null, since: "x" };
 const ends = { kind: "certificate-ends", over: false, days: 7, count: 1 } as const;
 
+const rolledBack = (host: string) => ({ host, state: "rolled-back" });
+const FAILED_UPGRADE = {
+  ...({ kind: "upgrade-failed", reqid: "x", release: "1.2.0" } as const),
+  ...{ count: 4, hosts: ["a", "b", "c"].map(rolledBack), reason: null, not_started: 0 },
+};
+
 const CASES: [NoticeNews, string][] = [
   [
     { ...ends, certificates: [certificate("web-01")] },
@@ -31,6 +37,14 @@ const CASES: [NoticeNews, string][] = [
     "1 lock held for too long: web-01:deploy",
   ],
   [{ kind: "lock-held", over: true, count: 1, locks: [LOCK] }, "Free again: web-01:deploy"],
+  [
+    FAILED_UPGRADE,
+    "The upgrade to 1.2.0 failed on 4 hosts: a (rolled-back), b (rolled-back), c (rolled-back) and 1 more",
+  ],
+  [
+    { ...FAILED_UPGRADE, count: 0, hosts: [], reason: "1 of 3 hosts have failed", not_started: 1 },
+    "The upgrade to 1.2.0 stopped: 1 of 3 hosts have failed; 1 host was not started",
+  ],
   [
     {
       kind: "join-refused",

@@ -7,6 +7,7 @@ import { readFileSync, rmSync } from "node:fs";
 import { addDays, isoSeconds, opensslTime } from "../../../src/core/time.ts";
 import { TestApi } from "../../support/api.ts";
 import { ControlHost } from "../../support/fleet.ts";
+import { until } from "../../support/folder.ts";
 import { isSigned, NOTICE_KEY, NoticeReceiver, receiverOf } from "../../support/notice-receiver.ts";
 
 const REQID = "0123456789abcdef";
@@ -57,6 +58,9 @@ test("T35 certificates, stale agents and locks are reported once, by the API or 
   {
     await using _api = await TestApi.start(host);
     await receiver.received(3);
+    // What is under way when the API stops would be sent again.
+    const { notices } = (await host.controller()).store;
+    await until("all are taken", async () => (await notices.waiting()).length === 0);
   }
   const byKind = new Map(receiver.got.map(({ json }) => [json.kind, json]));
   expect(receiver.got.every((each) => isSigned(each))).toBe(true);

@@ -17,7 +17,7 @@ _ctrl_exec_table() {
     'ctrl-exec list-runs') options='--host --script --user --failed --since --limit --json --username --token --token-file --config --log --help' kinds='' ;;
     'ctrl-exec list-agents') options='--hosts-from --except --limit --config --log --json --wide --help' kinds='hosts' ;;
     'ctrl-exec list-groups') options='--config --log --json --wide --help' kinds='groups' ;;
-    'ctrl-exec upgrade') options='--from --hosts-from --except --limit --port --batch --max-failures --per-tag --pause --downgrade --timeout --dry-run --json --username --token --token-file --config --log --help' kinds='hosts' ;;
+    'ctrl-exec upgrade') options='--from --hosts-from --except --limit --port --batch --max-failures --per-tag --pause --check --downgrade --timeout --dry-run --json --username --token --token-file --config --log --help' kinds='hosts' ;;
     'ctrl-exec pairing-mode') options='--config --log --help' kinds='' ;;
     'ctrl-exec list-requests') options='--config --log --json --help' kinds='' ;;
     'ctrl-exec token') options='--ttl --uses --name --tag --from --replace --json --config --log --help' kinds='' ;;

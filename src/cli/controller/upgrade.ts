@@ -3,6 +3,7 @@ import { hostOf } from "../../controller/fleet/targets.ts";
 import { isAddress } from "../../controller/upgrade/release.ts";
 import {
   planUpgrade,
+  type UpgradeCheck,
   type UpgradePlan,
   upgradeFleet,
 } from "../../controller/upgrade/upgrade-fleet.ts";
@@ -10,13 +11,15 @@ import { CtrlExecError } from "../../core/errors.ts";
 import { namedHosts } from "../../core/hosts/fold.ts";
 import { isUpToDate, type UpgradeResult } from "../../core/release/upgrade-result.ts";
 import { PLAIN_ROLLOUT } from "../../core/rollout.ts";
-import { forOneLine } from "../../core/text.ts";
+import { forOneLine, screenLine } from "../../core/text.ts";
 import { defineVerb } from "../command/command.ts";
 import type { Io } from "../command/io.ts";
 import { rightsAreLent } from "../command/lent-rights.ts";
 import { durationOption } from "../command/numbers.ts";
 import { firstSignal, STOP_SIGNALS } from "../command/stop-signals.ts";
 import { writeJson } from "../render/json.ts";
+import { checkText } from "../render/rollout.ts";
+import { unlistedText } from "../render/unlisted-script.ts";
 import { hostChoice, listedHosts, vainNote } from "./host-options.ts";
 import { callerOptions, commonOptions, controllerOptions, hostOptions } from "./options.ts";
 import { rolloutChoice } from "./rollout-options.ts";
@@ -43,6 +46,7 @@ export const upgrade = defineVerb({
     "max-failures": controllerOptions["max-failures"],
     "per-tag": controllerOptions["per-tag"],
     pause: controllerOptions.pause,
+    check: controllerOptions.check,
     downgrade: controllerOptions.downgrade,
     timeout: {
       ...controllerOptions.timeout,
@@ -62,16 +66,18 @@ export const upgrade = defineVerb({
     "",
     "With --batch 1,10%,100% each batch begins when all hosts of the one before have",
     "answered with the new version. It stops when more hosts have failed than",
-    "--max-failures allows; the same command goes on with the others.",
+    "--max-failures allows, or when the script of --check fails on one that has the",
+    "version; the same command goes on with the others.",
     "",
     "--dry-run checks the release and shows the batches; no host is asked.",
     "",
-    "Exit status: 0 when every host has the version, 1 when any has not, 3 when hosts",
-    "were not started. Ctrl-C stops the waiting: a host that has the release goes on.",
+    "Exit status: 0 when every host has the version, 1 when any has not or the last",
+    "check failed, 3 when hosts were not started. Ctrl-C stops the waiting: a host",
+    "that has the release goes on.",
   ].join("\n"),
   examples: [
     "ctrl-exec upgrade web-01 --from /srv/releases/1.2.0",
-    "ctrl-exec upgrade @all --from /srv/releases/1.2.0 --batch 1,10%,100%",
+    "ctrl-exec upgrade @all --from /srv/releases/1.2.0 --batch 1,10% --check health",
     "ctrl-exec upgrade 'web-*' --from /srv/releases/1.2.0 --dry-run",
   ],
   async run({ options, positionals, io }) {
@@ -81,7 +87,7 @@ export const upgrade = defineVerb({
         hint: "For example --from /srv/releases/1.2.0.",
       });
     }
-    const unused = { confirm: false, check: undefined, resume: undefined };
+    const unused = { confirm: false, resume: undefined };
     const choice = rolloutChoice({ ...options, ...unused, detach: false, async: false }, false);
     const wait = durationOption("timeout", options.timeout ?? String(DEFAULT_WAIT), 1, 86_400);
     const more = await listedHosts(options, io);
@@ -96,11 +102,13 @@ export const upgrade = defineVerb({
       waitMs: wait * 1000,
     };
     const plan = await planUpgrade(controller, caller, order);
+    if (plan.unlisted !== undefined) io.err(unlistedText(plan.unlisted, controller.config));
     if (options["dry-run"]) {
       showPlan(io, plan, options.json);
       return 0;
     }
     const ending = new AbortController();
+    const checks: UpgradeCheck[] = [];
     const work = upgradeFleet(
       controller,
       caller,
@@ -113,13 +121,20 @@ export const upgrade = defineVerb({
         onResult: (result) => {
           if (!options.json) io.out(`${resultLine(result)}\n`);
         },
+        onCheck: (check) => {
+          checks.push(check);
+          io.err(checkText(check, controller.config));
+        },
       },
       ending.signal,
     );
     const signal = await firstSignal(STOP_SIGNALS, work);
     if (signal !== undefined) ending.abort();
-    const results = await work;
-    if (options.json) writeJson(io, { ok: 1, version: plan.release.version, results });
+    const { results, stopped } = await work;
+    if (options.json) {
+      const checked = order.rollout.check === "" ? {} : { checks };
+      writeJson(io, { ok: 1, version: plan.release.version, results, ...checked });
+    }
     if (signal !== undefined) return signal;
     const left = results.filter(({ state }) => state === "not-started").length;
     if (left > 0) {
@@ -127,7 +142,8 @@ export const upgrade = defineVerb({
       io.err("The same command goes on with them: hosts that have the version are left alone.\n");
       return UPGRADE_STOPPED;
     }
-    return results.every(isUpToDate) ? 0 : 1;
+    if (stopped !== undefined) io.err(screenLine`Stopped: ${stopped}\n`);
+    return stopped === undefined && results.every(isUpToDate) ? 0 : 1;
   },
 });
 

@@ -23,7 +23,13 @@ export function newsText(news: RolloutNews, own: OwnSetting): string {
   }
   // Its results say the one, and the message at the end the other.
   if (news.event === "batch-end" || news.event === "stopped") return "";
-  const { batch, script, failed, check } = news;
+  return checkText(news, own);
+}
+
+type CheckEnd = Omit<Extract<RolloutNews, { event: "check" }>, "event" | "reqid">;
+
+/** How the check after a batch ended. */
+export function checkText({ batch, script, failed, check }: CheckEnd, own: OwnSetting): string {
   if (failed.length === 0) return screenLine`check ${script} of batch ${batch}: ok\n`;
   const see = `ctrl-exec status ${check}${configArgument(own.file)}`;
   return screenLine`check ${script} of batch ${batch}: failed on ${namedHosts(failed)}; see: ${see}\n`;

@@ -15,6 +15,7 @@ import type { HostContext } from "../store/host.ts";
 import type { RolloutOrder as KeptOrder, OwnedRollout } from "../store/ports/rollouts.ts";
 import type { RolloutFacts, RunRecord } from "../store/ports/runs.ts";
 import { placesOf, planRollout } from "./plan-rollout.ts";
+import { registeredOf } from "./registered-hosts.ts";
 import { nothingLeft, restOfRollout } from "./rest-of-rollout.ts";
 import type { RolloutParts } from "./rollout-parts.ts";
 import { recordedFacts, runBody, runFacts } from "./run-body.ts";
@@ -121,10 +122,6 @@ async function tellUnlisted(
 function unregisteredIn(targets: readonly ResolvedTarget[]): RolloutFacts["unregistered"] {
   const places = targets.flatMap(({ record }, place) => (record === undefined ? place : []));
   return places.length === 0 ? undefined : places;
-}
-
-function registeredOf(targets: readonly ResolvedTarget[]): ReadonlySet<string> {
-  return new Set(targets.flatMap(({ record, label }) => (record === undefined ? [] : [label])));
 }
 
 async function resumed(

@@ -3,9 +3,9 @@
  * recorded.
  */
 import { asCtrlExecError, reasonOf } from "../../core/errors.ts";
-import { namedHosts } from "../../core/hosts/fold.ts";
 import { type RunResult, withoutResult } from "../../core/run-result.ts";
 import type { ResolvedTarget } from "../fleet/targets.ts";
+import { noLongerRegistered } from "./registered-hosts.ts";
 import type { MaySend, Rejoin } from "./rejoin.ts";
 import type { RolloutHalt } from "./rollout-halt.ts";
 import type { RolloutParts } from "./rollout-parts.ts";
@@ -60,8 +60,4 @@ export class RejoinedBatch {
     };
     return { begun: before?.started ?? new Date(0), maySend, signal: this.#halt.signal };
   }
-}
-
-export function noLongerRegistered(gone: readonly ResolvedTarget[]): string {
-  return `no longer registered: ${namedHosts(gone.map(({ label }) => label))}`;
 }

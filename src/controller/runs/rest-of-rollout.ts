@@ -8,7 +8,7 @@ import { authorizeRun, noSuchRun } from "../access/authorize-run.ts";
 import { hostsOfRun } from "../access/authorized-targets.ts";
 import type { RunReader } from "../control-host.ts";
 import { authorizeBatch, planRollout } from "./plan-rollout.ts";
-import { noLongerRegistered } from "./rejoined-batch.ts";
+import { noLongerRegistered } from "./registered-hosts.ts";
 import { runBody } from "./run-body.ts";
 import type { RunOrder } from "./start-run.ts";
 

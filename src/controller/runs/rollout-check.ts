@@ -2,6 +2,7 @@
 import { newRequestId } from "../../core/request-id.ts";
 import { type RunResult, runFailed } from "../../core/run-result.ts";
 import type { ResolvedTarget } from "../fleet/targets.ts";
+import { type JudgedCheck, judgeCheck } from "./check-judgement.ts";
 import type { RolloutHalt } from "./rollout-halt.ts";
 import type { RolloutParts } from "./rollout-parts.ts";
 import type { RunReport, RunUnderWay } from "./run.ts";
@@ -14,10 +15,7 @@ export interface Checked {
   readonly failed: readonly string[];
 }
 
-/** And the error of each of them, if it is the same. */
-interface Judged extends Checked {
-  readonly why: string | undefined;
-}
+type Judged = Checked & JudgedCheck;
 
 export class RolloutCheck {
   readonly #parts: Pick<RolloutParts, "check" | "endCheck" | "record">;
@@ -80,11 +78,9 @@ export class RolloutCheck {
     }
     if (results === undefined) return undefined;
     this.#isUntold = false;
-    const failed = results.filter(runFailed);
-    const { script = "", reqid = own } = failed[0] ?? { script: results[0]?.script };
-    const [why, ...others] = new Set(failed.map(({ error }) => error));
-    const common = others.length === 0 ? why : undefined;
-    return { script, check: reqid, failed: failed.map(({ host }) => host), why: common };
+    const failed = results.find(runFailed);
+    const { script = "", reqid = own } = failed ?? { script: results[0]?.script };
+    return { script, check: reqid, ...judgeCheck(results) };
   }
 
   async #runOn(

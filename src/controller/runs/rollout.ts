@@ -9,7 +9,6 @@ import { withoutToken } from "../../core/redact.ts";
 import { stoppedWhere } from "../../core/rollout.ts";
 import { type RunResult, runFailed, withoutResult } from "../../core/run-result.ts";
 import { isSendableName } from "../../core/script-name.ts";
-import { firstOf } from "../../core/text.ts";
 import type { RolloutMessage } from "../../core/wire/run-messages.ts";
 import { pause } from "../../system/deadline.ts";
 import type { ResolvedTarget } from "../fleet/targets.ts";
@@ -17,6 +16,7 @@ import type { HostContext } from "../store/host.ts";
 import { takeBatchLocks } from "./batch-locks.ts";
 import { batchRecord } from "./batch-record.ts";
 import { BatchStart } from "./batch-start.ts";
+import { failedCheck } from "./check-judgement.ts";
 import { logResult } from "./log-result.ts";
 import { RejoinedBatch } from "./rejoined-batch.ts";
 import { RolloutCheck } from "./rollout-check.ts";
@@ -29,9 +29,6 @@ import { Run, type RunReport, type RunUnderWay } from "./run.ts";
  * After the rollout was cancelled, hosts that are silent for this long are not waited for: an agent may have stopped.
  */
 const LATE_MS = 2000;
-
-/** How many hosts a reason names. */
-const MOST_NAMED = 3;
 
 export class Rollout implements RunUnderWay {
   readonly reqid: string;
@@ -231,12 +228,11 @@ export class Rollout implements RunUnderWay {
     });
     const checked = await this.#check.run(well, known);
     if (checked === undefined) return;
-    const { why, ...told } = checked;
+    const { why: _, ...told } = checked;
     this.#tell({ event: "check", batch: number, ...told });
     await this.#halt.look();
-    if (told.failed.length === 0) return;
-    const reason = why === undefined ? "" : `: ${why}`;
-    this.#halt.stop(`its check failed on ${firstOf(told.failed, MOST_NAMED)}${reason}`);
+    const problem = failedCheck(checked);
+    if (problem !== undefined) this.#halt.stop(problem);
   }
 
   /** Until the run has ended, or nobody waits for anything any more. */

@@ -1,4 +1,8 @@
-/** The upgrade of a fleet, a few hosts at a time: a batch begins when all hosts of the one before have ended. */
+/**
+ * The upgrade of a fleet, a few hosts at a time: a batch begins when all hosts of the one before have ended, and its
+ * check has succeeded on those that have the version.
+ */
+import type { UnlistedScript } from "../../core/dry-run.ts";
 import { CtrlExecError, reasonOf } from "../../core/errors.ts";
 import { inParallel } from "../../core/in-parallel.ts";
 import { formatHostPort } from "../../core/net/host-name.ts";
@@ -13,7 +17,11 @@ import { parallelLimit } from "../fleet/fan-out.ts";
 import type { HostChoice } from "../fleet/host-choice.ts";
 import { hostOf, type ResolvedTarget } from "../fleet/targets.ts";
 import { FleetNews } from "../inventory/fleet-news.ts";
+import { unlistedScript } from "../inventory/unlisted-script.ts";
+import { checkOf } from "../runs/batch-check.ts";
+import { failedCheck, judgeCheck } from "../runs/check-judgement.ts";
 import { authorizeBatch, planRollout } from "../runs/plan-rollout.ts";
+import { mustBeRegistered, registeredOf } from "../runs/registered-hosts.ts";
 import { type OpenRelease, openRelease } from "./release.ts";
 import { upgradeHost } from "./upgrade-host.ts";
 
@@ -34,11 +42,31 @@ export interface UpgradePlan {
   readonly key: Uint8Array;
   readonly batches: readonly (readonly ResolvedTarget[])[];
   readonly total: number;
+  /** The check, if hosts may not have it. */
+  readonly unlisted: UnlistedScript | undefined;
+}
+
+/** The check after a batch has ended. */
+export interface UpgradeCheck {
+  readonly batch: number;
+  readonly script: string;
+  /** The id of its run. */
+  readonly check: string;
+  /** The hosts on which it failed. */
+  readonly failed: readonly string[];
 }
 
 export interface UpgradeSubscribers {
   onBatch(batch: number, of: number, hosts: readonly string[]): void;
   onResult(result: UpgradeResult): void;
+  onCheck(check: UpgradeCheck): void;
+}
+
+export interface UpgradeReport {
+  /** One for each host, in the order of the batches. */
+  readonly results: readonly UpgradeResult[];
+  /** Why it stopped; after its last batch that is because of the check. */
+  readonly stopped: string | undefined;
 }
 
 const ACTION = { action: "upgrade", script: "" } as const;
@@ -63,91 +91,158 @@ export async function planUpgrade(
   }
   const release = await openRelease(from, key, tellsWhy);
   const { batches } = await planRollout(controller, caller, rollout, targets, targets.length);
-  return { release, key, batches, total: targets.length };
+  const { check } = rollout;
+  const unlisted = check === "" ? undefined : await unlistedScript(controller, check, targets);
+  return { release, key, batches, total: targets.length, unlisted };
 }
 
-/**
- * @param signal ends the waiting: what a host has been handed goes on there
- * @returns a result for each host, in the order of the batches
- */
+/** @param signal ends the waiting: what a host has been handed goes on there */
 export async function upgradeFleet(
   controller: Controller,
   caller: Caller,
   order: UpgradeOrder,
-  { release, key, batches, total }: UpgradePlan,
+  plan: UpgradePlan,
   subscribers: UpgradeSubscribers,
   signal: AbortSignal,
-): Promise<UpgradeResult[]> {
-  const { log } = controller;
-  const dialler = await openDialler(controller);
-  const news = new FleetNews(controller, dialler);
-  const reqid = caller.requestId ?? newRequestId();
-  const results = new Map<ResolvedTarget, UpgradeResult>();
-  const { username: user, token } = caller;
-  const to = release.version;
-  const all = batches.flat();
-  const whole = { release: to, reqid };
-  log({ event: "upgrade-begin", ...whole, hosts: all.map(hostOf), user });
-  const add = (target: ResolvedTarget, result: UpgradeResult) => {
-    results.set(target, result);
+): Promise<UpgradeReport> {
+  return await new FleetUpgrade(controller, caller, order, plan, subscribers, signal).carryOut();
+}
+
+class FleetUpgrade {
+  readonly #controller: Controller;
+  readonly #caller: Caller;
+  readonly #order: UpgradeOrder;
+  readonly #plan: UpgradePlan;
+  readonly #subscribers: UpgradeSubscribers;
+  readonly #signal: AbortSignal;
+  readonly #reqid: string;
+  readonly #registered: ReadonlySet<string>;
+  readonly #results = new Map<ResolvedTarget, UpgradeResult>();
+
+  constructor(
+    controller: Controller,
+    caller: Caller,
+    order: UpgradeOrder,
+    plan: UpgradePlan,
+    subscribers: UpgradeSubscribers,
+    signal: AbortSignal,
+  ) {
+    this.#controller = controller;
+    this.#caller = caller;
+    this.#order = order;
+    this.#plan = plan;
+    this.#subscribers = subscribers;
+    this.#signal = signal;
+    this.#reqid = caller.requestId ?? newRequestId();
+    this.#registered = registeredOf(plan.batches.flat());
+  }
+
+  async carryOut(): Promise<UpgradeReport> {
+    const { log } = this.#controller;
+    const { batches, release } = this.#plan;
+    const all = batches.flat();
+    const whole = { release: release.version, reqid: this.#reqid };
+    const { username: user } = this.#caller;
+    log({ event: "upgrade-begin", ...whole, hosts: all.map(hostOf), user });
+    let stopped: string | undefined;
+    for (const [position, batch] of batches.entries()) {
+      stopped = await this.#mayBegin(batch, position);
+      if (stopped !== undefined) break;
+      await this.#upgrade(batch, position + 1);
+      stopped = await this.#check(batch, position + 1);
+      if (stopped !== undefined) break;
+    }
+    const left = all.filter((target) => !this.#results.has(target));
+    if (stopped !== undefined) {
+      log({ event: "upgrade-stop", ...whole, count: left.length, reason: stopped });
+      const { version: to } = release;
+      for (const target of left) {
+        const state = "not-started" as const;
+        const { label: host } = target;
+        this.#add(target, { host, state, from: "", to, reqid: this.#reqid, error: stopped });
+      }
+    }
+    return { results: all.flatMap((target) => this.#results.get(target) ?? []), stopped };
+  }
+
+  async #upgrade(batch: readonly ResolvedTarget[], number: number): Promise<void> {
+    const { release, key, batches } = this.#plan;
+    const { username, token } = this.#caller;
+    const { downgrade, waitMs } = this.#order;
+    const labels = batch.map(({ label }) => label);
+    this.#subscribers.onBatch(number, batches.length, labels);
+    const dialler = await openDialler(this.#controller);
+    const news = new FleetNews(this.#controller, dialler);
+    await inParallel(batch, parallelLimit(this.#controller.config), async (target) => {
+      const result = await upgradeHost(dialler, target, {
+        ...{ reqid: this.#reqid, release, key, downgrade, username, token, waitMs },
+        signal: this.#signal,
+        onVersion: (outcome, version) => news.hear(outcome, { version }),
+      });
+      this.#add(target, result);
+    });
+    await news.keep();
+  }
+
+  #add(target: ResolvedTarget, result: UpgradeResult): void {
+    const { log } = this.#controller;
+    this.#results.set(target, result);
     const at = formatHostPort(target.name, target.port);
-    if (isUpToDate(result)) log({ event: "upgrade", ...whole, from: result.from, target: at });
+    const whole = { release: this.#plan.release.version, reqid: this.#reqid, target: at };
+    if (isUpToDate(result)) log({ event: "upgrade", ...whole, from: result.from });
     else if (result.state !== "not-started") {
       const { state: status, error = "" } = result;
-      log({ event: "upgrade-fail", ...whole, error, status, target: at });
+      log({ event: "upgrade-fail", ...whole, error, status });
     }
-    subscribers.onResult(result);
-  };
-  const mostFailures = allowedFailures(order.rollout.max_failures, total);
-  let stopped: string | undefined;
-  for (const [position, batch] of batches.entries()) {
-    stopped = await begin(batch, position);
-    if (stopped !== undefined) break;
-    subscribers.onBatch(
-      position + 1,
-      batches.length,
-      batch.map(({ label }) => label),
-    );
-    await inParallel(batch, parallelLimit(controller.config), async (target) => {
-      const onVersion = news.hear.bind(news);
-      add(
-        target,
-        await upgradeHost(dialler, target, {
-          ...{ reqid, release, key, downgrade: order.downgrade, username: user, token },
-          ...{ waitMs: order.waitMs, signal },
-          onVersion: (outcome, version) => onVersion(outcome, { version }),
-        }),
-      );
-    });
+    this.#subscribers.onResult(result);
   }
-  await news.keep();
-  const left = all.filter((target) => !results.has(target));
-  if (left.length > 0) {
-    const reason = stopped ?? "";
-    log({ event: "upgrade-stop", ...whole, count: left.length, reason });
-    for (const target of left) {
-      const state = "not-started" as const;
-      add(target, { host: target.label, state, from: "", to, reqid, error: reason });
-    }
-  }
-  return all.flatMap((target) => results.get(target) ?? []);
 
   /** @returns why the batch does not begin */
-  async function begin(
-    batch: readonly ResolvedTarget[],
-    position: number,
-  ): Promise<string | undefined> {
-    const failed = [...results.values()].filter((result) => !isUpToDate(result)).length;
-    if (failed > mostFailures) return `${failed} of ${total} hosts have failed`;
+  async #mayBegin(batch: readonly ResolvedTarget[], position: number): Promise<string | undefined> {
+    const { rollout, from } = this.#order;
+    const { total } = this.#plan;
+    const failed = [...this.#results.values()].filter((result) => !isUpToDate(result)).length;
+    if (failed > allowedFailures(rollout.max_failures, total)) {
+      return `${failed} of ${total} hosts have failed`;
+    }
     if (position === 0) return undefined;
-    await pause(order.rollout.pause * 1000, signal);
-    if (signal.aborted) return "ctrl-exec was stopped";
+    await pause(rollout.pause * 1000, this.#signal);
+    if (this.#signal.aborted) return STOPPED;
     try {
+      await mustBeRegistered(this.#controller, batch, this.#registered);
       // Whoever may no longer do it does not go on with it.
-      await authorizeBatch(controller, caller, { ...ACTION, args: [order.from] }, batch);
+      await authorizeBatch(this.#controller, this.#caller, { ...ACTION, args: [from] }, batch);
       return undefined;
     } catch (thrown) {
       return reasonOf(thrown);
     }
   }
+
+  /** On the hosts that have the version: the others have been counted. @returns why no other batch begins */
+  async #check(batch: readonly ResolvedTarget[], number: number): Promise<string | undefined> {
+    const { check: script } = this.#order.rollout;
+    const well = batch.filter((target) => {
+      const result = this.#results.get(target);
+      return result !== undefined && isUpToDate(result);
+    });
+    if (script === "" || well.length === 0) return undefined;
+    if (this.#signal.aborted) return STOPPED;
+    const begin = checkOf(() => this.#controller, this.#caller, script, this.#registered);
+    const check = newRequestId();
+    try {
+      const run = await begin(well, check);
+      const leave = () => void run.abandon(STOPPED);
+      this.#signal.addEventListener("abort", leave, { once: true });
+      if (this.#signal.aborted) leave();
+      const { results } = await run.finished;
+      if (this.#signal.aborted) return STOPPED;
+      const judged = judgeCheck(results);
+      this.#subscribers.onCheck({ batch: number, script, check, failed: judged.failed });
+      return failedCheck(judged);
+    } catch (thrown) {
+      return `its check cannot be run: ${reasonOf(thrown)}`;
+    }
+  }
 }
+
+const STOPPED = "ctrl-exec was stopped";

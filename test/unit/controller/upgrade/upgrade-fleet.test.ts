@@ -1,8 +1,20 @@
 /** The control host's part of an upgrade, with real agents; root's part is played by the test. */
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { randomBytes } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { planUpgrade, upgradeFleet } from "../../../../src/controller/upgrade/upgrade-fleet.ts";
+import {
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import {
+  planUpgrade,
+  type UpgradeCheck,
+  upgradeFleet,
+} from "../../../../src/controller/upgrade/upgrade-fleet.ts";
 import { buildName } from "../../../../src/core/release/platform.ts";
 import { parseReleaseKey } from "../../../../src/core/release/release-key.ts";
 import type { UpgradeEnd } from "../../../../src/core/release/upgrade-state.ts";
@@ -59,19 +71,24 @@ async function upgrade(
   hosts: readonly string[],
   from: string,
   changes: Partial<RolloutSetting> = {},
-  signal = new AbortController().signal,
+  { signal = new AbortController().signal, onBegun = () => {} } = {},
 ) {
   const rollout = { ...PLAIN_ROLLOUT, ...changes };
   const choice = { hosts, port: undefined };
   const order = { choice, from, tellsWhy: true, rollout, downgrade: false, waitMs: 10_000 };
   const plan = await planUpgrade(fleet.controller, CALLER, order);
   const begun: string[] = [];
+  const checks: UpgradeCheck[] = [];
   const subscribers = {
-    onBatch: (_: number, __: number, names: readonly string[]) => begun.push(names.join()),
+    onBatch: (_: number, __: number, names: readonly string[]) => {
+      begun.push(names.join());
+      onBegun();
+    },
     onResult: () => undefined,
+    onCheck: (check: UpgradeCheck) => checks.push(check),
   };
-  const results = await upgradeFleet(fleet.controller, CALLER, order, plan, subscribers, signal);
-  return { results, begun };
+  const report = await upgradeFleet(fleet.controller, CALLER, order, plan, subscribers, signal);
+  return { ...report, begun, checks };
 }
 
 const release = () => makeRelease(folder, "release", "9.0.0", { [BUILD]: CONTENT }, key);
@@ -112,10 +129,70 @@ test("a batch begins when the one before has ended, and none does after too many
   expect(fleet.log.of("upgrade-stop")).toMatchObject([{ fields: { COUNT: 1 } }]);
 });
 
+/** The check of these tests: a script that every agent has. */
+const CHECK = { batch: [{ hosts: 1 }], check: "count" };
+
+function failsCheck(agent: LocalAgent): void {
+  fleet.folder.script(`${agent.name}/count.sh`, "exit 1");
+}
+
+test("a batch begins when the check has succeeded on those of the one before that have the version", async () => {
+  const agents = [await addAgent("web-01"), await addAgent("web-02"), await addAgent("web-03")];
+  const [first, second] = agents;
+  if (first === undefined || second === undefined) throw new Error("there are three");
+  failsCheck(second);
+  const from = makeRelease(folder, "release", VERSION, { [BUILD]: CONTENT }, key);
+  const { results, stopped, checks } = await upgrade(["web-01", "web-02", "web-03"], from, CHECK);
+  const reason = "its check failed on web-02";
+  expect(results).toMatchObject([
+    { host: "web-01", state: "current" },
+    { host: "web-02", state: "current" },
+    { host: "web-03", state: "not-started", error: reason },
+  ]);
+  expect(checks).toMatchObject([
+    { batch: 1, script: "count", failed: [] },
+    { batch: 2, script: "count", failed: ["web-02"] },
+  ]);
+  expect(stopped).toBe(reason);
+  expect(readFileSync(first.path("runs"), "utf8")).toBe("run\n");
+  const ran = fleet.log.of("dispatch").map(({ fields }) => fields.REQID);
+  expect(ran).toEqual(checks.map(({ check }) => check));
+});
+
+test("T76 nothing is sent to a host that was unpaired meanwhile", async () => {
+  await addAgent("web-01");
+  await addAgent("web-02");
+  const record = fleet.folder.join("control/state/agents/web-02.json");
+  const onBegun = () => renameSync(record, `${record}.away`);
+  const from = makeRelease(folder, "release", VERSION, { [BUILD]: CONTENT }, key);
+  const changes = { batch: [{ hosts: 1 }] };
+  expect(await upgrade(["web-01", "web-02"], from, changes, { onBegun })).toMatchObject({
+    results: [{ state: "current" }, { state: "not-started" }],
+    stopped: "no longer registered: web-02",
+  });
+});
+
+test("a check that fails, or cannot be run, after the last batch is said as well", async () => {
+  failsCheck(await addAgent("web-01"));
+  const from = makeRelease(folder, "release", VERSION, { [BUILD]: CONTENT }, key);
+  expect(await upgrade(["web-01"], from, CHECK)).toMatchObject({
+    results: [{ state: "current" }],
+    stopped: "its check failed on web-01",
+  });
+  expect(await upgrade(["web-01"], from, { ...CHECK, check: "cuont" })).toMatchObject({
+    results: [{ state: "current" }],
+    stopped: "its check failed on web-01: script not permitted",
+  });
+  expect(fleet.log.of("upgrade-stop")).toMatchObject([
+    { fields: { COUNT: 0 } },
+    { fields: { COUNT: 0 } },
+  ]);
+});
+
 test("what has been handed over and is not waited for is unknown", async () => {
   const agent = await addAgent("web-01");
   const ending = new AbortController();
-  const upgrading = upgrade(["web-01"], release(), {}, ending.signal);
+  const upgrading = upgrade(["web-01"], release(), {}, { signal: ending.signal });
   await until("it is handed over", () => existsSync(agent.path("upgrade/apply")));
   ending.abort();
   expect((await upgrading).results).toMatchObject([{ state: "unknown" }]);

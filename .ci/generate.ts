@@ -9,11 +9,11 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { type ProgramModel, programModels } from "./generate/command-model.ts";
 import { bashCompletion, fishCompletion, zshCompletion } from "./generate/completions.ts";
-import { keyTables, replaceSection } from "./generate/configuration-doc.ts";
+import { keyTables, optionTable, replaceSection } from "./generate/configuration-doc.ts";
 import { exampleConf } from "./generate/example-conf.ts";
 import { agentKeys, controllerKeys, type KeyRow } from "./generate/keys.ts";
 import { eventTables } from "./generate/logging-doc.ts";
-import { keysPage, type PageText, plainPage, programPage } from "./generate/man.ts";
+import { allowlistPage, keysPage, type PageText, programPage } from "./generate/man.ts";
 import {
   AGENT_CONF_PAGE,
   AGENT_PAGE,
@@ -41,7 +41,7 @@ export async function generatedFiles(): Promise<Map<string, string>> {
   return new Map([
     ["src/assets/ctrl-exec.conf", exampleConf("ctrl-exec.conf: the control host", controller)],
     ["src/assets/agent.conf", exampleConf("agent.conf: the agent of a managed host", agent)],
-    [doc, configuration],
+    [doc, replaceSection(configuration, "scripts.conf", optionTable())],
     ["docs/LOGGING.md", filled("docs/LOGGING.md", eventTables())],
     ["docs/METRICS.md", filled("docs/METRICS.md", metricTables())],
     ["completions/ctrl-exec.bash", bashCompletion(programs)],
@@ -77,7 +77,7 @@ function manPages(
     }),
     [path(CONTROLLER_CONF_PAGE), keysPage(CONTROLLER_CONF_PAGE, controller)],
     [path(AGENT_CONF_PAGE), keysPage(AGENT_CONF_PAGE, agent)],
-    [path(SCRIPTS_CONF_PAGE), plainPage(SCRIPTS_CONF_PAGE)],
+    [path(SCRIPTS_CONF_PAGE), allowlistPage(SCRIPTS_CONF_PAGE)],
   ];
 }
 

@@ -1,4 +1,5 @@
-/** The key tables of docs/CONFIGURATION.md, put between the markers that name them. */
+/** The tables of keys and options in docs/CONFIGURATION.md, put between the markers that name them. */
+import { SCRIPT_OPTIONS } from "../../src/agent/scripts/script-options.ts";
 import { byGroup, type KeyRow } from "./keys.ts";
 
 /** @throws Error when the document has no such markers */
@@ -24,4 +25,12 @@ export function keyTables(rows: readonly KeyRow[]): string {
     parts.push("");
   }
   return parts.join("\n");
+}
+
+/** The options of a script in scripts.conf. */
+export function optionTable(): string {
+  const rows = Object.entries(SCRIPT_OPTIONS).map(
+    ([name, { example, text }]) => `| \`${name}=${example}\` | ${text} |`,
+  );
+  return ["| option | meaning |", "|---|---|", ...rows, ""].join("\n");
 }

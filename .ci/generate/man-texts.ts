@@ -47,6 +47,16 @@ export const CONTROLLER_PAGE: PageText = {
   seeAlso: ["ctrl-exec.conf(5)", "ctrl-exec-agent(8)", "ctrl-exec-api(8)"],
 };
 
+/** Where it keeps what must outlive it. No key names it: it is where the certificate is. */
+const AGENT_STATE = [
+  [
+    "/var/lib/ctrl-exec-agent",
+    "The agent's state, with its certificate and ctrl-exec-serial, to which the usual names are links; the service may write nowhere else. If cert is not a link, the state is in its folder",
+  ],
+  ["/var/lib/ctrl-exec-agent/jobs", "Runs: requests, output and how each ended"],
+  ["/var/lib/ctrl-exec-agent/upgrade", "A release that was sent here, until root has taken it"],
+] as const;
+
 export const AGENT_PAGE: PageText = {
   name: "ctrl-exec-agent",
   section: 8,
@@ -66,7 +76,7 @@ export const AGENT_PAGE: PageText = {
     ["/etc/ctrl-exec-agent/scripts.conf", "The allowlist"],
     ["/etc/ctrl-exec-agent/agent.crt", "This agent's certificate"],
     ["/etc/ctrl-exec-agent/ctrl-exec-serial", "Serial of the control host's certificate"],
-    ["/var/lib/ctrl-exec-agent", "The folder of those two, which the service may write"],
+    ...AGENT_STATE,
     ["/etc/ctrl-exec-agent/revoked-serials", "Serials of certificates that are refused"],
   ],
   more: {
@@ -138,7 +148,7 @@ export const AGENT_CONF_PAGE: PageText = {
   section: 5,
   summary: "configuration of the ctrl-exec agent",
   description: [...SYNTAX, "The agent rereads it on", ".Dv SIGHUP ."],
-  files: [["/etc/ctrl-exec-agent/agent.conf", "The file"]],
+  files: [["/etc/ctrl-exec-agent/agent.conf", "The file"], ...AGENT_STATE],
   seeAlso: ["scripts.conf(5)", "ctrl-exec-agent(8)"],
 };
 
@@ -153,7 +163,8 @@ export const SCRIPTS_CONF_PAGE: PageText = {
     ".Li _",
     "and",
     ".Li \\- ,",
-    "128 at most.",
+    "255 at most.",
+    "Options of the script may follow its path, separated by blanks.",
     "Lines that begin with",
     ".Li #",
     "are comments.",
@@ -167,7 +178,7 @@ export const SCRIPTS_CONF_PAGE: PageText = {
     EXAMPLES: [
       ".Bd -literal -offset indent",
       "deploy\\-app   = /opt/ctrl\\-exec\\-scripts/deploy\\-app.sh",
-      "backup\\-mysql = /opt/ctrl\\-exec\\-scripts/backup\\-mysql.sh",
+      "backup\\-mysql = /opt/ctrl\\-exec\\-scripts/backup\\-mysql.sh timeout=3600 concurrency=1",
       ".Ed",
     ],
   },

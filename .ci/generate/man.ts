@@ -1,5 +1,6 @@
 /** Man pages in mdoc, from the command tables, the key descriptions and the hand-written sections. */
 import manifest from "../../package.json";
+import { SCRIPT_OPTIONS } from "../../src/agent/scripts/script-options.ts";
 import type { ModeModel, OptionModel, ProgramModel } from "./command-model.ts";
 import { wrap } from "./example-conf.ts";
 import { byGroup, type KeyRow } from "./keys.ts";
@@ -119,8 +120,21 @@ function keyItem({ name, text, standard, example, section }: KeyRow): string[] {
   ];
 }
 
-export function plainPage(page: PageText): string {
-  return lines([...head(page), ".Sh DESCRIPTION", ...page.description, ...rest(page, [])]);
+export function allowlistPage(page: PageText): string {
+  const options = Object.entries(SCRIPT_OPTIONS).flatMap(([name, { example, text }]) => [
+    `.It Ic ${name}=${example}`,
+    sentence(text),
+  ]);
+  return lines([
+    ...head(page),
+    ".Sh DESCRIPTION",
+    ...page.description,
+    ".Ss Options",
+    ".Bl -tag -width Ds",
+    ...options,
+    ".El",
+    ...rest(page, []),
+  ]);
 }
 
 /** What comes after the description, in the order that mdoc wants. */

@@ -1,7 +1,10 @@
 import { describe, expect, test } from "bun:test";
 import { agentKeys, controllerKeys } from "../../.ci/generate/keys.ts";
 import { generatedFiles } from "../../.ci/generate.ts";
+import { jobsFolderOf } from "../../src/agent/jobs/jobs-folder.ts";
 import { parseAllowlist } from "../../src/agent/scripts/allowlist.ts";
+import { SCRIPT_OPTIONS } from "../../src/agent/scripts/script-options.ts";
+import { inboxOf } from "../../src/agent/upgrade/places.ts";
 import { parseAgentConfig } from "../../src/core/config/agent-config.ts";
 import { parseControllerConfig } from "../../src/core/config/controller-config.ts";
 import { readDocument } from "../support/documents.ts";
@@ -50,6 +53,28 @@ describe("the example files", () => {
     expect(config).toMatchObject(JSON.parse(JSON.stringify(bare)));
     for (const { name, section } of await agentKeys()) {
       expect(text).toContain(section ? `\n[${name}]` : `\n${name} = `);
+    }
+  });
+
+  test("scripts.conf, its manual page and CONFIGURATION.md have every option of a script", () => {
+    const files = ["src/assets/scripts.conf", "src/assets/scripts.conf.5", "docs/CONFIGURATION.md"];
+    for (const file of files) {
+      const text = readDocument(file);
+      for (const [name, { example }] of Object.entries(SCRIPT_OPTIONS)) {
+        expect(text, file).toContain(`${name}=${example}`);
+      }
+    }
+  });
+
+  test("the pages of the agent and of agent.conf name the folders of its state", () => {
+    const state = "/var/lib/ctrl-exec-agent";
+    const cert = `${state}/agent.crt`;
+    for (const page of ["ctrl-exec-agent.8", "agent.conf.5"]) {
+      const text = readDocument(`src/assets/${page}`);
+      const [, files = ""] = text.split("\n.Sh FILES\n");
+      for (const folder of [state, jobsFolderOf({ cert }), inboxOf({ cert })]) {
+        expect(files, page).toContain(`.It Pa ${folder}\n`);
+      }
     }
   });
 

@@ -6,22 +6,12 @@ import {
   readSettings,
   strangeIn,
 } from "../../core/config/conf-syntax.ts";
-import { MAX_TIMER_SECONDS } from "../../core/config/config-fields.ts";
 import type { ConfigWarning } from "../../core/config/config-file.ts";
 import { isScriptName, SCRIPT_NAME_RULE } from "../../core/script-name.ts";
 import { nearestMatch } from "../../core/text.ts";
-import { parseByteSize } from "../../core/units.ts";
+import { isScriptOption, SCRIPT_OPTIONS, type ScriptOptions } from "./script-options.ts";
 
 export const DEFAULT_ALLOWLIST_NAME = "scripts.conf";
-
-export interface ScriptOptions {
-  /** Seconds that a run may take; if undefined, there is no limit. */
-  readonly timeout?: number;
-  /** Bytes kept of each stream, in place of agent.conf's max_output. */
-  readonly max_output?: number;
-  /** Concurrent runs on this host; if undefined, there is no limit. */
-  readonly concurrency?: number;
-}
 
 export interface AllowedScript {
   readonly name: string;
@@ -33,22 +23,6 @@ export interface AllowedScript {
 export interface Allowlist {
   readonly scripts: ReadonlyMap<string, AllowedScript>;
   readonly warnings: readonly ConfigWarning[];
-}
-
-const OPTIONS: Readonly<
-  Record<keyof ScriptOptions, { read(text: string): number | undefined; expected: string }>
-> = {
-  timeout: {
-    read: (text) => wholeNumber(text, MAX_TIMER_SECONDS),
-    expected: `seconds from 1 to ${MAX_TIMER_SECONDS}`,
-  },
-  max_output: { read: parseByteSize, expected: "a size such as 65536, 512K or 64M" },
-  concurrency: { read: (text) => wholeNumber(text, 10_000), expected: "a number from 1 to 10000" },
-};
-
-function wholeNumber(text: string, max: number): number | undefined {
-  const number = /^\d{1,9}$/.test(text) ? Number(text) : 0;
-  return number >= 1 && number <= max ? number : undefined;
 }
 
 /**
@@ -103,7 +77,7 @@ function readLine(line: string): AllowedScript | string {
   for (;;) {
     const word = lastWord(path);
     const [key = "", value] = splitOnce(word, "=");
-    if (value === undefined || !isOption(key)) break;
+    if (value === undefined || !isScriptOption(key)) break;
     given.unshift([key, value]);
     path = path.slice(0, -word.length).trimEnd();
   }
@@ -119,7 +93,7 @@ function readLine(line: string): AllowedScript | string {
 export function suspectedOption(path: string): string | undefined {
   const [, key] = /^([A-Za-z][\w-]*)=/.exec(lastWord(path)) ?? [];
   if (key === undefined) return undefined;
-  const known = Object.keys(OPTIONS);
+  const known = Object.keys(SCRIPT_OPTIONS);
   const guess = nearestMatch(key.toLowerCase(), known);
   const next =
     guess === undefined ? `expected one of ${known.join(", ")}` : `did you mean ${guess}=?`;
@@ -165,15 +139,11 @@ function allowedScript(
   }
   const options: { -readonly [Key in keyof ScriptOptions]: number } = {};
   for (const [key, value] of given) {
-    if (!isOption(key)) return `unknown option ${key}`;
+    if (!isScriptOption(key)) return `unknown option ${key}`;
     if (options[key] !== undefined) return `${key} is given twice`;
-    const number = OPTIONS[key].read(String(value));
-    if (number === undefined) return `${key}: expected ${OPTIONS[key].expected}`;
+    const number = SCRIPT_OPTIONS[key].read(String(value));
+    if (number === undefined) return `${key}: expected ${SCRIPT_OPTIONS[key].expected}`;
     options[key] = number;
   }
   return { name, path, options };
-}
-
-function isOption(key: string): key is keyof ScriptOptions {
-  return Object.hasOwn(OPTIONS, key);
 }

@@ -24,6 +24,11 @@ const APART: readonly (readonly [name: string, others: readonly string[]])[] = [
   ["only", ELSEWHERE],
   ["quiet", ELSEWHERE],
   ["output", ["detach", "async"]],
+  // It has no results: nothing runs.
+  [
+    "dry-run",
+    ["live", "no-live", "json-stream", "fold", "no-fold", "diff", "only", "quiet", "output"],
+  ],
 ];
 
 /**

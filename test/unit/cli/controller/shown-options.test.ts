@@ -24,6 +24,9 @@ test.each([
     { ...PLAIN, onlyFailed: true },
   ],
   [{ output: "results", json: true, quiet: false }, PLAIN],
+  [{ "dry-run": true, json: true }, PLAIN],
+  // As the run itself would be.
+  [{ "dry-run": true, detach: true }, PLAIN],
 ] as const)("%j", (given, as) => {
   expect(shownAs({ ...NONE, ...given }, "run")).toEqual(as);
 });
@@ -42,6 +45,9 @@ test.each([
   ["only", "json-stream"],
   ["quiet", "detach"],
   ["output", "detach"],
+  ["dry-run", "quiet"],
+  ["dry-run", "output"],
+  ["dry-run", "json-stream"],
 ])("--%s and --%s cannot be together", (one, other) => {
   const given = { ...NONE, [one]: true, [other]: true };
   const message = `--${one} and --${other} cannot be used together`;

@@ -23,7 +23,7 @@ export function knownJson(record: AgentRecord, known: KnownHost | undefined): Kn
   };
 }
 
-export const KNOWN_HEADER = ["VERSION", "LEARNED", "TAGS"];
+export const KNOWN_HEADER = ["VERSION", "LAST REPORT", "TAGS"];
 
 export function knownCells(
   record: AgentRecord,

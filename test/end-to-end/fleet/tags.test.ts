@@ -103,7 +103,7 @@ test("this host's own tags win over what is claimed, are logged, and outlast wha
     /^HOSTNAME +TAG +VALUE +SOURCE +AGE\n-.*\nweb-01 +env +staging +own\nweb-01 +rack +7 +own\nweb-01 +role +web +claimed +\d+s\nweb-02 +rack +7 +own\nweb-02 +env +test +claimed +\d+s\nweb-02 +role +web +claimed +\d+s\n$/,
   );
   const wide = await control.mustRun("list-agents", ["--wide"]);
-  expect(wide.out).toMatch(/ VERSION +LEARNED +TAGS\n/);
+  expect(wide.out).toMatch(/ VERSION +LAST REPORT +TAGS\n/);
   expect(wide.out).toMatch(/\nweb-01 .* env=staging rack=7; claimed \d+s ago: role=web\n/);
   await control.log.seen("tag");
   expect(control.log.of("tag").map(({ fields }) => fields)).toMatchObject([

@@ -261,7 +261,7 @@ test("list-agents has the four documented columns in 80 characters, --wide and -
 
   const wide = await control.mustRun("list-agents", ["--wide"]);
   expect(wide.out).toMatch(
-    /^HOSTNAME +IP +PAIRED +CERT EXPIRY +DAYS LEFT +PORT +SERIAL STATUS +CERT SERIAL +VERSION +LEARNED +TAGS\n/,
+    /^HOSTNAME +IP +PAIRED +CERT EXPIRY +DAYS LEFT +PORT +SERIAL STATUS +CERT SERIAL +VERSION +LAST REPORT +TAGS\n/,
   );
   expect(wide.out).toMatch(
     new RegExp(

@@ -28,8 +28,19 @@ export async function main(name: ProgramName | ShimName, args: readonly string[]
     else await written(io).catch(() => undefined);
     return ending;
   } catch (thrown) {
-    return await fail(io, name, thrown, asksForJson(args));
+    return await fail(io, name, await orElsewhere(thrown, name, args), asksForJson(args));
   }
+}
+
+/** What is a slip for one program may be a mode of another. */
+async function orElsewhere(
+  thrown: unknown,
+  name: ProgramName,
+  args: readonly string[],
+): Promise<unknown> {
+  if (!(thrown instanceof CtrlExecError) || thrown.code !== "usage") return thrown;
+  const { modeElsewhere } = await import("./other-programs.ts");
+  return modeElsewhere(name, args) ?? thrown;
 }
 
 /** How long a program that was told to end waits for the readers of its output. */

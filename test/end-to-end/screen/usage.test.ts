@@ -66,7 +66,22 @@ const SLIPS: readonly [ProgramName, readonly string[], RegExp][] = [
     /--log takes syslog, stderr or an absolute path/,
   ],
   ["ctrl-exec-agent", ["serv"], /Unknown mode "serv"; did you mean serve\?/],
-  ["ctrl-exec-agent", ["run"], /Unknown mode "run"/],
+  [
+    "ctrl-exec-agent",
+    ["run", "web-01", "x"],
+    /^ctrl-exec-agent: Unknown mode "run": it is a mode of ctrl-exec, on the control host\nSee: ctrl-exec run --help\n$/,
+  ],
+  [
+    "ctrl-exec",
+    ["--config", "/x", "request-pairing", "--dispatcher", "y"],
+    /^ctrl-exec: Unknown mode "request-pairing": it is a mode of ctrl-exec-agent, on the managed host\nSee: ctrl-exec-agent request-pairing --help\n$/,
+  ],
+  [
+    "ctrl-exec",
+    ["help", "reload"],
+    /: it is a mode of ctrl-exec-agent, on the managed host, and ctrl-exec-api, on the control host\nSee: ctrl-exec-agent reload --help\nSee: ctrl-exec-api reload --help\n$/,
+  ],
+  ["ctrl-exec-api", ["list-runs"], /\nSee: ctrl-exec list-runs --help\n$/],
   ["ctrl-exec-agent", ["request-pairing"], /request-pairing needs one --dispatcher <host>/],
   [
     "ctrl-exec-agent",

@@ -62,7 +62,7 @@ export const cancel = defineVerb({
     const lost = new Set<string>();
     const late = new Deadline(LATE_MS, () => {
       const hosts = namedHosts([...unheard]);
-      if (unheard.size > 0) io.err(screenLine`Waiting for ${hosts}: no answer yet\n`);
+      if (unheard.size > 0) io.err(screenLine`${endingOn(hosts, grace)}\n`);
     });
     const onResult = (result: CancelResult) => {
       unheard.delete(result.host);
@@ -84,6 +84,12 @@ export const cancel = defineVerb({
     return results.every(({ status }) => status !== "failed" && status !== "running") ? 0 : 1;
   },
 });
+
+/** An agent answers when nothing of the run is left there, and a script may take its time after TERM. */
+function endingOn(hosts: string, grace: number): string {
+  const how = grace === 0 ? "with KILL" : `with TERM, and KILL after ${grace}s`;
+  return `Waiting for ${hosts}: asked to end it ${how}`;
+}
 
 /**
  * @param again asks how it ended

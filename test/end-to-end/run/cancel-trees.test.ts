@@ -58,7 +58,7 @@ test.each([
   const cancelled = await control.run("cancel", [reqid, "--grace", grace]);
   expect(cancelled).toMatchObject({ out: "web-01: ended\n", status: 0 });
   // It says so after a second, which the grace takes too.
-  expect(cancelled.err).toMatch(/^(?:Waiting for web-01: no answer yet\n)?$/);
+  expect(cancelled.err).toMatch(/^(?:Waiting for web-01: asked to end it with [^\n]+\n)?$/);
   expect(pidsIn(file).filter(isAlive)).toEqual([]);
   expect(processesOf(file)).toEqual([]);
   const { out } = await control.run("wait", [reqid, "--json"]);

@@ -211,7 +211,7 @@ test("whoever cancels is told after a second for whom it waits: an agent may be 
   let command: Running | undefined;
   await whileStopped(agent.serving.child.pid, 0, async () => {
     command = new Running("ctrl-exec", control.withSetting(cancelling));
-    await command.seen(/^Waiting for web-01: no answer yet$/m);
+    await command.seen(/^Waiting for web-01: asked to end it with KILL$/m);
   });
   expect([await command?.ended(), command?.out]).toEqual([0, "web-01: ended\n"]);
 });

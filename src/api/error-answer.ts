@@ -33,13 +33,16 @@ export function errorAnswer(error: CtrlExecError, requestId: string): JsonAnswer
   if (error instanceof DeniedError) {
     // There is no hook then whose files it could name.
     const hint = error.reason === NO_HOOK_DENY ? error.hint : undefined;
-    const body: ErrorAnswer = { ok: false, error: error.reason, code: error.hookCode, hint };
+    const { reason, hookCode: code } = error;
+    const detail = `the request is refused${reason === "denied" ? "" : `: ${reason}`}`;
+    const body: ErrorAnswer = { ok: false, error: reason, detail, code, hint };
     return { status, body };
   }
   if (error instanceof LockedError) {
     const hint = runsInTheWay(error.runs);
     const conflicts = [...error.conflicts];
-    const body: ErrorAnswer = { ok: false, error: "locked", code: 4, conflicts, hint };
+    const detail = error.message;
+    const body: ErrorAnswer = { ok: false, error: "locked", detail, code: 4, conflicts, hint };
     return { status, body };
   }
   const told = error.code === "busy" || error.code === "unrecorded";

@@ -48,11 +48,11 @@ export function responses(route: Route): JsonObject {
     };
   }
   for (const status of refusalsOf(route)) {
-    const { description, schema, example, retry }: Refusal = REFUSALS[status];
+    const { description, example, retry }: Refusal = REFUSALS[status];
     all[status] = {
       description,
       headers: headers("X-Request-Id", ...(retry === true ? (["Retry-After"] as const) : [])),
-      content: json(schema, example),
+      content: json("Error", example),
     };
   }
   return all;
@@ -69,7 +69,6 @@ function contentOf({ type, schema, example }: RouteAnswer): JsonObject {
 
 interface Refusal {
   readonly description: string;
-  readonly schema: string;
   readonly example: unknown;
   readonly retry?: boolean;
 }
@@ -80,37 +79,33 @@ const REFUSALS = {
   400: {
     description:
       "The request does not match the schema, or has a member, query parameter or body that the route does not accept; detail names it.",
-    schema: "Error",
     example: failed("bad request", 'unknown query parameter "x"; this route takes none'),
   },
   403: {
     description:
       "The auth hook refused, or there is no hook and api_auth_default is deny; or no rule of join.d allows the token.",
-    schema: "Denied",
-    example: { ok: false, error: "insufficient privilege", code: 3 },
+    example: {
+      ...failed("insufficient privilege", "the request is refused: insufficient privilege"),
+      code: 3,
+    },
   },
   404: {
     description:
       "There is no such run, its record is no longer kept, or the run is another user's.",
-    schema: "Error",
     example: failed("not found", "no run a1b2c3d4e5f60718 that you may see"),
   },
   405: {
     description: "The path does not have this method; Allow names those it has.",
-    schema: "Error",
     example: failed("method not allowed", "allowed here: POST"),
   },
   408: {
     description: "The request did not come in time.",
-    schema: "Error",
     example: failed("request timeout", "the request did not come in time"),
   },
   409: {
     description: "The script is already running on a host.",
-    schema: "Locked",
     example: {
-      ok: false,
-      error: "locked",
+      ...failed("locked", "Locked: already running: web-01:deploy-app"),
       code: 4,
       conflicts: ["web-01:deploy-app"],
       hint: "Run a1b2c3d4e5f60718 is in the way: see GET /status/a1b2c3d4e5f60718, or end it with POST /runs/a1b2c3d4e5f60718/cancel.",
@@ -118,42 +113,35 @@ const REFUSALS = {
   },
   413: {
     description: "The body is longer than 1 MiB.",
-    schema: "Error",
     example: failed("too large", "the body is longer than 1048576 bytes"),
   },
   415: {
     description:
-      "The body is compressed; or it is not application/json, and is not JSON or comes from a browser.",
-    schema: "Error",
+      "The body is compressed; or it is not application/json, and does not begin as JSON does or comes from a browser.",
     example: failed("unsupported media type", "expected Content-Type: application/json"),
   },
   417: {
     description: "The request has an Expect header other than 100-continue.",
-    schema: "Error",
     example: failed("expectation failed", "no Expect except 100-continue is understood"),
   },
   429: {
     description: "Too many requests from this client are in flight.",
-    schema: "Error",
     example: failed("too many requests", "64 requests are in flight, most of them yours"),
     retry: true,
   },
   500: {
     description: "An internal fault; the log shows it under the id of the request.",
-    schema: "Error",
     example: failed("server error", "see the log of the control host for REQID=a1b2c3d4e5f60718"),
   },
   503: {
     description:
       "Too many requests are in flight or too many streams are open, or the API is stopping.",
-    schema: "Error",
     example: failed("busy", "64 requests are in flight"),
     retry: true,
   },
   507: {
     description:
       'The record of a run with "wait": false could not be written; nothing was sent to any host.',
-    schema: "Error",
     example: failed("not recorded", "Cannot start the run: its record cannot be written"),
   },
 } as const satisfies Record<number, Refusal>;

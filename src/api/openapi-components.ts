@@ -41,8 +41,6 @@ const ANSWERS = {
   RevokedAnswer: tokens.revokedAnswer,
   OpenApi: schemas.openapiAnswer,
   Error: schemas.errorAnswer,
-  Denied: schemas.deniedAnswer,
-  Locked: schemas.lockedAnswer,
 };
 
 export type JsonObject = Record<string, unknown>;

@@ -2,7 +2,13 @@
 import { z } from "zod";
 import { VERSION } from "../core/version.ts";
 import { HEADERS, json, responses } from "./openapi-answers.ts";
-import { components, type JsonObject, type LiveNames, NAMES } from "./openapi-components.ts";
+import {
+  components,
+  type JsonObject,
+  type LiveNames,
+  NAMES,
+  reference,
+} from "./openapi-components.ts";
 import type { Route } from "./route.ts";
 import * as schemas from "./schemas.ts";
 
@@ -19,7 +25,7 @@ export function liveDocument(routes: readonly Route[], live: Live): JsonObject {
   const version = `${VERSION}+${Math.floor(live.time.getTime() / 1000)}`;
   // An example that names other hosts would not match the document.
   const withoutExamples = routes.map((route) =>
-    operationOf({ ...route, requestExample: undefined }),
+    operationOf({ ...route, requestExample: undefined, moreExamples: {} }),
   );
   return document(withoutExamples, version, components(live));
 }
@@ -143,6 +149,18 @@ const USERNAME_PARAMETER = {
 function requestBody(route: Route, schema: z.ZodType): JsonObject {
   return {
     required: route.bodyOptional !== true,
-    content: json(NAMES.get(schema) ?? "", route.requestExample),
+    content: requestContent(NAMES.get(schema) ?? "", route),
   };
+}
+
+/** A body has one example, or several with names. */
+function requestContent(schema: string, { requestExample, moreExamples = {} }: Route): JsonObject {
+  const others = Object.entries(moreExamples);
+  if (others.length === 0) return json(schema, requestExample);
+  const named = [["the usual", requestExample], ...others].map(([name, value]) => [
+    name,
+    { value },
+  ]);
+  const examples = Object.fromEntries(named);
+  return { "application/json": { schema: reference(schema), examples } };
 }

@@ -104,7 +104,7 @@ function withShortLists(value: unknown): unknown {
 /**
  * Without asking first, a browser sends only types other than JSON's, from any page, and its headers show that
  * it is a browser. A JSON body from other clients is accepted whatever its type: `curl -d` labels everything a
- * form.
+ * form. So what begins as JSON is meant to be JSON, and another type would not mend it.
  */
 function jsonOf(route: Route, { headers }: IncomingMessage, bytes: Buffer): unknown {
   if (bytes.length === 0) {
@@ -122,11 +122,12 @@ function jsonOf(route: Route, { headers }: IncomingMessage, bytes: Buffer): unkn
     throw badRequest(`the body has more than ${MAX_DEPTH} levels of nested lists and objects`);
   }
   const { text, exact } = decodeText(bytes);
-  if (!exact) throw typed ? badRequest("the body is not UTF-8") : wrongType();
+  const isMeant = typed || /^\s*[{[]/.test(text);
+  if (!exact) throw isMeant ? badRequest("the body is not UTF-8") : wrongType();
   try {
     return JSON.parse(text);
   } catch {
-    throw typed ? badRequest("the body is not JSON") : wrongType();
+    throw isMeant ? badRequest("the body is not JSON") : wrongType();
   }
 }
 

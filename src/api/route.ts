@@ -21,6 +21,8 @@ export interface Route<Request extends z.ZodObject = z.ZodObject> {
   readonly query?: z.ZodObject;
   /** An example of the body. */
   readonly requestExample?: unknown;
+  /** Others, by what they show. */
+  readonly moreExamples?: Readonly<Record<string, unknown>>;
   /** The headers that it reads besides those that every route does. */
   readonly headers?: readonly RequestHeader[];
   /** Its answer goes on for as long as the client reads: it takes a slot among the streams. */

@@ -241,37 +241,28 @@ export const pauseAnswer = z.object({ ok, reqid, waits_for_api: runReport.shape.
 
 export const openapiAnswer = z.looseObject({ openapi: z.literal("3.1.0") });
 
-const refused = z.literal(false);
-
-const hint = z.string().optional().describe("What to do about it, if anything.");
-
+/** Every error has this shape (docs/PROTOCOL.md, section 6). */
 export const errorAnswer = z.object({
-  ok: refused,
-  error: z.string(),
-  detail: z.string().optional(),
-  hint,
-});
-
-export const deniedAnswer = z.object({
-  ok: refused,
+  ok: z.literal(false),
   error: z
     .string()
     .describe(
-      "The reason: the one given by the auth hook, or why no rule of join.d allows a token.",
+      "What kind of error it is, always the same words for it; of a 403 the reason: the one given by the auth hook, or why no rule of join.d allows a token.",
     ),
-  code: z.int().min(1).max(3).describe("1 generic, 2 bad credentials, 3 insufficient privilege."),
-  hint,
+  detail: z.string().describe("What is wrong with this request, for a person."),
+  code: z
+    .int()
+    .min(1)
+    .max(4)
+    .optional()
+    .describe(
+      "Of a 403: 1 generic, 2 bad credentials, 3 insufficient privilege. Of a 409 that has conflicts: 4.",
+    ),
+  conflicts: z
+    .array(z.string())
+    .optional()
+    .describe("The host:script pairs that are already running, of a 409 that says locked."),
+  hint: z.string().optional().describe("What to do about it, if anything."),
 });
 
-export const lockedAnswer = z.object({
-  ok: refused,
-  error: z.literal("locked"),
-  code: z.literal(4),
-  conflicts: z.array(z.string()).describe("The host:script pairs that are already running."),
-  hint,
-});
-
-export type ErrorAnswer =
-  | z.output<typeof errorAnswer>
-  | z.output<typeof deniedAnswer>
-  | z.output<typeof lockedAnswer>;
+export type ErrorAnswer = z.output<typeof errorAnswer>;

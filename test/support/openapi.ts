@@ -29,6 +29,7 @@ type Content = Readonly<
         readonly contentSchema?: { readonly $ref: string };
       };
       readonly example: unknown;
+      readonly examples?: Readonly<Record<string, { readonly value: unknown }>>;
     }
   >
 >;

@@ -16,6 +16,12 @@ export const resume = defineRoute({
   ].join("\n"),
   request: resumeRequest,
   requestExample: { script: "deploy-app", args: ["--fast"], username: "alice" },
+  moreExamples: {
+    "with smaller batches than before": {
+      ...{ script: "deploy-app", args: ["--fast"], wait: false },
+      rollout: { batch: [1, "5%"], max_failures: 3 },
+    },
+  },
   answers: {
     200: {
       description: "A result for each host that was not-started, in the order of the run.",

@@ -21,6 +21,15 @@ export const run = defineRoute({
   ].join("\n"),
   request: runRequest,
   requestExample: { hosts: ["web-01"], script: "deploy-app", args: ["--fast"], username: "alice" },
+  moreExamples: {
+    "a few hosts at a time": {
+      ...{ hosts: ["@all"], script: "deploy-app", args: ["--fast"], detach: true },
+      rollout: {
+        ...{ batch: [1, "10%", "100%"], max_failures: "5%", pause: 30 },
+        ...{ per_tag: { rack: 1 }, check: "health" },
+      },
+    },
+  },
   answers: {
     200: {
       description:

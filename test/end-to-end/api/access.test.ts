@@ -131,12 +131,21 @@ describe("the auth hook", () => {
       if (method === "HEAD") continue;
       const answer = await api.ask(method, path, body, { Authorization: "Bearer exit-3" });
       expect([path, answer.status]).toEqual([path, 403]);
-      expect(answer.json).toEqual({ ok: false, error: "insufficient privilege", code: 3 });
+      expect(answer.json).toEqual({
+        ...{ ok: false, error: "insufficient privilege", code: 3 },
+        detail: "the request is refused: insufficient privilege",
+      });
     }
     const denied = await api.get("/health", { Authorization: "Bearer exit-1" });
-    expect(denied.json).toEqual({ ok: false, error: "denied", code: 1 });
+    expect(denied.json).toEqual({
+      ...{ ok: false, error: "denied", code: 1 },
+      detail: "the request is refused",
+    });
     const bad = await api.get("/health", { Authorization: "Bearer exit-2" });
-    expect(bad.json).toEqual({ ok: false, error: "bad credentials", code: 2 });
+    expect(bad.json).toEqual({
+      ...{ ok: false, error: "bad credentials", code: 2 },
+      detail: "the request is refused: bad credentials",
+    });
   });
 
   test("is told script, hosts, args, username and token; the header's token wins", async () => {
@@ -296,7 +305,10 @@ describe("T24 a hook that does not decide refuses", () => {
     const answer = await api.post("/run", { hosts: ["web-01"], script: "mark", args: [mark] });
     expect(answer.status).toBe(403);
     // No hint: it names the hook's file (T67).
-    expect(answer.json).toEqual({ ok: false, code: 1, error: expect.stringMatching(error) });
+    const detail = expect.stringMatching(/^the request is refused: /);
+    expect(answer.json).toEqual({
+      ...{ ok: false, code: 1, error: expect.stringMatching(error), detail },
+    });
     expect(existsSync(mark)).toBe(false);
     expect((await api.get("/health")).status).toBe(403);
   });
@@ -325,6 +337,7 @@ test("T25 without a hook every route is refused, unless api_auth_default says al
     expect(json).toEqual({
       ok: false,
       error: "no-hook-deny",
+      detail: "the request is refused: no-hook-deny",
       code: 1,
       hint: "ctrl-exec.conf has no auth_hook, and api_auth_default is deny: set one of the two.",
     });

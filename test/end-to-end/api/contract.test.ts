@@ -365,6 +365,7 @@ test("T30 a run while a lock is held is 409 with what is in its way, whoever hol
   expect(refused.json).toEqual({
     ok: false,
     error: "locked",
+    detail: "Locked: already running: web-02:wait",
     code: 4,
     conflicts: ["web-02:wait"],
     hint: `Run ${reqid} is in the way: see GET /status/${reqid}, or end it with POST /runs/${reqid}/cancel.`,

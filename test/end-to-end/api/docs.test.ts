@@ -89,6 +89,7 @@ test("T25 the example hook as it is: the command line runs scripts, the API runs
     expect((await api.post("/run", order, headers)).json).toEqual({
       ok: false,
       error: "bad credentials",
+      detail: "the request is refused: bad credentials",
       code: 2,
     });
     expect((await api.get("/openapi-live.json", headers)).status).toBe(403);

@@ -99,7 +99,7 @@ describe("a body of another type than JSON", () => {
   test.each<[string, Record<string, string>, string | Buffer]>([
     ["is not JSON", FORM, "hosts=web-01"],
     ["is packed", { ...FORM, "Content-Encoding": "gzip" }, JSON_BODY],
-    ["is not UTF-8", FORM, Buffer.from('{"hosts":["\xff"]}', "latin1")],
+    ["is not UTF-8", FORM, Buffer.from("hosts=\xff", "latin1")],
   ])("is 415 when it %s", async (_, headers, body) => {
     const { status } = await fetch(api.url("/run"), { method: "POST", headers, body });
     expect(status).toBe(415);
@@ -108,5 +108,11 @@ describe("a body of another type than JSON", () => {
   test("is judged as JSON's own is: a member that is not known, a list", async () => {
     expect((await api.post("/run", '{"hosts":["web-01"],"arg":[]}', FORM)).status).toBe(400);
     expect((await api.post("/run", "[]", FORM)).status).toBe(400);
+    // What curl -d sends of a slip.
+    const broken = await api.post("/run", '{"hosts":["web-01"],', FORM);
+    expect([broken.status, broken.json]).toEqual([
+      400,
+      { ok: false, error: "bad request", detail: "the body is not JSON" },
+    ]);
   });
 });

@@ -1,6 +1,13 @@
 import { expect, test } from "bun:test";
 import { errorAnswer } from "../../../src/api/error-answer.ts";
-import { CtrlExecError, DeniedError, LockedError } from "../../../src/core/errors.ts";
+import { errorAnswer as schema } from "../../../src/api/schemas.ts";
+import {
+  CtrlExecError,
+  DeniedError,
+  ERROR_FACTS,
+  type ErrorCode,
+  LockedError,
+} from "../../../src/core/errors.ts";
 
 const REQID = "0123456789abcdef";
 const answerTo = (error: CtrlExecError) => errorAnswer(error, REQID);
@@ -9,7 +16,7 @@ const HINT = { hint: "See /etc/ctrl-exec." };
 test("T67 whom the hook refuses is told the reason and nothing of this host", () => {
   expect(answerTo(new DeniedError("not you", 3, "See /etc/ctrl-exec/hook."))).toEqual({
     status: 403,
-    body: { ok: false, error: "not you", code: 3 },
+    body: { ok: false, error: "not you", detail: "the request is refused: not you", code: 3 },
   });
 });
 
@@ -17,7 +24,10 @@ test("where there is no hook, who runs this host is told what to set", () => {
   const denied = new DeniedError("no-hook-deny", 1, "Set one.");
   expect(answerTo(denied)).toEqual({
     status: 403,
-    body: { ok: false, error: "no-hook-deny", code: 1, hint: "Set one." },
+    body: {
+      ...{ ok: false, error: "no-hook-deny", detail: "the request is refused: no-hook-deny" },
+      ...{ code: 1, hint: "Set one." },
+    },
   });
 });
 
@@ -27,10 +37,26 @@ test("a locked script is answered with who holds it", () => {
     body: {
       ok: false,
       error: "locked",
+      detail: "Locked: already running: web-01:deploy",
       code: 4,
       conflicts: ["web-01:deploy"],
       hint: `Run ${REQID} is in the way: see GET /status/${REQID}, or end it with POST /runs/${REQID}/cancel.`,
     },
+  });
+});
+
+test("every error has the members that every other has, and they are the document's", () => {
+  const errors = (Object.keys(ERROR_FACTS) as ErrorCode[]).map(
+    (code) => new CtrlExecError(code, "Cannot go: why"),
+  );
+  const others = [new DeniedError("denied", 1), new LockedError(["a:b"], "list-locks")];
+  for (const error of [...errors, ...others]) {
+    const { body } = answerTo(error);
+    expect(schema.strict().parse(body)).toEqual(body as never);
+  }
+  expect(answerTo(new DeniedError("denied", 1)).body).toMatchObject({
+    error: "denied",
+    detail: "the request is refused",
   });
 });
 

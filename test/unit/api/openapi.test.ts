@@ -39,13 +39,26 @@ describe("the OpenAPI document", () => {
     for (const { operation } of contract.operations()) {
       const request = operation.requestBody?.content["application/json"];
       if (request !== undefined) {
-        expect(contract.requestFits(operation, request.example), operation.operationId).toBe(true);
+        const named = Object.values(request.examples ?? {}).map(({ value }) => value);
+        for (const example of named.length > 0 ? named : [request.example]) {
+          expect(contract.requestFits(operation, example), operation.operationId).toBe(true);
+        }
       }
       for (const [status, { content }] of Object.entries(operation.responses)) {
         if (content?.["application/json"] === undefined) continue;
         const { example } = content["application/json"];
         expect(contract.answerProblem(operation, Number(status), example)).toBe("");
       }
+    }
+  });
+
+  test("has an example of a run on a few hosts at a time, and of one that goes on so", () => {
+    const contract = new Contract(plain);
+    for (const path of ["/run", "/runs/{reqid}/resume"]) {
+      const body = contract.operation("POST", path).requestBody?.content["application/json"];
+      const { examples = {} } = { ...body };
+      const rollouts = Object.values(examples).filter(({ value }) => "rollout" in Object(value));
+      expect(rollouts, path).toHaveLength(1);
     }
   });
 

@@ -59,12 +59,15 @@ test("a browser's body of JSON's type is taken: other origins may not send it un
   expect(parsed(HOSTS, headers)).toMatchObject(HOSTS);
 });
 
-test("what is not JSON, or not UTF-8, is reported as that to who says that it is", () => {
+test("what is meant to be JSON, by its type or how it begins, and is not, or not UTF-8, is reported as that", () => {
   expect(refused(() => parsed("{", JSON_TYPE))).toEqual([400, "the body is not JSON"]);
   expect(refused(() => parsed("hosts=a"))[0]).toBe(415);
   const latin = Buffer.from('{"hosts":["\xe4"]}', "latin1");
   expect(refused(() => parseBytes(latin, JSON_TYPE))).toEqual([400, "the body is not UTF-8"]);
-  expect(refused(() => parseBytes(latin, {}))[0]).toBe(415);
+  for (const body of ['{"hosts":["a"]', " [", "{'hosts':['a']}"])
+    expect(refused(() => parsed(body))).toEqual([400, "the body is not JSON"]);
+  expect(refused(() => parseBytes(latin, {}))).toEqual([400, "the body is not UTF-8"]);
+  expect(refused(() => parsed("{", { origin: "http://evil.example" }))[0]).toBe(415);
   expect(refused(() => parsed(""))).toEqual([400, "no body: expected a JSON object"]);
 });
 

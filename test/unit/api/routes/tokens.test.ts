@@ -129,7 +129,10 @@ test("T25 T31 what no rule of join.d allows is refused, to whom the hook lets as
   const refused = await api.post("/tokens", { name: "db-*", username: "alice" });
   expect([refused.status, refused.json]).toEqual([
     403,
-    { ok: false, error: "no rule of join.d allows such a token: web: other names", code: 3 },
+    {
+      ...{ ok: false, error: "no rule of join.d allows such a token: web: other names", code: 3 },
+      detail: "the request is refused: no rule of join.d allows such a token: web: other names",
+    },
   ]);
   expect(refused.text).not.toContain("secret");
   expect(await stored(api)).toHaveLength(1);

@@ -12,6 +12,8 @@ const MAX_KEY = 63;
 const MAX_VALUE = 255;
 /** For one host, by the control host itself. */
 export const MAX_OWN_TAGS = 64;
+/** Characters of JSON of what one agent claims; a control host keeps no more. */
+export const MAX_CLAIMED_JSON = 4096;
 
 /** No character that a terminal obeys, and no line break. */
 const PRINTABLE = /^[^\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]*$/u;

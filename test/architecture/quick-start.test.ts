@@ -61,7 +61,7 @@ test.each([
 });
 
 test.each([
-  ["src/cli/controller/ping.ts", ["ping-reply", "refusal", "renew", "texts"]],
+  ["src/cli/controller/ping.ts", ["claimed-tags", "ping-reply", "refusal", "renew", "texts"]],
   ["src/cli/controller/run.ts", ["refusal", "run-frames", "run-reply", "texts"]],
   [
     "src/cli/agent/serve.ts",

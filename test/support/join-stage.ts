@@ -72,6 +72,7 @@ export class JoinStage implements AsyncDisposable {
       controller: "127.0.0.1",
       port: this.port,
       servePort: 7443,
+      report: { version: "1.1.0" },
       token,
       own: undefined,
       now: () => this.fleet.now,

@@ -9,12 +9,14 @@ import {
   ofRequestAlone,
 } from "../../core/wire/confirmation-code.ts";
 import { formatHttpRequest } from "../../core/wire/http-message.ts";
+import type { SelfReport } from "../self-report.ts";
 
 export interface PairingTalk {
   readonly csr: string;
   /** The control host's certificate as the handshake showed it, DER. */
   readonly certificate: Uint8Array;
   readonly address: string;
+  readonly report: SelfReport;
   send(request: string): void;
   /** Waits until the control host has taken the request. */
   untilTaken(reqid: string): Promise<void>;
@@ -35,12 +37,11 @@ export class CodeAgreement {
 
   /** @param controllerValue from the first answer; undefined from 0.8 or 1.0, which do not exchange values */
   async conclude(reqid: string, controllerValue: string | undefined): Promise<Confirmation> {
-    const { csr, certificate, address } = this.#talk;
+    const { csr, certificate, address, report } = this.#talk;
     if (controllerValue === undefined) return ofRequestAlone(csr);
     const agentValue = this.#value;
-    this.#talk.send(
-      formatHttpRequest("/pair-reveal", address, JSON.stringify({ reqid, value: agentValue })),
-    );
+    const message = { reqid, value: agentValue, ...report };
+    this.#talk.send(formatHttpRequest("/pair-reveal", address, JSON.stringify(message)));
     await this.#talk.untilTaken(reqid);
     const code = exchangedCode({ csr, certificate, agentValue, controllerValue });
     return { code, covers: "both" };

@@ -8,6 +8,7 @@ import { formatHostPort } from "../../core/net/host-name.ts";
 import type { Confirmation } from "../../core/wire/confirmation-code.ts";
 import { formatHttpRequest } from "../../core/wire/http-message.ts";
 import { pairingAnswer, pairingPending } from "../../core/wire/messages/pairing.ts";
+import type { SelfReport } from "../self-report.ts";
 import type { Enrolled } from "../trust/identity-files.ts";
 import { checkApproval } from "./approval.ts";
 import { CodeAgreement } from "./code-agreement.ts";
@@ -22,6 +23,8 @@ export interface PairingOptions {
   readonly hostname: string;
   /** The port on which this agent serves. */
   readonly servePort: number;
+  /** Only for a control host that exchanges values for the code: earlier ones do not know it. */
+  readonly report: SelfReport;
   readonly keyPem: string;
   readonly csrPem: string;
   /** 32 hex digits. */
@@ -75,6 +78,7 @@ async function exchange(
     csr: options.csrPem,
     certificate: certificate.x509.raw,
     address,
+    report: options.report,
     send: (message) => void connection.write(message),
     async untilTaken(reqid) {
       if ((await taken()).reqid !== reqid) {

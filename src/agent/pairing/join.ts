@@ -10,6 +10,7 @@ import { type JoinFacts, joinStatement } from "../../core/wire/join-statement.ts
 import { joinAnswer, joinChallenge } from "../../core/wire/messages/join.ts";
 import { keyFromSeed, signStatement } from "../../pki/join-key.ts";
 import { readPrivateKey } from "../../pki/keys.ts";
+import type { SelfReport } from "../self-report.ts";
 import type { Enrolled } from "../trust/identity-files.ts";
 import { checkApproval } from "./approval.ts";
 import { type ControlHost, connectTo } from "./control-host.ts";
@@ -25,6 +26,7 @@ export interface JoinOptions {
   readonly hostname: string;
   /** The port on which this agent serves. */
   readonly servePort: number;
+  readonly report: SelfReport;
   readonly token: JoinToken;
   readonly keyPem: string;
   readonly csrPem: string;
@@ -86,6 +88,7 @@ async function exchange(
     nonce,
     port,
     signature: sign("join", keyFromSeed(token.seed)),
+    ...options.report,
     ...(own && {
       certificate: own.certPem,
       own_signature: sign("same-host", readPrivateKey(own.keyPem, "this host's key")),

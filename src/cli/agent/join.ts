@@ -2,6 +2,7 @@ import { type JoinOutcome, join as joinOnce } from "../../agent/pairing/join.ts"
 import { joinWithPatience } from "../../agent/pairing/join-attempts.ts";
 import { beginJoin, forgetJoin } from "../../agent/pairing/join-key-file.ts";
 import { proveStorable } from "../../agent/pairing/storing.ts";
+import { selfReport } from "../../agent/self-report.ts";
 import { readIdentity } from "../../agent/trust/identity-files.ts";
 import type { AgentConfig } from "../../core/config/agent-config.ts";
 import { CtrlExecError, messageOf } from "../../core/errors.ts";
@@ -115,6 +116,7 @@ async function joinAndStore(
       port: plan.port ?? config.pairing_port,
       hostname,
       servePort: config.port,
+      report: selfReport(config),
       token,
       keyPem: key,
       csrPem,

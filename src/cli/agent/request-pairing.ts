@@ -1,5 +1,6 @@
 import { type PairingOutcome, type Pending, pair } from "../../agent/pairing/enrolment.ts";
 import { proveStorable } from "../../agent/pairing/storing.ts";
+import { selfReport } from "../../agent/self-report.ts";
 import { messageOf } from "../../core/errors.ts";
 import { forOneLine } from "../../core/text.ts";
 import { PUSHED_OUT } from "../../core/wire/messages/pairing.ts";
@@ -88,6 +89,7 @@ async function askAndStore(
     port: plan.port ?? config.pairing_port,
     hostname: plan.hostname,
     servePort: config.port,
+    report: selfReport(config),
     keyPem,
     csrPem,
     nonce: crypto.getRandomValues(new Uint8Array(16)).toHex(),

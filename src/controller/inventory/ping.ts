@@ -1,4 +1,5 @@
 /** `ping`: mTLS, the certificate's expiry and the version of many hosts. */
+import type * as z from "zod/mini";
 import { differs } from "../../core/clock.ts";
 import { formatHostPort } from "../../core/net/host-name.ts";
 import { newRequestId } from "../../core/request-id.ts";
@@ -7,12 +8,13 @@ import { pingReply } from "../../core/wire/messages/ping-reply.ts";
 import type { Caller } from "../access/authorize.ts";
 import { authorizedHosts } from "../access/authorized-hosts.ts";
 import { type Controller, openDialler } from "../control-host.ts";
-import { answerOf } from "../fleet/answer.ts";
+import { type Answer, answerOf } from "../fleet/answer.ts";
 import { askFleet, type HostOutcome } from "../fleet/fan-out.ts";
 import type { HostChoice } from "../fleet/host-choice.ts";
 import type { ResolvedTarget } from "../fleet/targets.ts";
 import type { AgentRecord } from "../store/agent-record.ts";
 import type { HostContext } from "../store/host.ts";
+import type { HostNews } from "../store/ports/learned.ts";
 import { FleetNews } from "./fleet-news.ts";
 
 /** Subscribers to a ping. */
@@ -45,10 +47,11 @@ export async function pingHosts(
   await askFleet(
     dialler,
     targets,
-    { method: "POST", path: "/ping", body: { reqid }, reply: "words", idempotent: true },
+    { method: "POST", path: "/ping", body: { reqid, tags: 1 }, reply: "words", idempotent: true },
     (outcome) => {
-      const result = pingResult(outcome, reqid);
-      news.hear(outcome, result.status === "ok" ? { version: result.version } : undefined);
+      const answer = answerOf(pingReply, outcome);
+      const result = pingResult(outcome, answer, reqid);
+      news.hear(outcome, answer.kind === "given" ? newsIn(answer.data) : undefined);
       logResult(controller, outcome, result);
       results.set(outcome.target, result);
       subscribers.onResult(result);
@@ -62,10 +65,15 @@ export async function pingHosts(
   return targets.flatMap((target) => results.get(target) ?? []);
 }
 
-function pingResult(outcome: HostOutcome, reqid: string): PingResult {
+type Pong = z.infer<typeof pingReply>;
+
+function newsIn({ version, tags }: Pong): HostNews {
+  return { version, tags };
+}
+
+function pingResult(outcome: HostOutcome, answer: Answer<Pong>, reqid: string): PingResult {
   const host = outcome.target.label;
   const rtt = `${outcome.rtt}ms`;
-  const answer = answerOf(pingReply, outcome);
   if (answer.kind !== "given") {
     return { host, status: "error", rtt, expiry: "", version: "", reqid, error: answer.why };
   }

@@ -13,6 +13,7 @@ import {
 import { formatHttpResponse } from "../../core/wire/http-message.ts";
 import { type PairingRequest, pairingReveal } from "../../core/wire/messages/pairing.ts";
 import type { HostContext } from "../store/host.ts";
+import type { HostNews } from "../store/ports/learned.ts";
 import { readPost } from "./reading.ts";
 
 export interface Caller {
@@ -22,7 +23,12 @@ export interface Caller {
 }
 
 export type Exchanged =
-  | { readonly kind: "agreed"; readonly confirmation: Confirmation }
+  | {
+      readonly kind: "agreed";
+      readonly confirmation: Confirmation;
+      /** What the agent says about itself. */
+      readonly report?: HostNews;
+    }
   | { readonly kind: "failed"; readonly why: string };
 
 /** The exchanges of a pairing port. */
@@ -70,12 +76,13 @@ export class CodeExchange {
     const revealed = await readPost(socket, "/pair-reveal", pairingReveal);
     if (revealed === undefined)
       return { kind: "failed", why: "no value for the confirmation code" };
-    const agentValue = revealed.value;
+    const { value: agentValue, version, tags } = revealed;
     if (revealed.reqid !== id || commitmentTo(agentValue, csr) !== commitment) {
       return { kind: "failed", why: "a value that is not the one it committed to" };
     }
     const certificate = this.#certificate;
     const code = exchangedCode({ csr, certificate, agentValue, controllerValue });
-    return { kind: "agreed", confirmation: { code, covers: "both" } };
+    const report = { version, tags };
+    return { kind: "agreed", confirmation: { code, covers: "both" }, report };
   }
 }

@@ -86,6 +86,7 @@ async function admit(
     publicKey: judgeCsr(request.csr, request.hostname).publicKey,
     nonce: request.nonce,
     reqid: request.id,
+    report: { version: request.version, tags: request.tags },
   };
   // Tags are the operator's statement about the name, and the operator has just given it to this host.
   const { answer, ...approval } = await registerHost(controller, writer, host, (tags) => tags);

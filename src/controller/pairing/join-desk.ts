@@ -153,7 +153,9 @@ export class JoinDesk {
       if (decision.replaces) await this.#revoke(writer, hostname, known);
       // A host under the name of another one is called anew; the same host as an operator has said.
       const lookupBy = decision.replaces ? undefined : record?.lookup_by;
-      const host = { hostname, ip, port: proof.port, lookupBy, publicKey, nonce, reqid: id };
+      const { port, version, tags: claimed } = proof;
+      const report = { version, tags: claimed };
+      const host = { hostname, ip, port, lookupBy, publicKey, nonce, reqid: id, report };
       const edited = isRecorded ? editedAddress(record, earlier) : {};
       const { answer } = await registerHost(
         this.#controller,

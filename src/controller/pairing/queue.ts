@@ -67,6 +67,8 @@ export async function submitRequest(
       code,
       code_covers: covers,
       port: asked.port,
+      version: exchanged.report?.version,
+      tags: exchanged.report?.tags,
     };
     await writer.addRequest(request);
     // Only once the new one is stored: on a full disk the old one would be lost for nothing.

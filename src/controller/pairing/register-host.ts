@@ -9,6 +9,7 @@ import type { ApprovalAnswer } from "../../core/wire/messages/pairing.ts";
 import type { JudgedCsr } from "../../pki/csr.ts";
 import type { AgentRecord } from "../store/agent-record.ts";
 import type { HostContext } from "../store/host.ts";
+import type { HostNews } from "../store/ports/learned.ts";
 import type { Registered } from "../store/ports/registry.ts";
 import type { Writer } from "../store/ports.ts";
 import { signHost } from "../trust/ca.ts";
@@ -24,6 +25,8 @@ export interface NewHost {
   readonly publicKey: JudgedCsr["publicKey"];
   readonly nonce: string;
   readonly reqid: string;
+  /** What it says about itself. */
+  readonly report: HostNews;
 }
 
 /** The outcome. */
@@ -69,7 +72,7 @@ export async function registerHost(
   await writer.putAgent(record);
   // Reports by the host that had the name before do not apply to this one.
   await store.learned.forget(host.hostname);
-  await store.learned.learn(new Map([[host.hostname, {}]]));
+  await store.learned.learn(new Map([[host.hostname, host.report]]));
   const answer: ApprovalAnswer = {
     status: "approved",
     cert: certificate.pem,

@@ -3,13 +3,13 @@
  * sends (T69).
  */
 import { isArrayOfText, isRecordOfText } from "../../core/json.ts";
+import { MAX_CLAIMED_JSON } from "../../core/tags.ts";
 import type { HostNews, KnownHost, Learned } from "./ports/learned.ts";
 
 /**
  * Characters. With these limits, 10,000 hosts that report as much as they can take up 200 MB, 40 of which are read.
  */
 const MAX_VERSION = 64;
-const MAX_TAGS_JSON = 4096;
 const MAX_SCRIPTS_JSON = 16_384;
 
 /**
@@ -57,7 +57,7 @@ export function valuesOf(name: string, { version, tags, scripts }: HostNews, now
 /** All or none: if tags were cut, nobody could tell that one is missing. */
 function tagsJson(tags: Readonly<Record<string, string>>): string | null {
   const json = JSON.stringify(tags);
-  return json.length > MAX_TAGS_JSON ? null : json;
+  return json.length > MAX_CLAIMED_JSON ? null : json;
 }
 
 /** The first ones that fit: they are shown and suggested, and decide nothing. */

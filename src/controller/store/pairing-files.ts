@@ -5,9 +5,10 @@
 import { join } from "node:path";
 import * as z from "zod/mini";
 import type { ControllerConfig } from "../../core/config/controller-config.ts";
-import { readJsonAs } from "../../core/json.ts";
+import { isRecordOfText, readJsonAs } from "../../core/json.ts";
 import { pairedNameProblem } from "../../core/net/host-name.ts";
 import { isRequestId } from "../../core/request-id.ts";
+import type { Tags } from "../../core/tags.ts";
 import type { PairingAnswer } from "../../core/wire/messages/pairing.ts";
 import {
   createWhole,
@@ -43,6 +44,8 @@ const pendingRequest = z.looseObject({
   // Files written before 1.1 have none.
   code_covers: z.catch(z.enum(["both", "request"]), "request"),
   port: z.optional(z.int()),
+  version: z.optional(z.string()),
+  tags: z.optional(z.custom<Tags>(isRecordOfText)),
 });
 
 const ANSWER_KINDS = ["approved", "denied"] as const;

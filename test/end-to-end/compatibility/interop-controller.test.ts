@@ -124,6 +124,8 @@ test("ping: version and expiry are those of the agent", async () => {
   expect(status).toBe(0);
   expect(out).toMatch(/^old-01 +ok +\d+ms +Jun {2}7 16:28:00 2027 GMT +0\.8\.3$/m);
   expect(agent.received).toStartWith("POST /ping HTTP/1.1\r\n");
+  const [, body = ""] = agent.received.split("\r\n\r\n");
+  expect(JSON.parse(body)).toEqual({ reqid: expect.stringMatching(/^[0-9a-f]{16}$/), tags: 1 });
 });
 
 test.each([

@@ -103,7 +103,7 @@ describe("section 2: the members of", () => {
   });
 
   test.each([
-    ["POST /ping", () => post("/ping", { reqid })],
+    ["POST /ping", () => post("/ping", { reqid, tags: 1 })],
     ["GET /capabilities", () => get("/capabilities")],
     ["POST /renew", () => post("/renew", { reqid })],
   ])("the answer to %s are those of its row", async (line, message) => {

@@ -1,6 +1,6 @@
 /** Tags and versions: learned from the agents, given by the control host, and meant by expressions. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { existsSync, rmSync } from "node:fs";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { TestApi } from "../../support/api.ts";
 import { ControlHost } from "../../support/fleet.ts";
 
@@ -33,6 +33,12 @@ async function listed(): Promise<Readonly<Record<string, unknown>>[]> {
   return JSON.parse((await control.mustRun("list-agents", ["--json"])).out);
 }
 
+/** As if the file were lost. */
+function forgetLearned(): void {
+  const file = control.folder.join("control/state/learned.sqlite");
+  for (const ending of ["", "-wal", "-shm"]) rmSync(file + ending, { force: true });
+}
+
 const TIME = expect.stringMatching(/^20\d\d-.*Z$/);
 
 // Each test goes on from what those before it have taught the control host.
@@ -53,23 +59,25 @@ test("what nobody has reported is not true, and the caller is told so", async ()
   });
 });
 
-test("a ping teaches the version, and discovery the tags", async () => {
-  await control.mustRun("ping", ["@all"]);
-  const [pinged] = await listed();
-  expect(pinged).toMatchObject({
-    version: expect.stringMatching(/^\d+\.\d+\.\d+/),
-    version_learned: TIME,
-    learned: TIME,
-    claimed_tags: null,
-  });
-  expect(await hostsOf("@version>=1.0")).toEqual(["db-01", "web-01", "web-02"]);
-  expect((await control.run("run", ["@version<1.0", "report"])).status).toBe(2);
-  expect((await api.ask("GET", "/discovery")).status).toBe(200);
+test.each([
+  ["ping", async () => void (await control.mustRun("ping", ["@all"]))],
+  ["discovery", async () => void (await api.ask("GET", "/discovery"))],
+])("a %s teaches the version and the tags", async (_, learn) => {
+  forgetLearned();
+  await learn();
   expect(await listed()).toMatchObject([
     { hostname: "db-01", claimed_tags: { env: "production", role: "db", site: "Köln Süd" } },
     { hostname: "web-01", claimed_tags: { env: "production", role: "web" }, tags_learned: TIME },
-    { hostname: "web-02", claimed_tags: { env: "test", role: "web" } },
+    {
+      hostname: "web-02",
+      claimed_tags: { env: "test", role: "web" },
+      version: expect.stringMatching(/^\d+\.\d+\.\d+/),
+      version_learned: TIME,
+      learned: TIME,
+    },
   ]);
+  expect(await hostsOf("@version>=1.0")).toEqual(["db-01", "web-01", "web-02"]);
+  expect((await control.run("run", ["@version<1.0", "report"])).status).toBe(2);
 });
 
 test("expressions mean them, on the command line and in the API", async () => {
@@ -111,22 +119,27 @@ test("this host's own tags win over what is claimed, are logged, and outlast wha
     { AGENT: "web-02", TAGS: "env=staging,rack=7" },
     { AGENT: "web-02", REMOVED: "env" },
   ]);
-  const file = control.folder.join("control/state/learned.sqlite");
-  for (const ending of ["", "-wal", "-shm"]) rmSync(file + ending, { force: true });
-  expect(existsSync(file)).toBe(false);
+  forgetLearned();
   expect(await hostsOf("@env=staging")).toEqual(["web-01"]);
   expect((await control.run("run", ["@role=web", "report"])).status).toBe(2);
 });
 
-test("a host that is unpaired takes with it what it reported", async () => {
+test("a host that is unpaired takes with it what it reported, and one that is paired brings its tags", async () => {
   await api.ask("GET", "/discovery");
   expect(await hostsOf("@role=db")).toEqual(["db-01"]);
   await control.mustRun("unpair", ["db-01"]);
-  const db = control.agents.find(({ name }) => name === "db-01");
-  await db?.stop();
-  await db?.pair();
+  const [db] = control.agents.filter(({ name }) => name === "db-01");
+  await db!.stop();
+  writeFileSync(db!.config, readFileSync(db!.config, "utf8").replace("role = db", "role = mail"));
+  await db!.requestPairing();
   const [agent] = await listed();
-  expect(agent).toMatchObject({ hostname: "db-01", claimed_tags: null, version: "" });
+  expect(agent).toMatchObject({
+    hostname: "db-01",
+    claimed_tags: { env: "production", role: "mail" },
+    version: expect.stringMatching(/^\d/),
+  });
+  const dry = await control.mustRun("run", ["@all!@role=mail", "report", "--dry-run", "--json"]);
+  expect(JSON.parse(dry.out).hosts).toMatchObject([{ host: "web-01" }, { host: "web-02" }]);
 });
 
 test.each([

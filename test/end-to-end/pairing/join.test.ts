@@ -182,6 +182,7 @@ async function joins(host: Joiner, text: string, at: () => number): Promise<bool
         controller: "127.0.0.1",
         port: at(),
         servePort: 7443,
+        report: { version: "1.1.0" },
         token,
         own: undefined,
         now: () => new Date(),

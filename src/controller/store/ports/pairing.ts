@@ -1,4 +1,5 @@
 /** The pairing queue. See ../ports.ts. */
+import type { Tags } from "../../../core/tags.ts";
 import type { CodeCovers } from "../../../core/wire/confirmation-code.ts";
 import type { PairingAnswer } from "../../../core/wire/messages/pairing.ts";
 
@@ -17,6 +18,9 @@ export interface PendingRequest {
   readonly code_covers: CodeCovers;
   /** The port on which the agent serves. */
   readonly port?: number | undefined;
+  /** What the agent says about itself; not from agents before 1.1. */
+  readonly version?: string | undefined;
+  readonly tags?: Tags | undefined;
 }
 
 export type PairingAnswerKind = PairingAnswer["status"];

@@ -1,7 +1,7 @@
 /** The answer to `GET /capabilities`. */
 import * as z from "zod/mini";
-import { isRecordOfText } from "../../json.ts";
 import { isScriptName } from "../../script-name.ts";
+import { claimedTags } from "./claimed-tags.ts";
 import { text, wordOrEmpty } from "./texts.ts";
 
 const scriptEntry = z.object({
@@ -21,22 +21,14 @@ const scriptEntry = z.object({
 });
 
 const MAX_SCRIPTS = 10_000;
-const MAX_TAGS = 1000;
 
 /** Counted before any of them is checked: a million take a second (T69). */
 const scripts = z.pipe(z.array(z.unknown()).check(z.maxLength(MAX_SCRIPTS)), z.array(scriptEntry));
-/** As a whole too: zod keeps a description of every bad item (T61). */
-const tags = z.pipe(
-  z.custom<object>(
-    (value) => typeof value === "object" && value !== null && Object.keys(value).length <= MAX_TAGS,
-  ),
-  z.custom<Record<string, string>>(isRecordOfText),
-);
 
 export const capabilitiesReply = z.object({
   status: z.literal("ok"),
   host: wordOrEmpty,
   version: wordOrEmpty,
   scripts: z._default(scripts, []),
-  tags: z._default(tags, {}),
+  tags: z._default(claimedTags, {}),
 });

@@ -1,7 +1,7 @@
 /** The messages of port 7444 by which a host joins with a token (docs/PROTOCOL.md, section 1). All of them are new. */
 import * as z from "zod/mini";
 import { MAX_PAIRING_BYTES } from "../limits.ts";
-import { approval, pairingRequest } from "./pairing.ts";
+import { approval, pairingRequest, selfReport } from "./pairing.ts";
 import { line, text } from "./texts.ts";
 
 const tokenId = text.check(z.regex(/^[0-9a-f]{16}$/));
@@ -27,6 +27,7 @@ export const joinProof = z.object({
   /** From a host that already has a certificate of this CA: that certificate, and a signature with its key. */
   certificate: z.optional(text.check(z.maxLength(MAX_PAIRING_BYTES))),
   own_signature: z.optional(signature),
+  ...selfReport,
 });
 export type JoinProof = z.infer<typeof joinProof>;
 

@@ -1,6 +1,7 @@
 /** The messages of port 7444 (docs/PROTOCOL.md, section 1). */
 import * as z from "zod/mini";
-import { csr, text } from "./texts.ts";
+import { claimedTags } from "./claimed-tags.ts";
+import { csr, text, word } from "./texts.ts";
 
 const port = z.int().check(z.gte(1), z.lte(65_535));
 
@@ -19,8 +20,11 @@ export const pairingRequest = z.object({
 });
 export type PairingRequest = z.infer<typeof pairingRequest>;
 
+/** What an agent says about itself, so that no expression takes a new host for one without tags. */
+export const selfReport = { version: z.optional(word), tags: z.optional(claimedTags) };
+
 /** New: only to a control host whose first answer has a value. */
-export const pairingReveal = z.object({ reqid: pairingId, value: codeValue });
+export const pairingReveal = z.object({ reqid: pairingId, value: codeValue, ...selfReport });
 
 export const pairingPending = z.discriminatedUnion("status", [
   z.object({

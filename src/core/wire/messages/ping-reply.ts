@@ -1,5 +1,6 @@
 /** The answer to `POST /ping`. */
 import * as z from "zod/mini";
+import { claimedTags } from "./claimed-tags.ts";
 import { wordOrEmpty } from "./texts.ts";
 
 export const pingReply = z.object({
@@ -7,4 +8,6 @@ export const pingReply = z.object({
   host: wordOrEmpty,
   version: wordOrEmpty,
   expiry: wordOrEmpty,
+  /** New: if the request asks for them. */
+  tags: z.optional(claimedTags),
 });

@@ -9,8 +9,10 @@ import { RunningScripts } from "../../../../src/agent/scripts/running-scripts.ts
 import { loadState } from "../../../../src/agent/state/state.ts";
 import { storeControllerSerial } from "../../../../src/agent/trust/controller-serials.ts";
 import { UpgradeInbox } from "../../../../src/agent/upgrade/inbox.ts";
+import type { AgentConfig } from "../../../../src/core/config/agent-config.ts";
 import { QuietLog } from "../../../../src/core/quiet-log.ts";
 import { newRequestId } from "../../../../src/core/request-id.ts";
+import { MAX_CLAIMED_JSON } from "../../../../src/core/tags.ts";
 import { opensslTime } from "../../../../src/core/time.ts";
 import { VERSION } from "../../../../src/core/version.ts";
 import { readCertificate } from "../../../../src/pki/certificate.ts";
@@ -238,6 +240,29 @@ test("a ping is answered with who this is, and logged", async () => {
     },
   });
   expect(it.log.of("ping").at(-1)?.fields).toEqual({ PEER: "192.0.2.1", REQID });
+});
+
+describe("the tags in a ping", () => {
+  const tags = { role: "db" };
+  const pinged = async (config: Partial<AgentConfig>, body: object) => {
+    const it = await served();
+    const state = { ...it.state, config: { ...it.state.config, tags, ...config } };
+    Object.assign(it.context, { state });
+    return jsonOf(await it.ask("POST /ping", body));
+  };
+
+  test("come to whoever asks for them, as control hosts before 1.1 do not", async () => {
+    expect(await pinged({}, { reqid: REQID, tags: 1 })).toMatchObject({ status: "ok", tags });
+    for (const body of [{ reqid: REQID }, { tags: 2 }, { tags: "1" }, [{ tags: 1 }]]) {
+      expect(await pinged({}, body)).not.toHaveProperty("tags");
+    }
+  });
+
+  test("do not come if a hook decides about them, or a control host would not keep them", async () => {
+    expect(await pinged({ auth_hook: "/bin/false" }, { tags: 1 })).not.toHaveProperty("tags");
+    const many = { note: "x".repeat(MAX_CLAIMED_JSON) };
+    expect(await pinged({ tags: many }, { tags: 1 })).not.toHaveProperty("tags");
+  });
 });
 
 describe("capabilities", () => {

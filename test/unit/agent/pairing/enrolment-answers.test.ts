@@ -76,6 +76,7 @@ async function pairing(port: number, more: Partial<PairingOptions> = {}) {
     port,
     hostname: "web-01",
     servePort: 7443,
+    report: { version: "1.1.0" },
     keyPem,
     csrPem,
     nonce: NONCE,
@@ -108,7 +109,12 @@ test("T07 a control host that gives a value of its own is told the agent's, once
   const { port, asked } = await controlHost([[{ ...PENDING, value }], [PENDING, denied]]);
   const { pending } = await pairing(port);
   expect(pending).toMatchObject([{ reqid: REQID, covers: "both" }]);
-  expect(asked[1]).toEqual({ reqid: REQID, value: expect.stringMatching(/^[0-9a-f]{64}$/) });
+  expect(asked[0]).not.toHaveProperty("version");
+  expect(asked[1]).toEqual({
+    reqid: REQID,
+    value: expect.stringMatching(/^[0-9a-f]{64}$/),
+    version: "1.1.0",
+  });
   const other = await controlHost([
     [{ ...PENDING, value }],
     [{ ...PENDING, reqid: "f".repeat(16) }],

@@ -63,6 +63,7 @@ test("T32 neither the token nor its secret is sent: its id, and what its key has
     {
       token: expect.stringMatching(/^[0-9a-f]{16}$/),
       hostname: "web-01",
+      version: "1.1.0",
       csr: who.csrPem,
       nonce: who.nonce,
       port: 7443,

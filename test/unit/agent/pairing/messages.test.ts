@@ -86,6 +86,7 @@ test("T07 the code covers both hosts once both values are known, and the request
     csr: "csr",
     certificate: Buffer.from("certificate"),
     address: ADDRESS,
+    report: { version: "1.1.0", tags: { role: "db" } },
     send: (request: string) => void sent.push(request),
     untilTaken: async (reqid: string) => void taken.push(reqid),
   };
@@ -96,8 +97,8 @@ test("T07 the code covers both hosts once both values are known, and the request
   const confirmation = await agreement.conclude("0a", controllerValue);
   expect(taken).toEqual(["0a"]);
   expect(sent[0]).toStartWith("POST /pair-reveal ");
-  const { reqid, value: agentValue } = JSON.parse(sent[0]?.split("\r\n\r\n")[1] ?? "");
-  expect(reqid).toBe("0a");
+  const { value: agentValue, ...told } = JSON.parse(sent[0]?.split("\r\n\r\n")[1] ?? "");
+  expect(told).toEqual({ reqid: "0a", ...talk.report });
   const { csr, certificate } = talk;
   expect(confirmation).toEqual({
     code: exchangedCode({ csr, certificate, agentValue, controllerValue }),

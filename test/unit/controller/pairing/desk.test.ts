@@ -469,6 +469,20 @@ test("a request waits for ten minutes, and not a moment longer; one whose time i
   expect(await found(0)).toEqual([[], 1]);
 });
 
+test("what a host says about itself in its pairing is known from then on", async () => {
+  await using fleet = await LocalFleet.create();
+  const { controller } = fleet;
+  const report = { version: "1.1.0", tags: { role: "db" } };
+  const { id } = await pending(fleet, "db-01", async () => ({ ...(await agreed()), report }));
+  expect((await controller.store.learned.known()).size).toBe(0);
+  await approveRequest(controller, id);
+  const learned = await controller.store.learned.known();
+  expect(learned.get("db-01")).toMatchObject({
+    version: { value: "1.1.0" },
+    tags: { value: { role: "db" } },
+  });
+});
+
 test("T77 a host that is paired under a name again has its own tags, and not what another one told", async () => {
   await using fleet = await LocalFleet.create();
   const { controller } = fleet;

@@ -44,6 +44,16 @@ test("a host joins: it is registered with the token's tags, and the use is count
   ]);
 });
 
+test("what a host says about itself when it joins is known from then on", async () => {
+  await using stage = await JoinStage.open();
+  const report = { version: "1.1.0", tags: { role: "db" } };
+  await stage.join(await stage.token(), "db-01", { report });
+  expect((await stage.controller.store.learned.known()).get("db-01")).toMatchObject({
+    version: { value: "1.1.0" },
+    tags: { value: { role: "db" } },
+  });
+});
+
 describe("T31 what a token is not good for: nothing is signed, registered or counted", () => {
   const cases: [string, (stage: JoinStage) => Promise<string>, string, string, string][] = [
     [

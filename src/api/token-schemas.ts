@@ -4,6 +4,7 @@ import { MAX_TOKEN_SECONDS, MAX_TOKEN_USES } from "../core/join-token.ts";
 import { duration } from "./duration-schema.ts";
 import { token as hookToken, requestSchema, username } from "./schemas.ts";
 
+const NETWORKS = "expected a non-empty array of networks";
 const USES = `expected a whole number from 1 to ${MAX_TOKEN_USES}`;
 
 export const tokenRequest = requestSchema({
@@ -25,7 +26,8 @@ export const tokenRequest = requestSchema({
     .default({})
     .describe("The control host's own tags for each host that joins."),
   from: z
-    .array(z.string({ error: "expected text" }), { error: "expected an array of networks" })
+    .array(z.string({ error: "expected text" }), { error: NETWORKS })
+    .min(1, { error: NETWORKS })
     .optional()
     .describe("Only hosts in these networks, such as 10.0.0.0/8."),
   replace: z
@@ -69,6 +71,9 @@ export const tokensAnswer = z.object({
       state: z.enum(["open", "revoked", "expired", "used-up"]),
     }),
   ),
+  unreadable: z
+    .array(z.string())
+    .describe("The ids of tokens that are not listed because their files cannot be read."),
 });
 
 export const revokedAnswer = z.object({ ok: z.literal(true), ...known });

@@ -79,16 +79,17 @@ export const listTokens = defineRoute({
     200: {
       description: "The tokens; those that can no longer be used are listed for a week.",
       schema: tokensAnswer,
-      example: { ok: true, tokens: [{ ...EXAMPLE, used: 3, state: "open" }] },
+      example: { ok: true, tokens: [{ ...EXAMPLE, used: 3, state: "open" }], unreadable: [] },
     },
   },
   async handle({ api: { controller }, caller }) {
     await authorizeAdmin(controller, caller, { action: "token-list", args: [] });
     const { listTokens: list, shownToken } = await tokens();
-    const listed = await list(controller);
+    const { tokens: listed, broken } = await list(controller);
     return success<typeof tokensAnswer>({
       ok: true,
       tokens: listed.map(({ token, used, state }) => ({ ...shownToken(token), used, state })),
+      unreadable: broken.map(({ id }) => id),
     });
   },
 });

@@ -17,6 +17,7 @@ import { isoMinutes } from "../../core/time.ts";
 import { defineVerb, type VerbInput } from "../command/command.ts";
 import type { Io } from "../command/io.ts";
 import { numberOption } from "../command/numbers.ts";
+import { showError } from "../render/error.ts";
 import { writeJson } from "../render/json.ts";
 import { tableFor } from "../render/table.ts";
 import { commonOptions, controllerOptions } from "./options.ts";
@@ -122,17 +123,18 @@ function show(io: Io, config: ControllerConfig, { text, token, rules }: CreatedT
 }
 
 async function list({ options: given, io }: TokenInput): Promise<number> {
-  const listed = await listTokens(await openController(given));
+  const { tokens, broken } = await listTokens(await openController(given));
   if (given.json) {
     writeJson(
       io,
-      listed.map(({ token, used, state }) => ({ ...shownToken(token), used, state })),
+      tokens.map(({ token, used, state }) => ({ ...shownToken(token), used, state })),
     );
-    return 0;
+  } else {
+    io.out(tableFor(io, ["ID", "STATE", "USED", "EXPIRES", "FOR"], tokens.map(row)));
+    if (tokens.length + broken.length === 0) io.err("There are no join tokens.\n");
   }
-  io.out(tableFor(io, ["ID", "STATE", "USED", "EXPIRES", "FOR"], listed.map(row)));
-  if (listed.length === 0) io.err("There are no join tokens.\n");
-  return 0;
+  for (const { problem } of broken) showError(io, "ctrl-exec", problem, false);
+  return broken.length === 0 ? 0 : 1;
 }
 
 function row({ token, used, state }: ListedToken): string[] {

@@ -9,7 +9,7 @@ import { MAX_OWN_TAGS, type Tags, tagText } from "../../core/tags.ts";
 import { isoSeconds } from "../../core/time.ts";
 import { keyFromSeed, publicHalf } from "../../pki/join-key.ts";
 import type { HostContext } from "../store/host.ts";
-import type { StoredToken } from "../store/ports/join-tokens.ts";
+import type { BrokenToken, StoredToken } from "../store/ports/join-tokens.ts";
 import { caCertificate } from "../trust/ca-certificate.ts";
 import { joinRuleFolder, rulesForToken } from "./join-rules.ts";
 import { type TokenState, tokenState } from "./judge-join.ts";
@@ -43,6 +43,11 @@ export interface ListedToken {
   readonly token: StoredToken;
   readonly used: number;
   readonly state: TokenState;
+}
+
+export interface TokenList {
+  readonly tokens: readonly ListedToken[];
+  readonly broken: readonly BrokenToken[];
 }
 
 /**
@@ -81,16 +86,20 @@ export async function createToken(controller: HostContext, wish: TokenWish): Pro
   return { text: formatJoinToken({ caFingerprint: fingerprint, id, seed }), token, rules };
 }
 
-/** Newest first. */
-export async function listTokens({ now, store }: HostContext): Promise<readonly ListedToken[]> {
-  const tokens = [...(await store.joinTokens.all())];
-  tokens.sort((a, b) => b.created.localeCompare(a.created) || a.id.localeCompare(b.id));
-  return await Promise.all(
-    tokens.map(async (token) => {
-      const used = await store.joinTokens.used(token.id);
-      return { token, used, state: tokenState(token, used, now()) };
-    }),
+/** Newest first; those that cannot be read by id. */
+export async function listTokens({ now, store }: HostContext): Promise<TokenList> {
+  const { tokens, broken } = await store.joinTokens.all();
+  const sorted = tokens.toSorted(
+    (a, b) => b.created.localeCompare(a.created) || a.id.localeCompare(b.id),
   );
+  const listed = sorted.map(async (token) => {
+    const used = await store.joinTokens.used(token.id);
+    return { token, used, state: tokenState(token, used, now()) };
+  });
+  return {
+    tokens: await Promise.all(listed),
+    broken: broken.toSorted((a, b) => a.id.localeCompare(b.id)),
+  };
 }
 
 /** Hosts that have already joined with it stay registered. @throws CtrlExecError `not-found` */

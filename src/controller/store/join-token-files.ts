@@ -6,7 +6,7 @@ import { rmSync } from "node:fs";
 import { join } from "node:path";
 import * as z from "zod/mini";
 import type { ControllerConfig } from "../../core/config/controller-config.ts";
-import { CtrlExecError } from "../../core/errors.ts";
+import { asCtrlExecError, CtrlExecError } from "../../core/errors.ts";
 import { isJoinTokenId } from "../../core/join-token.ts";
 import { isRecordOfText, readJsonAs } from "../../core/json.ts";
 import type { Tags } from "../../core/tags.ts";
@@ -19,7 +19,13 @@ import {
   writeWhole,
 } from "../../system/files/files.ts";
 import { paths } from "./paths.ts";
-import type { JoinTokenStore, StoredToken, TokenUse } from "./ports/join-tokens.ts";
+import type {
+  BrokenToken,
+  JoinTokenStore,
+  JoinTokens,
+  StoredToken,
+  TokenUse,
+} from "./ports/join-tokens.ts";
 import { lockRegistry } from "./registry.ts";
 
 // Strict: a member that a later version adds would limit the token, and must not be overlooked.
@@ -55,8 +61,18 @@ export class FileJoinTokens implements JoinTokenStore {
     this.#config = config;
   }
 
-  async all(): Promise<readonly StoredToken[]> {
-    return tokenIds(this.#config).flatMap((id) => readToken(this.#config, id) ?? []);
+  async all(): Promise<JoinTokens> {
+    const tokens: StoredToken[] = [];
+    const broken: BrokenToken[] = [];
+    for (const id of tokenIds(this.#config)) {
+      try {
+        const token = readToken(this.#config, id);
+        if (token !== undefined) tokens.push(token);
+      } catch (thrown) {
+        broken.push({ id, problem: asCtrlExecError(thrown) });
+      }
+    }
+    return { tokens, broken };
   }
 
   async find(id: string): Promise<StoredToken | undefined> {
@@ -78,7 +94,7 @@ export class FileJoinTokens implements JoinTokenStore {
 
   async drop(isOver: (token: StoredToken) => boolean): Promise<number> {
     using _lock = await lockRegistry(this.#config);
-    const over = (await this.all()).filter(isOver);
+    const over = (await this.all()).tokens.filter(isOver);
     for (const { id } of over) {
       // The token first: uses without a token do not count, but a token without its uses would be as good as new.
       removeIfPresent(tokenFile(this.#config, id));
@@ -127,7 +143,7 @@ function readToken(config: ControllerConfig, id: string): StoredToken | undefine
 
 function refuseFile(file: string): never {
   throw new CtrlExecError("config", `Cannot use ${file}: it is not the file of a join token`, {
-    hint: "Remove it, and create another token.",
+    hint: "If a later version has made it, upgrade this host. Otherwise remove it, and create another token.",
   });
 }
 

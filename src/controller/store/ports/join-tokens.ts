@@ -1,4 +1,5 @@
 /** Join tokens, and who has used them. See ../ports.ts. */
+import type { CtrlExecError } from "../../../core/errors.ts";
 import type { Tags } from "../../../core/tags.ts";
 
 /** A token as the control host keeps it: without its secret (T32). */
@@ -38,15 +39,27 @@ export interface TokenUse {
   readonly registered: boolean;
 }
 
+/** One that is damaged, or that a later version has made. It lets nobody join, and never hides the others. */
+export interface BrokenToken {
+  readonly id: string;
+  /** Names the file and says what to do. */
+  readonly problem: CtrlExecError;
+}
+
+export interface JoinTokens {
+  readonly tokens: readonly StoredToken[];
+  readonly broken: readonly BrokenToken[];
+}
+
 export interface JoinTokenStore {
-  /** In no particular order. @throws CtrlExecError `config` if one cannot be read */
-  all(): Promise<readonly StoredToken[]>;
+  /** In no particular order. */
+  all(): Promise<JoinTokens>;
   /** Undefined if there is no token with that id. @throws CtrlExecError `config` if it cannot be read */
   find(id: string): Promise<StoredToken | undefined>;
   /** How many uses are taken, including those that were cut off. */
   used(id: string): Promise<number>;
   /** The use that the key has taken. @throws CtrlExecError `config` if it cannot be read */
   useBy(id: string, key: string): Promise<TokenUse | undefined>;
-  /** Removes the tokens that can no longer be used, with their uses. Returns how many. */
+  /** Removes the tokens that are over, with their uses; a broken one stays. Returns how many. */
   drop(isOver: (token: StoredToken) => boolean): Promise<number>;
 }

@@ -1,4 +1,5 @@
 /** What commands that were killed or forgotten have left behind: leftovers of writes, requests, locks, rollouts. */
+import { failed } from "../../../core/check.ts";
 import { type ControllerConfig, configArgument } from "../../../core/config/controller-config.ts";
 import { resuming } from "../../../core/resuming.ts";
 import { counted } from "../../../core/text.ts";
@@ -15,6 +16,7 @@ export async function leftFindings(host: HostContext): Promise<Finding[]> {
   const groups = [
     await looked("leftovers", () => leftoverFindings(host)),
     await looked("requests", () => requestFindings(host)),
+    await looked("join tokens", () => tokenFindings(host)),
     await looked("locks", () => lockFindings(host)),
     await looked("rollouts", () => rolloutFindings(host)),
   ];
@@ -56,6 +58,15 @@ async function requestFindings(host: HostContext): Promise<Finding[]> {
       },
     },
   ];
+}
+
+/** Only an operator knows what becomes of one that cannot be read: it may be of a later version. */
+async function tokenFindings({ store }: HostContext): Promise<Finding[]> {
+  const { tokens, broken } = await store.joinTokens.all();
+  const count = tokens.length + broken.length;
+  if (count === 0) return [];
+  if (broken.length === 0) return [passed("join tokens", "every one can be read")];
+  return broken.map(({ id, problem }) => failed(`join token ${id}`, problem));
 }
 
 /** If a run holds its lock for this long, it is worth a look. */

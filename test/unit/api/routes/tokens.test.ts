@@ -20,7 +20,9 @@ interface Listed {
   readonly tokens: readonly object[];
 }
 
-const stored = async (api: LocalApi) => await api.fleet.controller.store.joinTokens.all();
+const stored = async ({ fleet }: LocalApi) => {
+  return (await fleet.controller.store.joinTokens.all()).tokens;
+};
 
 test.each([
   ["as it comes", [], "api_admin is not set"],
@@ -106,6 +108,7 @@ test("a wish that cannot be had is refused, and so is a token that is not there"
     { uses: 10_001 },
     { name: "web-[1]" },
     { from: ["10.0.0.0/8", "everywhere"] },
+    { from: [] },
     { tags: { "a b": "c" } },
     { tags: { role: "" } },
     { name: 7 },
@@ -114,9 +117,22 @@ test("a wish that cannot be had is refused, and so is a token that is not there"
     expect((await api.post("/tokens", wish)).status, JSON.stringify(wish)).toBe(400);
   }
   expect(await stored(api)).toEqual([]);
+  expect(JSON.stringify((await api.post("/tokens", { from: [] })).json)).toContain("from");
   for (const id of ["0123456789abcdef", "..%2f..%2fagents"]) {
     expect((await api.post(`/tokens/${id}/revoke`, {})).status).toBe(404);
   }
+});
+
+test("a token whose file is damaged is named beside the others", async () => {
+  using folder = new TestFolder();
+  await using api = await opened(folder);
+  const { id } = (await api.post("/tokens", {})).json as Made;
+  api.fleet.folder.write("control/state/join-tokens/0123456789abcdef.json", "x\n");
+  const listed = await api.get("/tokens");
+  expect([listed.status, listed.json]).toEqual([
+    200,
+    { ok: true, tokens: [expect.objectContaining({ id })], unreadable: ["0123456789abcdef"] },
+  ]);
 });
 
 test("T25 T31 what no rule of join.d allows is refused, to whom the hook lets ask, with the rules' names alone", async () => {

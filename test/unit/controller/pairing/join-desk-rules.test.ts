@@ -39,7 +39,7 @@ describe("T31 a token that no rule allows is not made", () => {
       message: `Denied: no rule of join.d allows such a token: ${why}`,
       hint: expect.stringContaining(folder),
     });
-    expect(await stage.controller.store.joinTokens.all()).toEqual([]);
+    expect((await stage.controller.store.joinTokens.all()).tokens).toEqual([]);
     expect(stage.fleet.log.of("token-create")).toEqual([]);
     expect(stage.fleet.log.of("token-refuse")).toMatchObject([
       { level: "warning", fields: { REASON: why, USER: "alice" } },
@@ -54,7 +54,7 @@ describe("T31 a token that no rule allows is not made", () => {
       code: "config",
       message: expect.stringContaining(file),
     });
-    expect(await stage.controller.store.joinTokens.all()).toEqual([]);
+    expect((await stage.controller.store.joinTokens.all()).tokens).toEqual([]);
   });
 });
 

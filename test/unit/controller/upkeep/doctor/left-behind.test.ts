@@ -23,6 +23,20 @@ test("a host on which nothing was left, before and after its first run, and noth
   expect(readdirSync(fleet.folder.join("control/state"), { recursive: true })).toEqual(before);
 });
 
+test("a join token that cannot be read is named, with what to do about it", async () => {
+  await using fleet = await LocalFleet.create();
+  const file = fleet.folder.write(`control/state/join-tokens/${REQID}.json`, "x\n", 0o640);
+  const found = await leftFindings(fleet.controller);
+  expect(found.filter(({ ok }) => !ok)).toEqual([
+    {
+      name: `join token ${REQID}`,
+      ok: false,
+      detail: `Cannot use ${file}: it is not the file of a join token`,
+      remedy: expect.stringContaining("remove it, and create another token"),
+    },
+  ]);
+});
+
 test("leftovers of killed writes are counted and removed, in the records' folder too; young ones stay", async () => {
   await using fleet = await LocalFleet.create();
   const left = ["", "credentials", "state", "state/agents", "state/notices", "state/runs"].map(

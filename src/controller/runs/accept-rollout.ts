@@ -33,7 +33,10 @@ export interface NewRollout extends Omit<RunOrder, "detach" | "mustBeRecorded" |
 
 /** A rollout whose record is written, and that this process owns. */
 export interface AcceptedRollout
-  extends Pick<RolloutParts, "body" | "targets" | "batches" | "before" | "owned" | "record"> {
+  extends Pick<
+    RolloutParts,
+    "body" | "targets" | "batches" | "before" | "isResumed" | "owned" | "record"
+  > {
   readonly setting: RolloutSetting;
   readonly mayFail: number;
   /** Those of its hosts that were registered when it was accepted. */
@@ -161,7 +164,9 @@ async function resumed(
       });
       const mayFail = allowedFailures(setting.max_failures, total);
       const registered = registeredOf(targets);
-      return { body, setting, targets, batches, mayFail, registered, budget, owned, record };
+      const isResumed = targets.length < total;
+      const accepted = { body, setting, targets, batches, mayFail, registered, budget, owned };
+      return { ...accepted, record, isResumed };
     });
   } finally {
     if (needed === undefined) account.close();

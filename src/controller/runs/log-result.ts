@@ -21,13 +21,14 @@ interface Answered {
  */
 export function logResult(
   log: ControlLog,
-  { name, port }: ResolvedTarget,
+  { label: host, name, port }: ResolvedTarget,
   result: RunResult,
   { rtt, fault }: Partial<Answered> = {},
 ): void {
   const { error, exit, reqid, script, state } = result;
   const asked = {
     dropped: droppedBytes(result),
+    host,
     reqid,
     rtt,
     script,

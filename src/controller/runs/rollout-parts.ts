@@ -14,6 +14,8 @@ export interface RolloutParts {
   /** In the order in which the hosts were given. */
   readonly targets: readonly ResolvedTarget[];
   readonly batches: readonly (readonly ResolvedTarget[])[];
+  /** It is resumed after some of its hosts were asked. */
+  readonly isResumed?: boolean | undefined;
   /** What an earlier process has left behind, to go on with. */
   readonly before?: RolloutBefore | undefined;
   /** Seconds between two batches. */

@@ -47,6 +47,8 @@ export class Rollout implements RunUnderWay {
   #asking: RunUnderWay | undefined;
   #isCancelled = false;
   #begun: number;
+  /** Some of its hosts were asked, by this process or an earlier one. */
+  #isSent: boolean;
 
   /** @param needed settles when nobody needs the results any more */
   constructor(host: HostContext, parts: RolloutParts, needed?: Promise<unknown>) {
@@ -55,6 +57,7 @@ export class Rollout implements RunUnderWay {
     this.#host = host;
     this.#parts = parts;
     this.#begun = parts.before?.begun ?? 0;
+    this.#isSent = this.#begun > 0 || parts.isResumed === true;
     for (const result of parts.before?.results ?? []) this.#results.set(result.host, result);
     this.#over = Promise.allSettled([this.finished, needed]);
     this.#halt = new RolloutHalt(parts.owned, (by) => this.#cancelled(by));
@@ -158,9 +161,11 @@ export class Rollout implements RunUnderWay {
           locks,
           record: batchRecord(this.#parts.record, (result) => this.#keep(result)),
           ...watcher,
+          batch: this.#isSent ? news.batch : undefined,
         },
         onResult,
       );
+      this.#isSent = true;
       this.#asking = run;
       await run.begin(false, this.#over);
       isEnded = (await this.#ask(run)).givenUp !== true;

@@ -82,6 +82,8 @@ export interface RunParts {
   /** Is told about the hosts while they are under way. */
   readonly onEvent: RunSink | undefined;
   readonly onContact?: ContactSink | undefined;
+  /** The number of this batch of a rollout, if the run was sent to other hosts before. */
+  readonly batch?: number | undefined;
 }
 
 /** How a host was asked. */
@@ -135,7 +137,7 @@ export class Run implements RunUnderWay {
    * @throws CtrlExecError `unrecorded`
    */
   async begin(mustBeRecorded: boolean, needed?: Promise<unknown>): Promise<void> {
-    const { record, locks, targets, body } = this.#parts;
+    const { batch, record, locks, targets, body } = this.#parts;
     const stored = await record.stored;
     if (!stored && mustBeRecorded) {
       record.discard();
@@ -145,7 +147,7 @@ export class Run implements RunUnderWay {
       });
     }
     const hosts = targets.map(({ label }) => label);
-    this.#host.log({ event: "dispatch", hosts, reqid: this.reqid, script: body.script });
+    this.#host.log({ event: "dispatch", batch, hosts, reqid: this.reqid, script: body.script });
     this.#fanOut().then(this.#report.resolve, this.#report.reject);
     void Promise.allSettled([this.finished, needed]).then(() => this.#account.close());
   }

@@ -102,7 +102,8 @@ async function goOn(
     ...{ begun: facts.begun, results, checking: facts.checking, told: facts.told ?? [] },
     started: parseIso(started) ?? new Date(0),
   };
-  const parts = { body, targets, batches, before, owned, record, budget };
+  const isResumed = facts.resumed_by !== undefined;
+  const parts = { body, targets, batches, before, isResumed, owned, record, budget };
   return {
     caller,
     accepted: { ...parts, setting: facts, mayFail, registered: new Set(registered) },

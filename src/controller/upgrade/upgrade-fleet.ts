@@ -188,7 +188,8 @@ class FleetUpgrade {
     const { log } = this.#controller;
     this.#results.set(target, result);
     const at = formatHostPort(target.name, target.port);
-    const whole = { release: this.#plan.release.version, reqid: this.#reqid, target: at };
+    const asked = { host: target.label, reqid: this.#reqid, target: at };
+    const whole = { ...asked, release: this.#plan.release.version };
     if (isUpToDate(result)) log({ event: "upgrade", ...whole, from: result.from });
     else if (result.state !== "not-started") {
       const { state: status, error = "" } = result;

@@ -12,7 +12,8 @@ export const CONTROLLER_EVENTS = {
   dispatch: {
     level: "info",
     fields: ["hosts", "reqid", "script"],
-    when: "before a run fans out",
+    maybe: ["batch"],
+    when: "before a run fans out; BATCH if it was sent to other hosts before, as a rollout",
   },
   "dry-run": {
     level: "info",
@@ -21,14 +22,14 @@ export const CONTROLLER_EVENTS = {
   },
   run: {
     level: "info",
-    fields: ["exit", "reqid", "script", "target"],
+    fields: ["exit", "host", "reqid", "script", "target"],
     maybe: ["dropped", "rtt"],
     when: "a host answered",
   },
   "run-fail": {
     action: "run",
     level: "err",
-    fields: ["error", "reqid", "script", "state", "target"],
+    fields: ["error", "host", "reqid", "script", "state", "target"],
     maybe: ["dropped", "fault", "rtt"],
     when: "a host failed; FAULT if it could not be asked",
   },
@@ -80,12 +81,12 @@ export const CONTROLLER_EVENTS = {
   },
   upgrade: {
     level: "info",
-    fields: ["from", "release", "reqid", "target"],
+    fields: ["from", "host", "release", "reqid", "target"],
     when: "a host has the version; FROM is the same if it had it before",
   },
   "upgrade-fail": {
     level: "err",
-    fields: ["error", "release", "reqid", "status", "target"],
+    fields: ["error", "host", "release", "reqid", "status", "target"],
     when: "a host was not upgraded; STATUS is `rolled-back`, `refused`, `failed`, or `unknown` if its end is not known",
   },
   "upgrade-stop": {

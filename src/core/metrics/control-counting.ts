@@ -14,7 +14,9 @@ export function countControlEvent(event: ControlEvent, tally: Tally): void {
 }
 
 const CONTROL_COUNTING: Counting<ControlEvent> = {
-  dispatch: ({ script }, tally) => tally.add(M.runs, { script }),
+  dispatch: ({ script, batch }, tally) => {
+    if (batch === undefined) tally.add(M.runs, { script });
+  },
   "dry-run": (_, tally) => tally.add(M.dryRuns, {}),
   run: (event, tally) => {
     // The time first: it gives the script its label.

@@ -18,6 +18,8 @@ export const RUN_OUTCOMES = [
 ] as const;
 
 export const HOOK_RESULTS = ["pass", "deny", "error"] as const;
+/** Discovery asks with `ping`. */
+const ACTIONS = HOOK_ACTIONS.filter((action) => action !== "discovery");
 const DONE = ["ok", "failed"] as const;
 
 const counter = metricMaker("ctrl_exec_", "counter");
@@ -55,7 +57,7 @@ export const CONTROL_METRICS = {
     "authorizations",
     "Decisions of the auth hook, or of the default if there is no hook.",
     {
-      action: HOOK_ACTIONS,
+      action: ACTIONS,
       result: HOOK_RESULTS,
     },
   ),

@@ -26,12 +26,12 @@ export function newsOf(events: readonly ControlEvent[]): NoticeNews[] {
       });
     } else if (event.event === "run-fail") {
       const { state, fault = null } = event;
-      note(runOf(runs, event), { host: event.target, state, exit: null, fault });
+      note(runOf(runs, event), { host: event.host, state, exit: null, fault });
     } else if (event.event === "run" && event.exit !== 0) {
-      const { target: host, exit } = event;
+      const { host, exit } = event;
       note(runOf(runs, event), { host, state: "ended", exit, fault: null });
     } else if (event.event === "upgrade-fail") {
-      note(upgradeOf(upgrades, event), { host: event.target, state: String(event.status) });
+      note(upgradeOf(upgrades, event), { host: event.host, state: String(event.status) });
     } else if (event.event === "upgrade-stop") {
       const upgrade = upgradeOf(upgrades, event);
       upgrade.reason = bounded(event.reason);

@@ -143,7 +143,7 @@ test("T36 a host that rolls back is told, and counts as failed; receivers of not
   expect(out).toStartWith(`web-01: ${OTHER_VERSION} was put back: `);
   await control.mustRun("maintain");
   const [{ json } = { json: {} }] = await receiver.received(1);
-  const hosts = [{ host: expect.stringContaining("web-01"), state: "rolled-back" }];
+  const hosts = [{ host: "web-01", state: "rolled-back" }];
   expect(json).toMatchObject({ kind: "upgrade-failed", release: "2.0.0", count: 1, hosts });
 });
 

@@ -68,9 +68,10 @@ test("without notify.d nothing is written; with it, what the command line left i
     script: "fails",
     count: 2,
     hosts: [
-      { state: "ended", exit: 3, fault: null },
-      { state: "ended", exit: 3, fault: null },
+      { host: expect.stringMatching(/^web-0[12]$/), state: "ended", exit: 3, fault: null },
+      { host: expect.stringMatching(/^web-0[12]$/), state: "ended", exit: 3, fault: null },
     ],
+    summary: expect.stringMatching(/^fails failed on 2 hosts: web-0[12], web-0[12]$/),
   });
   expect(told.slice(1).map(({ kind }) => kind)).toContain("rollout-stopped");
   // T27, T35: neither output nor arguments leave this host.

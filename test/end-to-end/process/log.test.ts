@@ -69,6 +69,7 @@ test("run: auth, dispatch, one line per host, and the agent's own", async () => 
   const [run] = control.log.of("run").filter(({ tag }) => tag === "ctrl-exec");
   expect(run?.fields).toEqual({
     EXIT: "3",
+    HOST: "web-01",
     REQID: reqid,
     RTT: expect.stringMatching(/^\d+$/),
     SCRIPT: "fail",
@@ -103,6 +104,7 @@ test("a host that fails: run at err, with the reason", async () => {
   expect(entry?.fields).toEqual({
     ERROR: expect.stringContaining("connection refused"),
     FAULT: "refused",
+    HOST: "127.0.0.1",
     REQID: reqid,
     RTT: expect.stringMatching(/^\d+$/),
     SCRIPT: "greet",

@@ -53,7 +53,7 @@ test.each([
       `Stopped waiting. Scripts that have started keep running.\nTo wait for it: ctrl-exec wait ${reqid} --config ${control.config}\n`,
     );
     expect(run.err).toMatch(
-      /ACTION=run ERROR="ctrl-exec was stopped .*" REQID=\w+ SCRIPT=wait STATE=running TARGET=web-01/,
+      /ACTION=run ERROR="ctrl-exec was stopped .*" HOST=web-01 REQID=\w+ SCRIPT=wait STATE=running TARGET=web-01/,
     );
     expect(run.out).toMatch(/^==> web-01 {2}\[RUNNING {2}req:/m);
     const told = await control.run("status", [reqid]);

@@ -14,8 +14,9 @@ afterEach(async () => {
   await fleet[Symbol.asyncDispose]();
 });
 
-const failed = (target: string): ControlEvent => {
-  return { event: "run", reqid: "0123456789abcdef", script: "deploy", target, exit: 3 };
+const failed = (host: string): ControlEvent => {
+  const asked = { reqid: "0123456789abcdef", script: "deploy", target: `${host}:27505` };
+  return { event: "run", ...asked, host, exit: 3 };
 };
 
 function opened(refusedMs?: number) {

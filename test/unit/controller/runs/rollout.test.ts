@@ -95,10 +95,11 @@ test("each batch comes when the one before has ended, under one id and in one re
   expect(new Set(results.map((result) => result.reqid))).toEqual(new Set([reqid]));
   expect(readFileSync(fleet.folder.join("web-04", "deployed"), "utf8")).toBe("a b\n");
   expect(await show(reqid)).toMatchObject({ complete: true, hosts: HOSTS, pending: [] });
-  expect(fleet.log.of("dispatch").map(({ fields }) => fields.HOSTS)).toEqual([
-    "web-01",
-    "web-02,web-03",
-    "web-04",
+  // What has no BATCH counts as a run: the others belong to it.
+  expect(fleet.log.of("dispatch").map(({ fields }) => [fields.HOSTS, fields.BATCH])).toEqual([
+    ["web-01", undefined],
+    ["web-02,web-03", 2],
+    ["web-04", 3],
   ]);
 });
 
@@ -129,6 +130,8 @@ test("a host that was not registered when it began is asked when it is resumed",
   const again = await run({ resume: reqid, hosts: [] });
   expect(again.rollout?.begun).toBe(1);
   expect(again.results.map(({ host }) => host)).toContain("localhost");
+  // It is counted as one run.
+  expect(fleet.log.of("dispatch").map(({ fields }) => fields.BATCH)).toEqual([undefined, 1]);
 });
 
 test("T76 neither is the check of its batch", async () => {

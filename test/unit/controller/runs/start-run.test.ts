@@ -94,6 +94,7 @@ describe("a host is sent", () => {
     const [line] = fleet.log.of("run");
     expect(line?.fields).toMatchObject({
       EXIT: 0,
+      HOST: agent.hosts[0]?.split(":")[0] ?? "",
       REQID: reqid,
       SCRIPT: "deploy",
       TARGET: agent.hosts[0] ?? "",

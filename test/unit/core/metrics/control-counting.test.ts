@@ -5,6 +5,7 @@ import { CONTROLLER_EVENTS } from "../../../../src/core/events/controller.ts";
 import type { Entries } from "../../../../src/core/events/entry.ts";
 import { FIELDS, type FieldName } from "../../../../src/core/events/fields.ts";
 import type { ControlEvent } from "../../../../src/core/events.ts";
+import { AGENT_METRICS } from "../../../../src/core/metrics/agent-metrics.ts";
 import { controlTally, countControlEvent } from "../../../../src/core/metrics/control-counting.ts";
 import { CONTROL_GAUGES } from "../../../../src/core/metrics/control-gauges.ts";
 import { CONTROL_METRICS } from "../../../../src/core/metrics/control-metrics.ts";
@@ -16,7 +17,12 @@ function counted(...events: readonly ControlEvent[]): Record<string, readonly nu
   return Object.fromEntries(tally.counts);
 }
 
-const RUN = { reqid: "0123456789abcdef", script: "deploy", target: "web-01:7443" } as const;
+const RUN = {
+  host: "web-01",
+  reqid: "0123456789abcdef",
+  script: "deploy",
+  target: "web-01:7443",
+} as const;
 
 describe("a result of a run", () => {
   test("of a script that has ended counts by its exit status, with its time", () => {
@@ -34,6 +40,13 @@ describe("a result of a run", () => {
       "ctrl_exec_host_runs deploy failed": [1],
       "ctrl_exec_host_run_duration_seconds deploy": [0, 1, 0, 1, 0, 0, 0, 0, 0, 0, 4.62],
       ctrl_exec_output_dropped_bytes: [17],
+    });
+  });
+
+  test("of a rollout is one run, however many batches it has", () => {
+    const dispatch = { event: "dispatch", hosts: ["web-01"], ...RUN } as const;
+    expect(counted(dispatch, { ...dispatch, batch: 2 }, { ...dispatch, batch: 3 })).toEqual({
+      "ctrl_exec_runs deploy": [1],
     });
   });
 
@@ -64,7 +77,8 @@ describe("a result of a run", () => {
 });
 
 test("an upgrade counts each host by how it went, and those that it has not come to", () => {
-  const whole = { reqid: RUN.reqid, release: "1.2.0", target: RUN.target } as const;
+  const { host, reqid, target } = RUN;
+  const whole = { host, reqid, release: "1.2.0", target } as const;
   expect(
     counted(
       { event: "upgrade", ...whole, from: "1.1.0" },
@@ -88,6 +102,7 @@ test("decisions and answers count by their kinds", () => {
   expect(
     counted(
       { event: "auth-pass", ...asked, result: "pass" },
+      { event: "auth-pass", ...asked, authaction: "upgrade", result: "pass" },
       { event: "auth-deny", ...asked, reason: "no", result: "deny" },
       { event: "auth-error", ...asked, authaction: "read", reason: "no", result: "error" },
       { event: "api-request", ...answer, method: "POST", status: 200 },
@@ -96,6 +111,7 @@ test("decisions and answers count by their kinds", () => {
     ),
   ).toEqual({
     "ctrl_exec_authorizations run pass": [1],
+    "ctrl_exec_authorizations upgrade pass": [1],
     "ctrl_exec_authorizations run deny": [1],
     "ctrl_exec_authorizations read error": [1],
     "ctrl_exec_api_requests POST 2xx": [1],
@@ -174,4 +190,9 @@ test("promtool finds no fault with the metrics", () => {
   });
   const said = stdout.toString() + stderr.toString();
   expect({ said, exitCode }).toEqual({ said: "", exitCode: 0 });
+});
+
+test("no counter waits for discovery on the control host, whose hook is asked with ping", () => {
+  expect(CONTROL_METRICS.authorizations.labels.action).not.toContain("discovery");
+  expect(AGENT_METRICS.authorizations.labels.action).toContain("discovery");
 });

@@ -11,6 +11,7 @@ function failed(target: string, more: object = {}): ControlEvent {
     event: "run-fail",
     reqid: REQID,
     script: "deploy",
+    host: target.replace(/:\d+$/, ""),
     target,
     state: "never-ran",
     error: "Cannot run deploy: PASSWORD=hunter2",
@@ -22,7 +23,8 @@ const EXIT_3: ControlEvent = {
   event: "run",
   reqid: REQID,
   script: "deploy",
-  target: "web-02",
+  host: "web-02",
+  target: "web-02:27505",
   exit: 3,
 };
 const STOPPED: ControlEvent = {
@@ -66,16 +68,17 @@ test("the hosts of one run are told together, those of another apart", () => {
 
 const UPGRADE = { reqid: REQID, release: "1.2.0" } as const;
 
-function notUpgraded(target: string, status: string): ControlEvent {
+function notUpgraded(host: string, status: string): ControlEvent {
   const error = "the agent did not start: PASSWORD=hunter2";
-  return { event: "upgrade-fail", ...UPGRADE, target, status, error };
+  return { event: "upgrade-fail", ...UPGRADE, host, target: `${host}:27505`, status, error };
 }
 
 test("hosts that were not upgraded are told together, and that it stopped with them", () => {
   const stop: ControlEvent = { event: "upgrade-stop", ...UPGRADE, reason: "2 failed", count: 40 };
   const events = [notUpgraded("web-01", "rolled-back"), notUpgraded("web-02", "unknown"), stop];
   expect(events.map(isToldOf)).toEqual([true, true, true]);
-  expect(isToldOf({ event: "upgrade", ...UPGRADE, from: "1.1.0", target: "web-01" })).toBe(false);
+  const at = { host: "web-01", target: "web-01:7443" };
+  expect(isToldOf({ event: "upgrade", ...UPGRADE, from: "1.1.0", ...at })).toBe(false);
   const whole = { kind: "upgrade-failed", ...UPGRADE } as const;
   const hosts = [
     { host: "web-01", state: "rolled-back" },

@@ -48,6 +48,7 @@ export const runsAnswer = z.object({
           cancelled: z.literal(true).optional().describe("Somebody asked for it to be ended."),
         }),
       ),
+      check_of: runReport.shape.check_of,
       paused: z
         .object({ by: z.string(), since: z.string() })
         .optional()

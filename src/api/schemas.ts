@@ -115,7 +115,6 @@ const {
   except: _except,
   limit: _limit,
   detach: _detach,
-  dry_run: _dryRun,
   ...ofResume
 } = runRequest.shape;
 

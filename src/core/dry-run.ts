@@ -18,6 +18,13 @@ export const dryRunHost = z.object({
         "The batch in which the host would be asked, counted from 1; absent if all are asked at once.",
       ),
     ),
+  per_tag: z
+    .exactOptional(z.record(z.string(), z.nullable(z.string())))
+    .check(
+      z.describe(
+        "The host's values of the tags by which batches are limited, null for one that it does not have; absent without such a limit.",
+      ),
+    ),
   claimed_tags: z
     .exactOptional(z.record(z.string(), z.nullable(z.string())))
     .check(

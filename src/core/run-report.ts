@@ -61,6 +61,11 @@ export const runReport = z.object({
   rollout: z
     .exactOptional(rolloutReport)
     .check(z.describe("How far the rollout has got; absent of any other run.")),
+  check_of: z.exactOptional(
+    text.check(
+      z.describe("The id of the rollout of which the run is a check; absent of any other."),
+    ),
+  ),
   resumed_by: z.exactOptional(
     z
       .array(rolloutHand)

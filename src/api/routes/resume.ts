@@ -1,7 +1,9 @@
+import { dryRun } from "../../controller/runs/dry-run.ts";
+import { success } from "../answer.ts";
 import { beginRun } from "../begin-run.ts";
 import { rolloutOf } from "../rollout-schemas.ts";
 import { defineRoute } from "../route.ts";
-import { acceptedAnswer, resumeRequest, runAnswer } from "../schemas.ts";
+import { acceptedAnswer, type dryRunAnswer, resumeRequest, runOrDryRunAnswer } from "../schemas.ts";
 import { unlessHidden } from "./status.ts";
 
 export const resume = defineRoute({
@@ -12,7 +14,8 @@ export const resume = defineRoute({
     "Runs the script on the hosts of the rollout that are not-started, under the same id and in the same record.",
     "Script and arguments must be given again, because records have no arguments; a different script is refused.",
     "Settings that rollout leaves out stay as they were. The auth hook is asked whether the caller may read the",
-    "run, and then as for any run.",
+    'run, and then as for any run. With "dry_run": true, the answer says which hosts would be asked, in which',
+    "batches, and where; nothing is locked, recorded or sent.",
   ].join("\n"),
   request: resumeRequest,
   requestExample: { script: "deploy-app", args: ["--fast"], username: "alice" },
@@ -24,8 +27,9 @@ export const resume = defineRoute({
   },
   answers: {
     200: {
-      description: "A result for each host that was not-started, in the order of the run.",
-      schema: runAnswer,
+      description:
+        "A result for each host that was not-started, in the order of the run; for a dry run, each of them and where it would be called.",
+      schema: runOrDryRunAnswer,
       example: {
         ok: true,
         reqid: "a1b2c3d4e5f60718",
@@ -40,11 +44,18 @@ export const resume = defineRoute({
       example: { ok: true, reqid: "a1b2c3d4e5f60718", complete: false },
     },
   },
-  handle(call) {
-    const { script, args, timeout, rollout = {}, wait } = call.body;
+  async handle(call) {
+    const { api, caller, body } = call;
+    const { script, args, timeout, wait, dry_run } = body;
     const order = { hosts: [], port: undefined, script, args, timeout };
     const { reqid } = call.parameters;
-    const beginning = { order, rollout: rolloutOf(rollout), resume: reqid, wait };
-    return unlessHidden(reqid, () => beginRun(call, beginning));
+    const rollout = rolloutOf(body.rollout ?? {});
+    if (dry_run) {
+      const showing = () => dryRun(api.controller, caller, order, rollout, reqid);
+      const would = await unlessHidden(reqid, showing);
+      return success<typeof dryRunAnswer>({ ok: true, ...would });
+    }
+    const beginning = { order, rollout, resume: reqid, wait };
+    return await unlessHidden(reqid, () => beginRun(call, beginning));
   },
 });

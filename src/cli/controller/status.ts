@@ -7,7 +7,7 @@ import { defineVerb } from "../command/command.ts";
 import { writeLongJson } from "../render/json.ts";
 import { mayHaveRun } from "../render/may-have-run.ts";
 import { pendingStates } from "../render/pending.ts";
-import { leftText, resumedText, rolloutNotes, whereText } from "../render/rollout.ts";
+import { checkOfText, leftText, resumedText, rolloutNotes, whereText } from "../render/rollout.ts";
 import { showResults } from "../render/shown-results.ts";
 import { recordedOptions } from "./options.ts";
 import { openOutput } from "./output-files.ts";
@@ -43,6 +43,7 @@ export const status = defineVerb({
     else {
       await showResults(io, controller.config, run.results, { ...as, times: true });
       io.err(`${forOneLine(summary(run))}\n`);
+      if (run.check_of !== undefined) io.err(checkOfText(run.check_of, controller.config));
       io.err(whereText(run, controller.config));
       if (run.resumed_by !== undefined) io.err(resumedText(run.resumed_by));
       rolloutNotes(controller.config, (text) => io.err(text))(run);

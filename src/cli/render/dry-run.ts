@@ -15,18 +15,24 @@ import { unlistedText } from "./unlisted-script.ts";
 /** A column that is empty for every host is left out. */
 const COLUMNS: readonly { readonly head: string; cell(host: DryRunHost): string }[] = [
   { head: "BATCH", cell: ({ batch = "" }) => `${batch}` },
+  { head: "PER-TAG", cell: ({ per_tag = {} }) => pairs(per_tag).join(", ") },
   { head: "HOST", cell: ({ host }) => host },
   { head: "REGISTERED", cell: ({ registered }) => (registered ? "yes" : "no") },
   { head: "ADDRESS", cell: ({ address, port }) => formatHostPort(address, port) },
   { head: "CLAIMED", cell: claimsOf },
 ];
 
-/** `role=db, no env, version 1.0.2` */
-function claimsOf({ claimed_tags: tags = {}, claimed_version: version }: DryRunHost): string {
-  const words = Object.entries(tags).map(([key, value]) =>
+function pairs(tags: Readonly<Record<string, string | null>>): string[] {
+  return Object.entries(tags).map(([key, value]) =>
     value === null ? `no ${tagText(key)}` : pair(key, value),
   );
-  return [...words, ...(version === undefined ? [] : [`version ${tagText(version)}`])].join(", ");
+}
+
+/** `role=db, no env, version 1.0.2` */
+function claimsOf({ claimed_tags: tags = {}, claimed_version: version }: DryRunHost): string {
+  return [...pairs(tags), ...(version === undefined ? [] : [`version ${tagText(version)}`])].join(
+    ", ",
+  );
 }
 
 export function renderDryRun(

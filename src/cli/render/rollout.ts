@@ -57,6 +57,10 @@ function pausedText(reqid: string, { by, since }: Hand, own: OwnSetting): string
   return screenLine`Paused by ${by} at ${since}. To go on: ${command}\n`;
 }
 
+export function checkOfText(reqid: string, own: OwnSetting): string {
+  return screenLine`Check of rollout ${reqid}; see: ctrl-exec status ${reqid}${configArgument(own.file)}\n`;
+}
+
 /** Empty if it was cancelled in its pause. */
 function continuedText({ continued, complete }: RunReportSoFar): string {
   if (continued !== undefined)

@@ -12,6 +12,7 @@ export function runsTable(io: TableScreen, runs: readonly ShownRun[]): string {
       run.paused && "paused",
       run.waits_for_api && "waits for ctrl-exec-api",
       run.waits_for_token && "waits for its token",
+      run.check_of && `check of ${run.check_of}`,
     ];
     const whole = [result, ...hands].filter(Boolean).join(", ");
     return [reqid, shownTime(started), submitter, script, which, whole];

@@ -22,7 +22,8 @@ import { recordedFacts, runBody, runFacts } from "./run-body.ts";
 import type { RunOrder } from "./start-run.ts";
 
 /** What is to be done, without anything about who listens to it. */
-export interface NewRollout extends Omit<RunOrder, "detach" | "mustBeRecorded" | "watch"> {
+export interface NewRollout
+  extends Omit<RunOrder, "checkOf" | "detach" | "mustBeRecorded" | "watch"> {
   /** Anything that is left out is as in PLAIN_ROLLOUT, or as it was in the rollout that is resumed. */
   readonly rollout: Partial<RolloutSetting>;
   /** The rollout to resume; then it says which hosts. */

@@ -14,19 +14,22 @@ import { watchRun } from "./watch-run.ts";
  * A run of its own, with its own id: an agent accepts each id once.
  *
  * @param registered the hosts that were registered when all of it was accepted
+ * @param rollout its id; an upgrade has none
  */
 export function checkOf(
   current: () => Controller,
   caller: Caller,
   script: string,
   registered: ReadonlySet<string>,
+  rollout?: string,
 ) {
   return async (batch: readonly ResolvedTarget[], reqid: string) => {
     const hosts = batch.map((target) => {
       const port = ownPort(target);
       return port === undefined ? target.name : formatHostPort(target.name, port);
     });
-    const order = { hosts, port: undefined, script, args: [], mustBeRecorded: true };
+    const of = rollout === undefined ? {} : { checkOf: rollout };
+    const order = { hosts, port: undefined, script, args: [], mustBeRecorded: true, ...of };
     // An earlier process may have begun it.
     if ((await findRun(current(), reqid)) !== undefined) return awaited(current(), reqid);
     // It is given names: one that is no longer registered would be called as any other host.

@@ -34,7 +34,7 @@ export async function dryRun(
   resume?: string,
 ): Promise<DryRun> {
   const { config, log } = controller;
-  const { body, targets, check, batchOf, expression } =
+  const { body, targets, check, batchOf, expression, limits } =
     resume === undefined
       ? await planned(controller, caller, order, rollout)
       : await plannedRest(controller, caller, { ...order, rollout: rollout ?? {} }, resume);
@@ -56,12 +56,14 @@ export async function dryRun(
       const error = isRefused ? NOT_PERMITTED : dialProblem(target, config)?.message;
       const { tags = {}, version } = claimed?.get(target) ?? {};
       const batch = batchOf.get(target);
+      const per_tag = limits?.(target);
       return {
         host: target.label,
         registered: target.record !== undefined || target.problem !== undefined,
         address: calledAt(target),
         port: target.port,
         ...(batch === undefined ? {} : { batch }),
+        ...(per_tag === undefined ? {} : { per_tag }),
         ...(Object.keys(tags).length === 0 ? {} : { claimed_tags: tags }),
         ...(version === undefined ? {} : { claimed_version: version }),
         ...(error === undefined ? {} : { error }),
@@ -82,11 +84,12 @@ async function planned(
   const action = { action: "run", script, args } as const;
   const { targets, expression } = await authorizedChoice(controller, caller, action, order);
   if (rollout === undefined) {
-    return { body, targets, expression, check: "", batchOf: placed([]) };
+    return { body, targets, expression, check: "", batchOf: placed([]), limits: undefined };
   }
   const setting = { ...PLAIN_ROLLOUT, ...rollout };
   const plan = await planRollout(controller, caller, setting, targets, targets.length);
-  return { body, targets, expression, check: setting.check, batchOf: placed(plan.batches) };
+  const { check } = setting;
+  return { body, targets, expression, check, batchOf: placed(plan.batches), limits: plan.limits };
 }
 
 /** The hosts are those that it has not started; there is no expression. */
@@ -98,8 +101,9 @@ async function plannedRest(
 ) {
   using account = openReplies(controller);
   const rest = await restOfRollout(controller, caller, order, resume, account);
-  const { body, targets, setting, batches } = rest;
-  return { body, targets, expression: undefined, check: setting.check, batchOf: placed(batches) };
+  const { body, targets, batches, limits } = rest;
+  const { check } = rest.setting;
+  return { body, targets, expression: undefined, check, batchOf: placed(batches), limits };
 }
 
 /** The batch of each host, counted from 1. */

@@ -47,7 +47,14 @@ export async function planRollout(
   const batches = planBatches(targets, setting, total, value);
   const { batch, max_failures, pause, per_tag } = setting;
   const waiting = batches.flatMap((each) => each.map(({ label }) => label));
-  return { batches, facts: { batch, max_failures, pause, per_tag, check, waiting, begun: 0 } };
+  const facts = { batch, max_failures, pause, per_tag, check, waiting, begun: 0 };
+  const keys = Object.keys(per_tag);
+  /** What limits the batches in which a host may be; undefined without such a limit. */
+  const limits = (target: ResolvedTarget) =>
+    keys.length === 0
+      ? undefined
+      : Object.fromEntries(keys.map((key) => [key, value(target, key) ?? null]));
+  return { batches, facts, limits };
 }
 
 /** Each host by its position among all hosts of the run. */

@@ -72,8 +72,8 @@ export async function restOfRollout(
     );
   }
   const total = asked.length;
-  const { batches, facts } = await planRollout(controller, caller, setting, targets, total);
-  return { found, before, body, setting, targets, batches, facts, total };
+  const plan = await planRollout(controller, caller, setting, targets, total);
+  return { found, before, body, setting, targets, total, ...plan };
 }
 
 export function nothingLeft({ config }: RunReader, reqid: string, alive: boolean): CtrlExecError {

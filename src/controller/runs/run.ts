@@ -84,6 +84,8 @@ export interface RunParts {
   readonly onContact?: ContactSink | undefined;
   /** The number of this batch of a rollout, if the run was sent to other hosts before. */
   readonly batch?: number | undefined;
+  /** The rollout of which it is a check. */
+  readonly checkOf?: string | undefined;
 }
 
 /** How a host was asked. */
@@ -137,7 +139,7 @@ export class Run implements RunUnderWay {
    * @throws CtrlExecError `unrecorded`
    */
   async begin(mustBeRecorded: boolean, needed?: Promise<unknown>): Promise<void> {
-    const { batch, record, locks, targets, body } = this.#parts;
+    const { batch, record, locks, targets, body, checkOf: rollout } = this.#parts;
     const stored = await record.stored;
     if (!stored && mustBeRecorded) {
       record.discard();
@@ -147,7 +149,8 @@ export class Run implements RunUnderWay {
       });
     }
     const hosts = targets.map(({ label }) => label);
-    this.#host.log({ event: "dispatch", batch, hosts, reqid: this.reqid, script: body.script });
+    const { script } = body;
+    this.#host.log({ event: "dispatch", batch, hosts, reqid: this.reqid, rollout, script });
     this.#fanOut().then(this.#report.resolve, this.#report.reject);
     void Promise.allSettled([this.finished, needed]).then(() => this.#account.close());
   }

@@ -65,7 +65,7 @@ export function carryOut(
         await authorizeBatch(current(), caller, action, batch);
       },
       unregistered: async (hosts) => await unregisteredOf(current(), hosts, registered),
-      check: check === "" ? undefined : checkOf(current, caller, check, registered),
+      check: check === "" ? undefined : checkOf(current, caller, check, registered, body.reqid),
       endCheck: async (reqid, username) => {
         // Whoever cancels it also asks, and learns what could not be ended.
         await endRun(current(), reqid, { grace: GRACE, username }).catch(() => undefined);

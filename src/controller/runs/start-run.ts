@@ -26,6 +26,8 @@ export interface RunOrder extends HostChoice {
   readonly timeout?: number | undefined;
   /** The run is finished when every host has accepted it: their states are `running`. It must be recorded. */
   readonly detach?: boolean;
+  /** The rollout of which it is a check. */
+  readonly checkOf?: string;
   /**
    * Called when the hook has agreed and before anything is sent, with the hosts as they are named in the results.
    * Returns the listener for the run while it is under way.
@@ -58,13 +60,14 @@ export async function startRun(
   const dialler = await openDialler(controller);
   const sentTo = isSendableName(script) ? targets : [];
   const locks = await takeRunLocks(controller, { targets: sentTo, script, reqid, username });
-  const facts = runFacts(body, targets);
+  const { checkOf } = order;
+  const facts = { ...runFacts(body, targets), check_of: checkOf };
   const record = await controller.store.runs.begin(facts, mustBeRecorded).catch((thrown) => {
     locks.releaseAll();
     throw thrown;
   });
   const { onEvent, onContact } = order.watch?.(facts.hosts) ?? { onEvent: undefined };
-  const parts = { body, targets, sentTo, dialler, locks, record, onEvent, onContact };
+  const parts = { body, targets, sentTo, dialler, locks, record, onEvent, onContact, checkOf };
   const run = new Run(controller, parts, onResult);
   await run.begin(mustBeRecorded, needed);
   return run;

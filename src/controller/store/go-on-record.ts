@@ -31,8 +31,8 @@ export async function goOnRecord(
   const mayBegin = wait.every(({ state }) => state === "not-started" || state === "queued");
   if (wait.length < waiting.size || !mayBegin) return undefined;
   const results = known.filter(({ host }) => !waiting.has(host));
-  const { started } = found.run;
-  const record = new FileRunRecord(context, facts, true, { started, results });
+  const { started, began } = found.run;
+  const record = new FileRunRecord(context, facts, true, { started, began, results });
   // The next process to ask for it finds that it is under way.
   await record.stored;
   return record;

@@ -7,6 +7,7 @@ import type { RecordWriter } from "./record-writer.ts";
 
 /** What a record has in addition to the report. */
 interface RecordExtras {
+  readonly began?: number | undefined;
   readonly ports?: readonly (number | null)[] | undefined;
   readonly writer?: RecordWriter | null | undefined;
   readonly begun?: readonly (string | null)[] | undefined;

@@ -10,7 +10,8 @@ import { openDatabaseFile } from "./database-file.ts";
 const SCHEMA = `
 CREATE TABLE run (
   reqid TEXT PRIMARY KEY, version TEXT NOT NULL, touched INTEGER NOT NULL, began INTEGER NOT NULL,
-  script TEXT, submitter TEXT, started TEXT, completed TEXT, silent INTEGER
+  script TEXT, submitter TEXT, started TEXT, completed TEXT, silent INTEGER,
+  check_of TEXT
 ) WITHOUT ROWID;
 CREATE INDEX run_began ON run (began);
 CREATE TABLE run_host (

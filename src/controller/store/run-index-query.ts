@@ -19,6 +19,7 @@ interface RunRow {
   readonly began: number;
   readonly touched: number;
   readonly isLost: number;
+  readonly check_of: string | null;
 }
 
 type HostRow = Omit<ListedHost, "failed" | "cancelled"> & {
@@ -67,11 +68,12 @@ export async function listIndexed(
     .all({ $kept });
   const hostsOf = await hostsOfEach(index, found);
   return {
-    runs: found.map(({ began, touched, completed, isLost: _, ...run }) => {
+    runs: found.map(({ began, touched, completed, check_of, isLost: _, ...run }) => {
       const hosts = hostsOf.get(run.reqid) ?? [];
       const end = hosts.some(({ state }) => goesOn(state)) ? null : isoSeconds(new Date(touched));
       const place = { began, touched, reqid: run.reqid };
-      return { ...run, completed: end && (completed ?? end), hosts, place };
+      const check = check_of === null ? {} : { check_of };
+      return { ...run, completed: end && (completed ?? end), hosts, ...check, place };
     }),
     damaged: damaged.map(({ reqid }) => reqid),
   };
@@ -83,10 +85,11 @@ async function newestOf(
   times: Record<string, string | number>,
 ): Promise<readonly RunRow[]> {
   const { conditions, values } = conditionsOf(filter);
-  // Records give the second in which a run began: among runs of the same second, the last one written comes first.
+  // Older records give the second in which a run began: among runs of one time, the last one written comes first.
   const rows = index
     .query<RunRow, SQLQueryBindings>(
-      `SELECT reqid, script, submitter, started, completed, began, touched, ${IS_LOST} AS isLost FROM run
+      `SELECT reqid, script, submitter, started, completed, began, touched, check_of,
+        ${IS_LOST} AS isLost FROM run
       WHERE ${conditions.join(" AND ")} ORDER BY began DESC, touched DESC, reqid DESC`,
     )
     .iterate({ ...times, ...values });

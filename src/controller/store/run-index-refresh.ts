@@ -101,7 +101,7 @@ class IndexWriter {
     if (found.kind === "gone") return;
     const run = found.kind === "run" ? found.run : undefined;
     this.#change(
-      "INSERT INTO run VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+      "INSERT INTO run VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
       reqid,
       NO_VERSION,
       found.touched,
@@ -111,6 +111,7 @@ class IndexWriter {
       run?.started ?? null,
       run?.completed ?? null,
       run?.silent ?? null,
+      run?.check_of ?? null,
     );
     for (const [position, told] of (run?.hosts ?? []).entries()) {
       const { host, state, exit, failed, cancelled } = told;

@@ -56,6 +56,7 @@ export class FileRunRecord implements RunRecord {
   readonly #facts: RunFacts;
   readonly #file: string;
   readonly #started: string;
+  readonly #began: number | undefined;
   #rollout: RolloutFacts | undefined;
   readonly #writer: RecordWriter | undefined;
   readonly #writes: RecordWrites;
@@ -80,7 +81,9 @@ export class FileRunRecord implements RunRecord {
     this.#facts = facts;
     this.#file = recordFile(controller.config, facts.reqid);
     this.#outputs = new RunOutputs(controller, facts);
-    this.#started = before?.started ?? isoSeconds(controller.now());
+    const now = controller.now();
+    this.#started = before?.started ?? isoSeconds(now);
+    this.#began = before === undefined ? now.getTime() : before.began;
     this.#rollout = facts.rollout;
     const writer = identify(process.pid);
     this.#writer = writer && facts.rollout ? { ...writer, id: newRequestId() } : writer;
@@ -265,7 +268,7 @@ export class FileRunRecord implements RunRecord {
   }
 
   #json(ended: boolean, results: readonly RecordedResult[]): Generator<string> {
-    const { reqid, script, hosts, ports, submitter } = this.#facts;
+    const { reqid, script, hosts, ports, submitter, check_of } = this.#facts;
     const complete = ended && !results.some(({ state }) => goesOn(state));
     return recordJson({
       reqid,
@@ -276,6 +279,8 @@ export class FileRunRecord implements RunRecord {
       completed: complete ? isoSeconds(this.#controller.now()) : null,
       complete,
       started: this.#started,
+      began: this.#began,
+      ...(check_of !== undefined && { check_of }),
       ports,
       rollout: this.#rollout,
       writer: ended || this.#left ? null : this.#writer,
@@ -287,5 +292,7 @@ export class FileRunRecord implements RunRecord {
 /** What the record of a resumed rollout has. */
 export interface RecordBefore {
   readonly started: string;
+  /** Undefined in older records. */
+  readonly began: number | undefined;
   readonly results: readonly RecordedResult[];
 }

@@ -19,6 +19,7 @@ export interface RunSummary {
   readonly silent: boolean;
   /** When it was started, in milliseconds; if that is unknown, when it was completed or last written. */
   readonly began: number;
+  readonly check_of: string | undefined;
   readonly hosts: readonly HostSummary[];
 }
 
@@ -65,7 +66,7 @@ export async function readRunSummary(file: string, longest: number): Promise<Rea
 }
 
 function summaryOf(stored: StoredRun, touched: number): RunSummary {
-  const { script, submitter, started, complete, completed = null, writer } = stored;
+  const { script, submitter, started, complete, completed = null, writer, check_of } = stored;
   const done = new Set(stored.results.map(({ host }) => host));
   const missing = stored.hosts.filter((host) => !done.has(host));
   const waiting = new Set(waitingHosts(stored));
@@ -75,7 +76,8 @@ function summaryOf(stored: StoredRun, touched: number): RunSummary {
     started,
     completed,
     silent: complete || writer === null,
-    began: (parseIso(started) ?? parseIso(completed ?? ""))?.getTime() ?? touched,
+    began: stored.began ?? (parseIso(started) ?? parseIso(completed ?? ""))?.getTime() ?? touched,
+    check_of,
     hosts: [
       ...resultsOf(stored).map((result) => {
         const { host, state, exit, cancelled = false } = result;

@@ -78,6 +78,8 @@ export const storedRun = z.extend(
     ),
     started: text,
     completed: moment,
+    /** New: when it began, in milliseconds since 1970; `started` has whole seconds. */
+    began: z.exactOptional(z.int()),
     /** New, like `writer`: see RunFacts. */
     ports: z.exactOptional(z.array(z.nullable(z.int()))),
     /** The process that waits for the run's hosts; null if none does, although some results are still to come. */

@@ -131,7 +131,6 @@ async function withHands(
   report: RunReportSoFar,
   detached: boolean,
 ): Promise<RunReportSoFar> {
-  if (report.rollout === undefined) return report;
   const { pause: paused, continued } = await new FileRollouts(context).wishes(report.reqid);
   return {
     ...report,
@@ -224,6 +223,7 @@ function reportOf({ config, now }: StoreContext, found: FoundRun): RunReportSoFa
   const goesOn = alive || detached === "waits";
   const far = run.rollout && rolloutSoFar(run.rollout, all, { goesOn, now: now() });
   const { resumed_by } = run.rollout ?? {};
+  const { check_of } = run;
   return {
     reqid,
     script,
@@ -235,6 +235,7 @@ function reportOf({ config, now }: StoreContext, found: FoundRun): RunReportSoFa
     started,
     completed: complete ? (run.completed ?? isoSeconds(touched)) : null,
     ...(far && { rollout: far }),
+    ...(check_of !== undefined && { check_of }),
     ...(resumed_by && { resumed_by }),
   };
 }

@@ -12,8 +12,8 @@ export const CONTROLLER_EVENTS = {
   dispatch: {
     level: "info",
     fields: ["hosts", "reqid", "script"],
-    maybe: ["batch"],
-    when: "before a run fans out; BATCH if it was sent to other hosts before, as a rollout",
+    maybe: ["batch", "rollout"],
+    when: "before a run fans out; BATCH if it was sent to other hosts before, as a rollout; ROLLOUT if it is the check of one",
   },
   "dry-run": {
     level: "info",

@@ -92,6 +92,7 @@ export const FIELDS = {
   replacedBy: field("text", "the serial of the certificate that was in its place"),
   reqid: field("text", "the id of the request or run; it joins the lines of both sides"),
   result: field("text", "`ok`; of a decision `pass`, `deny` or `error`"),
+  rollout: field("text", "the id of the rollout to which the run belongs, as its check"),
   rtt: field("number", "milliseconds until the answer"),
   rule: field("text", "a file of `join.d`, without `.toml`"),
   rules: field("list", "the rules of `join.d` that may let hosts join with the token"),

@@ -193,8 +193,8 @@ describe("section 4: the members of", () => {
     const { out } = await control.run("run", ["web-01", "greet", "--json"]);
     const [result] = JSON.parse(out).results;
     const record = json(`runs/${result.reqid}.json`) as { results: object[] };
-    // What only a run with ports of its own has, a rollout, one that goes on, and the result of a long output.
-    const others = ["ports", "rollout", "begun", "stdout_file", "stderr_file"];
+    // What only a check has, a run with ports of its own, a rollout, one that goes on, and the result of a long output.
+    const others = ["check_of", "ports", "rollout", "begun", "stdout_file", "stderr_file"];
     const documented = members("runs/<reqid>.json").filter((name) => !others.includes(name));
     expect(keys(record)).toEqual(documented);
     expect(record.results).toEqual([result]);

@@ -314,6 +314,18 @@ describe("on a terminal", () => {
 test("at most one host of each rack is asked at once, by the control host's own tags", async () => {
   await control.mustRun("tag", ["web-[01-03]", "rack=a"]);
   await control.mustRun("tag", ["web-[04-05]", "rack=b"]);
+  const would = await control.mustRun("run", [
+    "@all",
+    "deploy",
+    "--per-tag",
+    "rack=1",
+    "--dry-run",
+  ]);
+  const rows = would.out.trimEnd().split("\n").slice(2);
+  expect(rows.map((row) => row.split(/ {2,}/).slice(0, 3).join(" "))).toEqual([
+    ...["1 rack=a web-01", "1 rack=b web-04", "2 rack=a web-02", "2 rack=b web-05"],
+    "3 rack=a web-03",
+  ]);
   const { err } = await control.mustRun("run", [
     ...["@all", "deploy", "--per-tag", "rack=1", "--json-stream"],
   ]);
@@ -377,6 +389,27 @@ describe("over HTTP", () => {
     });
     const { reqid } = json as { reqid: string };
     expect(await recorded(reqid)).toEqual(left("web-04", "web-05"));
+    // The check began after its rollout, whichever was written last.
+    const { json: list } = await api.get("/runs?limit=2");
+    expect((list as { runs: object[] }).runs).toMatchObject([
+      { script: "health", check_of: reqid },
+      { script: "deploy", reqid },
+    ]);
+    const [{ reqid: check }] = (list as { runs: [{ reqid: string }] }).runs;
+    expect((await control.run("status", [check])).err).toContain(
+      `\nCheck of rollout ${reqid}; see: ctrl-exec status ${reqid} `,
+    );
+    const would = await api.post(`/runs/${reqid}/resume`, { script: "deploy", dry_run: true });
+    expect([would.status, would.json]).toEqual([
+      200,
+      expect.objectContaining({
+        dry_run: true,
+        hosts: [
+          expect.objectContaining({ host: "web-04", batch: 1 }),
+          expect.objectContaining({ host: "web-05", batch: 2 }),
+        ],
+      }),
+    ]);
     const other = await api.post(`/runs/${reqid}/resume`, { script: "health" });
     expect(other).toMatchObject({ status: 400, json: { error: "bad request" } });
     const again = await api.post(`/runs/${reqid}/resume`, { script: "deploy", wait: false });

@@ -19,6 +19,8 @@ export interface RunFacts {
   /** Must not reach the record (T27). */
   readonly token: string;
   readonly rollout?: RolloutFacts;
+  /** The rollout of which it is a check. */
+  readonly check_of?: string | undefined;
 }
 
 /** How a run is done a few hosts at a time, and how far it has got. */
@@ -167,6 +169,8 @@ export interface ListedRun {
   /** Null while results are still to come. */
   readonly completed: string | null;
   readonly hosts: readonly ListedHost[];
+  /** The rollout of which it is a check. */
+  readonly check_of?: string;
 }
 
 export interface ListedHost {

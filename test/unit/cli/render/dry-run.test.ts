@@ -50,6 +50,19 @@ test("the batches of a rollout are in order, and counted", () => {
   expect(err).toContain("2 hosts would be asked in 2 batches for deploy-app.");
 });
 
+test("what parts the hosts into batches is said of each", () => {
+  const at = { registered: true, address: "10.0.0.1", port: 7443 };
+  const { out } = shown({
+    hosts: [
+      { host: "web-01", ...at, batch: 1, per_tag: { rack: "a", zone: null } },
+      { host: "web-02", ...at, batch: 2, per_tag: { rack: "b c", zone: "1" } },
+    ],
+  });
+  expect(out).toMatch(
+    /^BATCH +PER-TAG +HOST .*\n.*\n1 +rack=a, no zone +web-01 .*\n2 +rack="b c", zone=1 +web-02 .*\n$/,
+  );
+});
+
 test("scripts that hosts do not list are named before the last line", () => {
   const reported = "2026-11-29T08:00:00Z";
   const hosts = ["web-01", "web-02"];

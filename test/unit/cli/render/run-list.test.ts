@@ -34,15 +34,19 @@ test("a row each, in which no name draws another (T74)", () => {
   expect(lines[3]).toContain("bob<U+009B>  x^[[2J forged  1/2     failed");
 });
 
-test("a rollout that is paused, or that nobody carries out, says so", () => {
+test("a rollout that is paused, or that nobody carries out, says so, and a check of which it is one", () => {
   const run = { reqid: "a1b2c3d4e5f60718", started: "2026-01-15T12:00:00Z", completed: null };
   const of = { ...run, script: "deploy", submitter: "alice", hosts: [running] };
   const paused = { by: "bob", since: "2026-01-15T12:00:00Z" };
   const table = runsTable({ outIsTerminal: false, columns: 40 }, [
     { ...of, waits_for_api: true },
     { ...of, paused, waits_for_api: true },
+    { ...of, waits_for_token: true },
+    { ...of, hosts: [ok], check_of: "0718a1b2c3d4e5f6" },
   ]);
   const ends = table.trimEnd().split("\n").slice(2);
   expect(ends[0]).toEndWith(" running, waits for ctrl-exec-api");
   expect(ends[1]).toEndWith(" running, paused, waits for ctrl-exec-api");
+  expect(ends[2]).toEndWith(" running, waits for its token");
+  expect(ends[3]).toEndWith(" ok, check of 0718a1b2c3d4e5f6");
 });

@@ -636,7 +636,14 @@ describe("the check", () => {
     expect(await show(checks[1]?.check ?? "")).toMatchObject({
       script: "health",
       results: [{ host: "web-02", exit: 1 }],
+      check_of: report.reqid,
     });
+    const { runs } = await listRuns(fleet.controller, CALLER, { limit: 3 });
+    const listed = new Map(runs.map(({ reqid, check_of }) => [reqid, check_of]));
+    const named = checks.map(({ check }) => [check, report.reqid] as const);
+    expect(listed).toEqual(new Map([...named, [report.reqid, undefined]]));
+    const dispatched = fleet.log.of("dispatch").filter(({ fields }) => fields.SCRIPT === "health");
+    expect(dispatched.map(({ fields }) => fields.ROLLOUT)).toEqual([report.reqid, report.reqid]);
   });
 
   test("is not asked of a host that has failed and may", async () => {

@@ -157,6 +157,22 @@ describe("the list of runs", () => {
     expect(idsOf(await runs.list(ALL))).toEqual([2, 1, 3]);
   });
 
+  test("of the runs of one second, the last to begin comes first if their records say so", async () => {
+    using stage = new Stage();
+    const began = Date.parse("2026-01-01T00:00:01Z");
+    const now = Date.now() / 1000;
+    for (const [number, ms] of [
+      [1, 300],
+      [2, 900],
+      [3, 600],
+    ] as const) {
+      const second = { started: "2026-01-01T00:00:01Z", began: began + ms };
+      utimesSync(stage.record(number, second), now - number, now - number);
+    }
+    const { runs } = await stage.open();
+    expect(idsOf(await runs.list(ALL))).toEqual([2, 3, 1]);
+  });
+
   test.each<[string, Omit<RunFilter, "limit">, number[]]>([
     ["newest first", {}, [4, 3, 2, 1]],
     ["a host", { hosts: ["db-01"] }, [4, 2]],

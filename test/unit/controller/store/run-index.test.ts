@@ -502,19 +502,14 @@ describe("the index", () => {
       file,
       readFileSync(file, "utf8").replace('"@"', () => `"${output}"`),
     );
-    const { runs } = await stage.open();
-    Bun.gc(true);
-    const before = process.memoryUsage.rss();
-    let most = before;
-    const looking = setInterval(() => {
-      most = Math.max(most, process.memoryUsage.rss());
-    }, 1);
-    expect(await runs.list(ALL)).toMatchObject({
-      runs: [{ hosts: [{ exit: 0 }] }],
-      unreadable: [],
-    });
-    clearInterval(looking);
-    expect((most - before) / 2 ** 20).toBeLessThan(60);
+    // In a process of its own: what other tests take, and give back, is not measured.
+    const program = join(import.meta.dir, "../../../support/run-list-memory-program.ts");
+    const conf = [stage.folder.join("ctrl-exec.conf"), `state_dir = ${stage.state}\n`];
+    const { stdout, stderr } = Bun.spawnSync([process.execPath, program, ...conf]);
+    expect(stderr.toString()).toBe("");
+    const { took, ...listed } = JSON.parse(stdout.toString());
+    expect(listed).toMatchObject({ runs: [{ hosts: [{ exit: 0 }] }], unreadable: [] });
+    expect(took / 2 ** 20).toBeLessThan(60);
   });
 });
 

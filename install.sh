@@ -183,7 +183,7 @@ look_into_image() {
     stays_inside "$prefix/$name"
   done
   for name in usr/local/bin usr/local/sbin usr/bin usr/sbin \
-    etc/ctrl-exec etc/ctrl-exec-agent var/lib/ctrl-exec var/lib/ctrl-exec-agent opt/ctrl-exec-scripts \
+    etc/ctrl-exec etc/ctrl-exec-agent var/lib/ctrl-exec var/lib/ctrl-exec-agent var/lib/ctrl-exec-upgrade opt/ctrl-exec-scripts \
     etc/passwd etc/group etc/shadow etc/systemd/system etc/systemd/system/multi-user.target.wants \
     etc/systemd/system/timers.target.wants etc/init.d etc/runlevels/default etc/rc.d etc/cron.hourly \
     etc/periodic/hourly; do
@@ -656,13 +656,23 @@ install_agent() {
 
 # What carries out an upgrade: with agent.conf as it is, it refuses every one.
 upgrades() {
-  [ "$manager" = systemd ] || return 0
+  [ -n "$manager" ] || {
+    note 'no systemd, OpenRC or procd found: upgrades from the control host are refused here'
+    return 0
+  }
   if [ "$program_changed" = 1 ] || ! cmp -s "$root$prefix/bin/ctrl-exec" "$root$prefix/bin/ctrl-exec-upgrade"; then
     step "keep the program as $prefix/bin/ctrl-exec-upgrade too" keep_program
   fi
-  put_service ctrl-exec-upgrade.service 644 /etc/systemd/system/ctrl-exec-upgrade.service
-  put_service ctrl-exec-upgrade.path 644 /etc/systemd/system/ctrl-exec-upgrade.path
-  [ "$new" = 0 ] || enable_unit ctrl-exec-upgrade.path
+  # Its being there tells the agent that somebody takes what it is sent.
+  folder /var/lib/ctrl-exec-upgrade 755 -
+  if [ "$manager" = systemd ]; then
+    put_service ctrl-exec-upgrade.service 644 /etc/systemd/system/ctrl-exec-upgrade.service
+    put_service ctrl-exec-upgrade.path 644 /etc/systemd/system/ctrl-exec-upgrade.path
+    [ "$new" = 0 ] || enable_unit ctrl-exec-upgrade.path
+  else
+    service ctrl-exec-upgrade
+    [ "$new" = 0 ] || to_start="$to_start ctrl-exec-upgrade"
+  fi
 }
 
 # A second name where the file system has such, so that it takes no room.
@@ -887,7 +897,13 @@ restart_what_ran() {
         ;;
     esac
   done
-  for unit in $to_start; do step "start $unit" systemctl start "$unit"; done
+  for name in $to_start; do
+    case $manager in
+      systemd) step "start $name" systemctl start "$name" ;;
+      openrc) step "start $name" rc-service "$name" start ;;
+      procd) step "start $name" "/etc/init.d/$name" start ;;
+    esac
+  done
 }
 
 # An upgrade that the agent itself runs must not wait for it: the agent waits for its scripts.
@@ -979,8 +995,9 @@ uninstall_all() {
     /etc/systemd/system/multi-user.target.wants/ctrl-exec-upgrade.path \
     /etc/systemd/system/ctrl-exec-upgrade.service /etc/systemd/system/ctrl-exec-upgrade.path \
     /etc/runlevels/default/ctrl-exec-agent /etc/runlevels/default/ctrl-exec-api \
-    /etc/rc.d/S95ctrl-exec-agent /etc/rc.d/S96ctrl-exec-api \
-    /etc/init.d/ctrl-exec-agent /etc/init.d/ctrl-exec-api \
+    /etc/runlevels/default/ctrl-exec-upgrade \
+    /etc/rc.d/S95ctrl-exec-agent /etc/rc.d/S96ctrl-exec-api /etc/rc.d/S96ctrl-exec-upgrade \
+    /etc/init.d/ctrl-exec-agent /etc/init.d/ctrl-exec-api /etc/init.d/ctrl-exec-upgrade \
     /etc/cron.hourly/ctrl-exec-maintain /etc/periodic/hourly/ctrl-exec-maintain \
     "$prefix/bin/ctrl-exec-agent" "$prefix/bin/ctrl-exec-api" \
     "$prefix/bin/update-ctrl-exec-serial" "$prefix/bin/ctrl-exec" "$prefix/bin/ctrl-exec-upgrade" \

@@ -42,6 +42,7 @@ describe("shell scripts", () => {
     "src/assets/ctrl-exec-maintain.cron",
     "src/assets/ctrl-exec-agent.procd",
     "src/assets/ctrl-exec-api.procd",
+    "src/assets/ctrl-exec-upgrade.procd",
     "test/prerequisites.sh",
     ".ci/bootstrap-bun.sh",
   ];
@@ -76,6 +77,8 @@ describe("shell scripts", () => {
     ],
     ["ctrl-exec-agent.openrc", /^respawn_max=0$/m],
     ["ctrl-exec-api.openrc", /^respawn_max=0$/m],
+    ["ctrl-exec-upgrade.openrc", /^respawn_delay=\d+\nrespawn_max=0$/m],
+    ["ctrl-exec-upgrade.procd", /procd_set_param respawn \d+ \d+ 0$/m],
     ["ctrl-exec-agent.procd", /procd_set_param respawn \d+ \d+ 0$/m],
     ["ctrl-exec-api.procd", /procd_set_param respawn \d+ \d+ 0$/m],
   ])("T65 %s is started again however often it could not start", (name, setting) => {
@@ -88,6 +91,34 @@ describe("shell scripts", () => {
     const unused = "--exclude=SC2034,SC2154";
     expect(output(["shellcheck", "--shell=sh", unused, file])).toEqual({ text: "", status: 0 });
   });
+
+  /** What calls these scripts, as far as a test needs it. */
+  const CALLERS = {
+    openrc: 'eval "$command $command_args"',
+    procd: `
+      procd_open_instance() { :; }
+      procd_close_instance() { :; }
+      procd_set_param() { [ "$1" != command ] || { shift; "$@"; }; }
+      start_service`,
+  };
+
+  test.each(["openrc", "procd"] as const)(
+    "T36 what %s starts carries out what the agent has handed over, and what was interrupted",
+    (kind) => {
+      for (const sign of ["ctrl-exec-agent/upgrade/apply", "ctrl-exec-upgrade/journal.json"]) {
+        using folder = new TestFolder();
+        folder.write(`var/${sign}`, "");
+        folder.script("bin/ctrl-exec-upgrade", 'echo "called: $*, with $BUN_OPTIONS"');
+        const text = readFileSync(join(FOLDER, `ctrl-exec-upgrade.${kind}`), "utf8")
+          .replaceAll("/usr/local/bin/ctrl-exec-upgrade", folder.join("bin/ctrl-exec-upgrade"))
+          .replaceAll("/var/lib", folder.join("var"));
+        const script = `${text}\n${CALLERS[kind]}`;
+        const env = { PATH: process.env.PATH ?? "", BUN_OPTIONS: "foreign" };
+        const { stdout } = Bun.spawnSync(["sh", "-c", script], { env, timeout: 20_000 });
+        expect(stdout.toString()).toBe("called: agent apply-upgrade, with \n");
+      }
+    },
+  );
 
   test("the bash completion passes shellcheck", () => {
     const file = join(ROOT, "completions", "ctrl-exec.bash");

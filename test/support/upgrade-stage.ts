@@ -43,6 +43,7 @@ export class UpgradeStage {
     const agent = await control.addAgent(name);
     await agent.pair();
     const stage = new UpgradeStage(control, agent);
+    mkdirSync(agent.path("state"));
     stage.configure();
     return stage;
   }

@@ -18,6 +18,7 @@ import { type AllowedScript, parseAllowlist } from "../scripts/allowlist.ts";
 import { judgeStart } from "../scripts/run-script.ts";
 import { lineProblem } from "../scripts/script-file.ts";
 import { parseAllowedIps } from "../state/allowed-ips.ts";
+import { hasRootsPart } from "../state/roots-part.ts";
 import { serialEntryProblem } from "../trust/announced-serial.ts";
 import { ControllerSerials } from "../trust/controller-serials.ts";
 import { identityFiles, loadCertificate } from "../trust/identity-files.ts";
@@ -239,9 +240,14 @@ function checkHook(config: AgentConfig): Check[] {
   return [{ name: "auth_hook", ok: false, detail: judged.problem, remedy: judged.remedy }];
 }
 
-function checkUpgrades({ allow_upgrade, release_key, file }: AgentConfig): Check[] {
+function checkUpgrades(config: AgentConfig): Check[] {
+  const { allow_upgrade, release_key, upgrade_state, file } = config;
   const name = "allow_upgrade";
   if (!allow_upgrade) return [];
+  if (release_key !== undefined && !hasRootsPart(config)) {
+    const detail = `nothing here carries out upgrades, so every release is refused: ${upgrade_state} is missing`;
+    return [{ name, ok: false, detail, remedy: "run install.sh --agent again, as root" }];
+  }
   if (release_key !== undefined) {
     return [{ name, ok: true, detail: "the control host may bring releases of release_key" }];
   }

@@ -4,6 +4,7 @@
  * and root's part judges it all again.
  */
 import { existsSync } from "node:fs";
+import type { AgentConfig } from "../../core/config/agent-config.ts";
 import { CtrlExecError } from "../../core/errors.ts";
 import { readJsonAs } from "../../core/json.ts";
 import { buildName } from "../../core/release/platform.ts";
@@ -16,6 +17,7 @@ import {
 } from "../../core/wire/messages/upgrade-request.ts";
 import { judgeUpgrade } from "../../pki/upgrade.ts";
 import { ownPlatform } from "../../system/own-platform.ts";
+import { hasRootsPart } from "../state/roots-part.ts";
 import { readLastEnd } from "../upgrade/journal.ts";
 import { journalOf } from "../upgrade/places.ts";
 import { authorize } from "./authorize.ts";
@@ -30,6 +32,9 @@ import {
 
 /** The same for every request while upgrades are off: what it holds is not looked at. */
 const OFF = "upgrades are off: agent.conf has no allow_upgrade = yes with a release_key";
+
+const nobodyTakesIt = ({ upgrade_state }: AgentConfig) =>
+  `nothing on this host carries out upgrades: ${upgrade_state} is missing; install.sh --agent sets that up with systemd, OpenRC or procd`;
 
 const PIECE_CHARS = Math.ceil(MAX_PIECE_BYTES / 3) * 4;
 
@@ -125,6 +130,8 @@ function whereAllowed(answer: Allowed): Endpoint {
   return async (context, request) => {
     const { allow_upgrade, release_key } = context.state.config;
     if (!allow_upgrade || release_key === undefined) return refusal(403, OFF);
+    const { config } = context.state;
+    if (!hasRootsPart(config)) return refusal(403, nobodyTakesIt(config));
     try {
       return await answer(context, request, release_key);
     } catch (thrown) {

@@ -20,10 +20,11 @@ import type { AgentLog } from "../../core/events.ts";
 import { buildName } from "../../core/release/platform.ts";
 import type { UpgradeEnd } from "../../core/release/upgrade-state.ts";
 import { judgeUpgrade } from "../../pki/upgrade.ts";
-import { ensureFolder, removeIfPresent } from "../../system/files/files.ts";
+import { removeIfPresent } from "../../system/files/files.ts";
 import { type HeldLock, tryLock } from "../../system/files/lock.ts";
 import { refuseUntrusted } from "../../system/files/trusted-file.ts";
 import { ownPlatform } from "../../system/own-platform.ts";
+import { hasRootsPart } from "../state/roots-part.ts";
 import { answersInTime } from "./answers.ts";
 import { InboxReader } from "./inbox-reader.ts";
 import type { InboxRequest } from "./inbox-request.ts";
@@ -53,7 +54,7 @@ export interface UpgradeHost {
  */
 export async function applyUpgrade(host: UpgradeHost): Promise<UpgradeEnd | undefined> {
   const { config } = host;
-  ensureFolder(config.upgrade_state, 0o755);
+  if (!hasRootsPart(config)) throw noFolder(config);
   refuseUntrusted(config.upgrade_state);
   using _lock = lockState(config.upgrade_state);
   const upgrade = new Upgrade(host);
@@ -63,6 +64,12 @@ export async function applyUpgrade(host: UpgradeHost): Promise<UpgradeEnd | unde
   // One that cannot be read would start this again.
   else removeJournal(config);
   return end;
+}
+
+function noFolder({ upgrade_state }: AgentConfig): CtrlExecError {
+  return new CtrlExecError("config", `Cannot upgrade: ${upgrade_state} is missing`, {
+    hint: `install.sh --agent makes it. Where something else carries out upgrades: sudo install -d -m 0755 ${upgrade_state}`,
+  });
 }
 
 function lockState(folder: string): HeldLock {

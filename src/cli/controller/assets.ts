@@ -23,7 +23,9 @@ import demonstrator from "../../assets/ctrl-exec-demonstrator.sh" with { type: "
 import maintainCron from "../../assets/ctrl-exec-maintain.cron" with { type: "text" };
 import maintainService from "../../assets/ctrl-exec-maintain.service" with { type: "text" };
 import maintainTimer from "../../assets/ctrl-exec-maintain.timer" with { type: "text" };
+import upgradeOpenrc from "../../assets/ctrl-exec-upgrade.openrc" with { type: "text" };
 import upgradePath from "../../assets/ctrl-exec-upgrade.path" with { type: "text" };
+import upgradeProcd from "../../assets/ctrl-exec-upgrade.procd" with { type: "text" };
 import upgradeService from "../../assets/ctrl-exec-upgrade.service" with { type: "text" };
 import scriptsConf from "../../assets/scripts.conf" with { type: "text" };
 import scriptsConfPage from "../../assets/scripts.conf.5" with { type: "text" };
@@ -61,11 +63,13 @@ export const ASSETS: Readonly<Record<string, Asset>> = {
   "ctrl-exec-upgrade.path": file("systemd unit that starts them", upgradePath),
   "ctrl-exec-agent.openrc": file("OpenRC script of the agent", agentOpenrc),
   "ctrl-exec-api.openrc": file("OpenRC script of the API", apiOpenrc),
+  "ctrl-exec-upgrade.openrc": file("OpenRC script of upgrades", upgradeOpenrc),
   "ctrl-exec.bash": file("Completions for bash", bashCompletion),
   "ctrl-exec.zsh": file("Completions for zsh", zshCompletion),
   "ctrl-exec.fish": file("Completions for fish", fishCompletion),
   "ctrl-exec-agent.procd": file("procd script of the agent", agentProcd),
   "ctrl-exec-api.procd": file("procd script of the API", apiProcd),
+  "ctrl-exec-upgrade.procd": file("procd script of upgrades", upgradeProcd),
   "ctrl-exec-alerts.yml": file("Alert rules for Prometheus", alerts),
   // The compiler takes it for what the JSON holds; as text it is a string.
   "ctrl-exec-dashboard.json": file("Dashboard for Grafana", dashboard as unknown as string),

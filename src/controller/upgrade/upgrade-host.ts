@@ -156,7 +156,7 @@ class Upgrade {
       if (state === "waiting" && performance.now() - begun > BEGINS_IN_MS) {
         throw new Halt(
           "unknown",
-          "nobody there takes it: is ctrl-exec-upgrade.path active? (systemctl status ctrl-exec-upgrade.path)",
+          "nothing there takes it: is ctrl-exec-upgrade running? (systemctl status ctrl-exec-upgrade.path, or the service ctrl-exec-upgrade of OpenRC or procd)",
         );
       }
     }

@@ -124,7 +124,7 @@ export const AGENT_KEYS = {
   },
   upgrade_state: {
     group: UPGRADES,
-    text: "Folder, root's alone to write, in which an upgrade notes how far it is.",
+    text: "Folder, root's alone to write, in which an upgrade notes how far it is. Without it, the agent refuses upgrades.",
   },
   pairing_port: { group: PAIRING, text: "Port of the control host that request-pairing calls." },
   pairing_max_queue: {

@@ -1,6 +1,6 @@
 /** `ctrl-exec upgrade`: from a release to agents that answer with its version. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import { VERSION } from "../../../src/core/version.ts";
 import { runProgram } from "../../support/binary.ts";
@@ -105,6 +105,20 @@ test("a host that fails stops the upgrade before the next batch", async () => {
     ],
   });
   expect(err).toContain("Stopped: 1 of 2 hosts were not started.\n");
+  nothingSent();
+});
+
+test("a host on which nothing would carry it out is named at once", async () => {
+  renameSync(stage.agent.path("state"), stage.agent.path("no-state"));
+  try {
+    const { status, out } = await control.run("upgrade", ["web-01", "--from", release]);
+    expect(status).toBe(1);
+    expect(out).toStartWith(
+      "web-01: not upgraded, nothing has changed: nothing on this host carries out upgrades: ",
+    );
+  } finally {
+    renameSync(stage.agent.path("no-state"), stage.agent.path("state"));
+  }
   nothingSent();
 });
 

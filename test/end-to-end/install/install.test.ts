@@ -492,11 +492,16 @@ describe("services", () => {
     root.write("etc/periodic/hourly/.keep", "");
     const done = await install([...EVERYTHING, "--from", BINARY, "--root", root.path]);
     expect(done).toMatchObject({ status: 0, err: "" });
-    for (const name of ["ctrl-exec-agent", "ctrl-exec-api"]) {
+    for (const name of ["ctrl-exec-agent", "ctrl-exec-api", "ctrl-exec-upgrade"]) {
       expect(mode(root.join("etc/init.d", name))).toBe("755");
       expect(readlinkSync(root.join("etc/runlevels/default", name))).toBe(`/etc/init.d/${name}`);
     }
     expect(mode(root.join("etc/periodic/hourly/ctrl-exec-maintain"))).toBe("755");
+    expect(statSync(root.join("usr/local/bin/ctrl-exec-upgrade")).isFile()).toBe(true);
+    expect(mode(root.join("var/lib/ctrl-exec-upgrade"))).toBe("755");
+    await install(["--uninstall", "--root", root.path]);
+    const left = snapshot(root.path).filter((line) => /upgrade/.test(line));
+    expect(left).toEqual(["var/lib/ctrl-exec-upgrade/ 755"]);
   });
 
   test("procd scripts", async () => {
@@ -506,7 +511,17 @@ describe("services", () => {
     expect(readlinkSync(root.join("etc/rc.d/S95ctrl-exec-agent"))).toBe(
       "../init.d/ctrl-exec-agent",
     );
-    expect(readlinkSync(root.join("etc/rc.d/S96ctrl-exec-api"))).toBe("../init.d/ctrl-exec-api");
+    for (const name of ["ctrl-exec-api", "ctrl-exec-upgrade"]) {
+      expect(readlinkSync(root.join(`etc/rc.d/S96${name}`))).toBe(`../init.d/${name}`);
+    }
+  });
+
+  test("without a service manager that is known, nothing would carry out an upgrade", async () => {
+    using root = image();
+    const done = await install(["--agent", "--from", BINARY, "--root", root.path]);
+    expect(done).toMatchObject({ status: 0, err: "" });
+    expect(done.out).toContain("note: no systemd, OpenRC or procd found: upgrades");
+    expect(() => statSync(root.join("var/lib/ctrl-exec-upgrade"))).toThrow();
   });
 
   test("a service that was disabled stays so", async () => {

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { chownSync } from "node:fs";
+import { chownSync, mkdirSync } from "node:fs";
 import { checkAgent } from "../../../../src/agent/checks/self-check.ts";
 import { type LocalAgent, LocalFleet } from "../../../support/local-fleet.ts";
 import { writeOtherKey } from "../../../support/other-key.ts";
@@ -38,7 +38,7 @@ test("T09 the key must be the certificate's own, and root's or the agent's", asy
   });
 });
 
-test("upgrades that are allowed need the key of releases", async () => {
+test("upgrades that are allowed need the key of releases, and something that carries them out", async () => {
   await using fleet = await LocalFleet.create();
   const agent = await fleet.addAgent("web-01");
   const check = async (changes: object) => {
@@ -49,5 +49,12 @@ test("upgrades that are allowed need the key of releases", async () => {
   expect(await check({})).toBeUndefined();
   expect(await check({ allow_upgrade: true })).toMatchObject({ ok: false });
   const release_key = new Uint8Array(32);
-  expect(await check({ allow_upgrade: true, release_key })).toMatchObject({ ok: true });
+  const allowed = { allow_upgrade: true, release_key };
+  const upgrade_state = agent.path("state");
+  expect(await check({ ...allowed, upgrade_state })).toMatchObject({
+    ok: false,
+    detail: expect.stringContaining(`${upgrade_state} is missing`),
+  });
+  mkdirSync(upgrade_state);
+  expect(await check({ ...allowed, upgrade_state })).toMatchObject({ ok: true });
 });

@@ -45,6 +45,7 @@ afterAll(async () => {
 beforeEach(() => {
   rmSync(agent.path("upgrade"), { recursive: true, force: true });
   rmSync(folder.join("state"), { recursive: true, force: true });
+  mkdirSync(folder.join("state"));
 });
 
 async function served(changes: Partial<AgentConfig> = {}) {
@@ -127,6 +128,22 @@ test("a signed release comes in pieces and is handed to root's part", async () =
     "upgrade-apply",
     "upgrade-refuse",
   ]);
+});
+
+test("where nothing would carry it out, an upgrade is refused at once, and nothing is taken", async () => {
+  const { ask } = await served({ upgrade_state: folder.join("nowhere") });
+  const { request } = release("9.0.0");
+  for (const [route, body] of [["GET /upgrade"], ["POST /upgrade", request]] as const) {
+    expect(await ask(route, body)).toMatchObject({
+      status: 403,
+      body: {
+        error: expect.stringMatching(
+          /^nothing on this host carries out upgrades: .*nowhere is miss/,
+        ),
+      },
+    });
+  }
+  expect(existsSync(agent.path("upgrade"))).toBe(false);
 });
 
 test("how the last one ended is told, and that one is under way", async () => {

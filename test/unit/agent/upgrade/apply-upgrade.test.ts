@@ -65,6 +65,7 @@ beforeEach(async () => {
     rmSync(folder.join(name), { recursive: true, force: true });
   }
   rmSync(agent.path("upgrade"), { recursive: true, force: true });
+  mkdirSync(folder.join("state"));
   folder.script("bin/ctrl-exec", OLD);
   folder.script("bin/ctrl-exec-upgrade", OLD);
 });
@@ -302,6 +303,12 @@ describe("T36 nothing is changed by", () => {
     expect(existsSync(folder.join("other/apply"))).toBe(true);
     expectProgram(OLD);
   });
+});
+
+test("without the folder that says that somebody carries out upgrades, it is not made", async () => {
+  rmSync(folder.join("state"), { recursive: true });
+  expect(apply()).rejects.toThrow("state is missing");
+  expect(existsSync(folder.join("state"))).toBe(false);
 });
 
 describe("T36 an error after the new program is in place", () => {

@@ -45,6 +45,7 @@ afterEach(async () => {
 });
 
 async function addAgent(name: string): Promise<LocalAgent> {
+  mkdirSync(folder.join(name));
   const lines = [
     "allow_upgrade = yes",
     `release_key = ${key.line}`,

@@ -127,10 +127,13 @@ class Shell implements Disposable {
     );
   }
 
-  /** Types a line and TAB, and waits until the screen shows the pattern behind it. */
+  /**
+   * Types a line and TAB, and waits until the screen shows the pattern behind it. Once: each TAB starts the program,
+   * and both shells are told to list at the first.
+   */
   async press(line: string, shows: RegExp): Promise<string> {
     this.#screen = "";
-    this.#terminal.write(`${line}\t\t`);
+    this.#terminal.write(`${line}\t`);
     await this.seen(shows);
     const screen = this.#screen;
     // Ctrl-U empties the line; the next prompt is clean.
@@ -164,7 +167,7 @@ async function openBash(bin?: string): Promise<Shell> {
 async function openZsh(bin?: string): Promise<Shell> {
   const shell = new Shell(["zsh", "-f", "-i"], { PATH: PATH(bin) });
   shell.type(`fpath=(${COMPLETIONS} $fpath); autoload -U compinit; compinit -u -D`);
-  shell.type("setopt no_always_last_prompt list_ambiguous; unset zle_bracketed_paste");
+  shell.type("setopt no_always_last_prompt no_list_ambiguous; unset zle_bracketed_paste");
   shell.type("echo LOAD''ED");
   await shell.seen(/LOADED/);
   return shell;
@@ -301,74 +304,114 @@ describe.each([
   });
 });
 
+async function* linesOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<string, undefined> {
+  let rest = "";
+  const decoder = new TextDecoder();
+  for await (const chunk of stream) {
+    const lines = (rest + decoder.decode(chunk, { stream: true })).split("\n");
+    rest = lines.pop() ?? "";
+    yield* lines;
+  }
+  return undefined;
+}
+
 describe("fish", () => {
-  function fish(line: string): string[] {
-    const script = `source ${COMPLETIONS}/ctrl-exec.fish; complete -C ${JSON.stringify(line)}`;
-    const { stdout } = Bun.spawnSync(["fish", "--no-config", "-c", script], {
+  let asked: Bun.Subprocess<"pipe", "pipe", "inherit">;
+  let answers: AsyncGenerator<string, undefined>;
+
+  beforeAll(() => {
+    // One that answers them all. Without the dot, it would take the space from a line's end.
+    const script = `source ${COMPLETIONS}/ctrl-exec.fish
+      while read -l line; complete -C (string sub --end=-1 -- $line); echo; end`;
+    asked = Bun.spawn(["fish", "--no-config", "-c", script], {
+      stdin: "pipe",
+      stdout: "pipe",
+      stderr: "inherit",
       cwd: folder.path,
       env: { PATH: PATH(), HOME: folder.path, TERM: "dumb", LC_ALL: "C.UTF-8" },
     });
-    return stdout
-      .toString()
-      .split("\n")
-      .filter((found) => found !== "")
-      .map((found) => found.split("\t")[0] ?? "");
+    answers = linesOf(asked.stdout);
+  });
+  afterAll(() => asked.kill("SIGKILL"));
+
+  const known = new Map<string, readonly string[]>();
+
+  async function fish(line: string): Promise<readonly string[]> {
+    const found = known.get(line) ?? (await complete(line));
+    known.set(line, found);
+    return found;
   }
 
-  test("completes modes, options, hosts, scripts and requests", () => {
-    expect(fish("ctrl-exec ")).toEqual(expect.arrayContaining(["run", "ping", "setup-ca"]));
-    expect(fish("ctrl-exec ")).not.toContain("complete");
-    expect(fish("ctrl-exec run --")).toEqual(expect.arrayContaining(["--json", "--username"]));
-    expect(fish("ctrl-exec run --")).not.toContain("--agent-port");
-    expect(fish("ctrl-exec run ")).toEqual(expect.arrayContaining(["db-01", "web-01"]));
-    expect(fish("ctrl-exec run --json db-01 ")).toContain("backup-mysql");
-    expect(fish("ctrl-exec run --json db-01 ")).not.toContain("deploy-app");
-    expect(fish("ctrl-exec run web-01 ")).not.toContain("no-such-script");
-    expect(fish("ctrl-exec edit-agent web-01 --lookup-by ")).toEqual(["hostname", "ip"]);
-    expect(fish("ctrl-exec asset ctrl-exec-api.s")).toEqual(["ctrl-exec-api.service"]);
-    expect(fish("ctrl-exec approve ")).toEqual(["b1b2c3d4e5f60718"]);
+  async function complete(line: string): Promise<string[]> {
+    asked.stdin.write(`${line}.\n`);
+    await asked.stdin.flush();
+    const found: string[] = [];
+    for (;;) {
+      const { done, value } = await answers.next();
+      if (done) throw new Error(`fish ended before it had completed ${line}`);
+      if (value === "") return found;
+      found.push(value.split("\t")[0] ?? "");
+    }
+  }
+
+  test("completes modes, options, hosts, scripts and requests", async () => {
+    expect(await fish("ctrl-exec ")).toEqual(expect.arrayContaining(["run", "ping", "setup-ca"]));
+    expect(await fish("ctrl-exec ")).not.toContain("complete");
+    expect(await fish("ctrl-exec run --")).toEqual(
+      expect.arrayContaining(["--json", "--username"]),
+    );
+    expect(await fish("ctrl-exec run --")).not.toContain("--agent-port");
+    expect(await fish("ctrl-exec run ")).toEqual(expect.arrayContaining(["db-01", "web-01"]));
+    expect(await fish("ctrl-exec run --json db-01 ")).toContain("backup-mysql");
+    expect(await fish("ctrl-exec run --json db-01 ")).not.toContain("deploy-app");
+    expect(await fish("ctrl-exec run web-01 ")).not.toContain("no-such-script");
+    expect(await fish("ctrl-exec edit-agent web-01 --lookup-by ")).toEqual(["hostname", "ip"]);
+    expect(await fish("ctrl-exec asset ctrl-exec-api.s")).toEqual(["ctrl-exec-api.service"]);
+    expect(await fish("ctrl-exec approve ")).toEqual(["b1b2c3d4e5f60718"]);
     const runs = ["a1b2c3d4e5f60723", "a1b2c3d4e5f60722", "a1b2c3d4e5f60721"];
     for (const mode of ["status", "wait", "logs"]) {
-      expect(fish(`ctrl-exec ${mode} `).slice(0, 3)).toEqual(runs);
-      expect(fish(`ctrl-exec ${mode} `)).toContain("a1b2c3d4e5f60718");
+      expect((await fish(`ctrl-exec ${mode} `)).slice(0, 3)).toEqual(runs);
+      expect(await fish(`ctrl-exec ${mode} `)).toContain("a1b2c3d4e5f60718");
     }
     // Of the last one nobody knows whether it has ended.
-    expect(fish("ctrl-exec cancel ")).toEqual([...runs.slice(0, 2), "a1b2c3d4e5f60720"]);
-    expect(fish("ctrl-exec pause ")).toEqual(runs.slice(1, 2));
-    expect(fish("ctrl-exec continue ")).toEqual([]);
-    expect(fish("ctrl-exec status a1b2c3d4e5f60718 ")).toEqual([]);
-    expect(fish("ctrl-exec logs a1b2c3d4e5f60718 ")).toEqual(["db-01", "web-01"]);
-    expect(fish("ctrl-exec run deploy-app --resume ")).toEqual(runs.slice(1));
-    expect(fish("ctrl-exec ping @failed=a1b2c3d4e5f6071")).toEqual(["@failed=a1b2c3d4e5f60719"]);
-    expect(fish("ctrl-exec list-runs --host w")).toEqual(["web-01"]);
-    expect(fish("ctrl-exec list-runs --script dep")).toEqual(["deploy-app"]);
-    expect(fish("ctrl-exec help r")).toEqual(expect.arrayContaining(["run", "rotate-cert"]));
-    expect(fish("ctrl-exec help run r")).toEqual([]);
-    expect(fish("ctrl-exec tag web")).toEqual(["web-01"]);
-    expect(fish("ctrl-exec tag web-01 ")).toEqual(["env=", "evil=", "role="]);
-    expect(fish("ctrl-exec tag web-01 env=")).toEqual(["env=production", "env=test"]);
-    expect(fish("ctrl-exec tag web-01 evil=")).toEqual([]);
-    expect(fish("ctrl-exec run @all deploy-app --per-tag ro")).toEqual(["role="]);
-    expect(fish("ctrl-exec ping db-01,w")).toEqual(["db-01,web-01"]);
-    expect(fish("ctrl-exec ping 'db-01&w")).toEqual(["db-01&web-01"]);
-    expect(fish("ctrl-exec ping db-01,@")).toContain("db-01,@stale");
-    expect(fish("ctrl-exec ping @@")).toEqual(["@@backends", "@@frontends"]);
-    expect(fish("ctrl-exec list-groups @@f")).toEqual(["@@frontends"]);
-    expect(fish("ctrl-exec ping web-01 --except d")).toEqual(["db-01"]);
-    expect(fish("ctrl-exec run 'web-*' ")).toContain("deploy-app");
-    expect(fish("ctrl-exec run 'web-*' ")).not.toContain("backup-mysql");
-    expect(fish("ctrl-exec ping @env=")).toEqual(["@env=production", "@env=test"]);
-    expect(fish("ctrl-exec ping '@env=production&@ro")).toEqual(["@env=production&@role="]);
-    expect(fish("ctrl-exec ping db-01,@role=w")).toEqual(["db-01,@role=web"]);
-    expect(fish("ctrl-exec ping @role=db,env!=pr")).toEqual(["@role=db,env!=production"]);
-    expect(fish("ctrl-exec ping @evil=")).toEqual([]);
-    expect(fish("ctrl-exec ping '@version<1.0")).toEqual(["@version<1.0.2"]);
-    expect(fish("ctrl-exec run @role=web r")).toContain("report");
-    expect(fish("ctrl-exec run web-01 deploy-app --check rep")).toEqual(["report"]);
-    expect(fish("ctrl-exec ping --config other.conf ")).toEqual(["mail-01"]);
-    expect(fish("ctrl-exec ping --config=other.conf ")).toEqual(["mail-01"]);
-    expect(fish("ctrl-exec run web-01 --config cont")).toEqual(["control/"]);
-    expect(fish("ctrl-exec-agent request-pairing --ca")).toEqual(["--ca-fingerprint"]);
-    expect(fish("ctrl-exec run web-01 x -- web")).not.toContain("web-01");
+    expect(await fish("ctrl-exec cancel ")).toEqual([...runs.slice(0, 2), "a1b2c3d4e5f60720"]);
+    expect(await fish("ctrl-exec pause ")).toEqual(runs.slice(1, 2));
+    expect(await fish("ctrl-exec continue ")).toEqual([]);
+    expect(await fish("ctrl-exec status a1b2c3d4e5f60718 ")).toEqual([]);
+    expect(await fish("ctrl-exec logs a1b2c3d4e5f60718 ")).toEqual(["db-01", "web-01"]);
+    expect(await fish("ctrl-exec run deploy-app --resume ")).toEqual(runs.slice(1));
+    expect(await fish("ctrl-exec ping @failed=a1b2c3d4e5f6071")).toEqual([
+      "@failed=a1b2c3d4e5f60719",
+    ]);
+    expect(await fish("ctrl-exec list-runs --host w")).toEqual(["web-01"]);
+    expect(await fish("ctrl-exec list-runs --script dep")).toEqual(["deploy-app"]);
+    expect(await fish("ctrl-exec help r")).toEqual(expect.arrayContaining(["run", "rotate-cert"]));
+    expect(await fish("ctrl-exec help run r")).toEqual([]);
+    expect(await fish("ctrl-exec tag web")).toEqual(["web-01"]);
+    expect(await fish("ctrl-exec tag web-01 ")).toEqual(["env=", "evil=", "role="]);
+    expect(await fish("ctrl-exec tag web-01 env=")).toEqual(["env=production", "env=test"]);
+    expect(await fish("ctrl-exec tag web-01 evil=")).toEqual([]);
+    expect(await fish("ctrl-exec run @all deploy-app --per-tag ro")).toEqual(["role="]);
+    expect(await fish("ctrl-exec ping db-01,w")).toEqual(["db-01,web-01"]);
+    expect(await fish("ctrl-exec ping 'db-01&w")).toEqual(["db-01&web-01"]);
+    expect(await fish("ctrl-exec ping db-01,@")).toContain("db-01,@stale");
+    expect(await fish("ctrl-exec ping @@")).toEqual(["@@backends", "@@frontends"]);
+    expect(await fish("ctrl-exec list-groups @@f")).toEqual(["@@frontends"]);
+    expect(await fish("ctrl-exec ping web-01 --except d")).toEqual(["db-01"]);
+    expect(await fish("ctrl-exec run 'web-*' ")).toContain("deploy-app");
+    expect(await fish("ctrl-exec run 'web-*' ")).not.toContain("backup-mysql");
+    expect(await fish("ctrl-exec ping @env=")).toEqual(["@env=production", "@env=test"]);
+    expect(await fish("ctrl-exec ping '@env=production&@ro")).toEqual(["@env=production&@role="]);
+    expect(await fish("ctrl-exec ping db-01,@role=w")).toEqual(["db-01,@role=web"]);
+    expect(await fish("ctrl-exec ping @role=db,env!=pr")).toEqual(["@role=db,env!=production"]);
+    expect(await fish("ctrl-exec ping @evil=")).toEqual([]);
+    expect(await fish("ctrl-exec ping '@version<1.0")).toEqual(["@version<1.0.2"]);
+    expect(await fish("ctrl-exec run @role=web r")).toContain("report");
+    expect(await fish("ctrl-exec run web-01 deploy-app --check rep")).toEqual(["report"]);
+    expect(await fish("ctrl-exec ping --config other.conf ")).toEqual(["mail-01"]);
+    expect(await fish("ctrl-exec ping --config=other.conf ")).toEqual(["mail-01"]);
+    expect(await fish("ctrl-exec run web-01 --config cont")).toEqual(["control/"]);
+    expect(await fish("ctrl-exec-agent request-pairing --ca")).toEqual(["--ca-fingerprint"]);
+    expect(await fish("ctrl-exec run web-01 x -- web")).not.toContain("web-01");
   });
 });

@@ -6,6 +6,7 @@ import type { RolloutSetting } from "../core/rollout.ts";
 import { type JsonAnswer, success } from "./answer.ts";
 import type { Call } from "./route.ts";
 import type { acceptedAnswer, runAnswer } from "./schemas.ts";
+import type { Warnings } from "./warnings.ts";
 import { wayBack } from "./way-back.ts";
 
 export interface Beginning {
@@ -15,28 +16,35 @@ export interface Beginning {
   /** The rollout to resume. */
   readonly resume?: string;
   readonly wait: boolean;
+  /** What is told about its hosts. */
+  readonly warnings?: Warnings;
 }
 
 export async function beginRun(call: Call, beginning: Beginning): Promise<JsonAnswer> {
   const { api, caller } = call;
-  const { order, rollout, resume, wait } = beginning;
+  const { order, rollout, resume, wait, warnings } = beginning;
   // Nobody waits for it: it outlives this process, and takes no request slot.
   if (rollout !== undefined && !wait) {
-    return accepted((await api.detached.begin(caller, { ...order, rollout, resume })).reqid);
+    const { reqid } = await api.detached.begin(caller, { ...order, rollout, resume });
+    return accepted(reqid, warnings);
   }
   const started = await begun(call, beginning);
   api.track(started, rollout !== undefined);
-  if (!wait) return accepted(started.reqid);
+  if (!wait) return accepted(started.reqid, warnings);
   const { reqid, results, recorded, rollout: told } = await started.finished;
   const unrecorded = recorded ? {} : { recorded };
   const hint = wayBack(reqid, results, recorded);
   const back = hint === undefined ? {} : { hint };
   const more = told === undefined ? {} : { rollout: told };
-  return success<typeof runAnswer>({ ok: true, reqid, results, ...more, ...unrecorded, ...back });
+  const noted = { ...unrecorded, ...back, ...warnings?.member };
+  return success<typeof runAnswer>({ ok: true, reqid, results, ...more, ...noted });
 }
 
-function accepted(reqid: string): JsonAnswer {
-  const answer = success<typeof acceptedAnswer>({ ok: true, reqid, complete: false });
+function accepted(reqid: string, warnings?: Warnings): JsonAnswer {
+  const answer = success<typeof acceptedAnswer>({
+    ...{ ok: true, reqid, complete: false },
+    ...warnings?.member,
+  });
   const headers = {
     Location: `/status/${reqid}`,
     Link: `</runs/${reqid}/events>; rel="monitor"; type="text/event-stream"`,

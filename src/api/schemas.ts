@@ -173,7 +173,14 @@ export const indexAnswer = z.object({
 
 export const healthAnswer = z.object({ ok, version: z.string() });
 
-export const pingAnswer = z.object({ ok, results: z.array(pingResult) });
+const warnings = z
+  .array(z.string())
+  .optional()
+  .describe(
+    "What may be a slip in hosts or except: what excludes no host, hosts that are left out since their tags are not known, and names in groups that no host can have. Absent if there is nothing of the kind.",
+  );
+
+export const pingAnswer = z.object({ ok, results: z.array(pingResult), warnings });
 
 export const runAnswer = z.object({
   ok,
@@ -194,16 +201,21 @@ export const runAnswer = z.object({
     .describe(
       "How to come back to hosts on which the script may still be running, or to a run that is in the way; absent if there are none.",
     ),
+  warnings,
 });
 
-export const dryRunAnswer = z.object({ ok, ...dryRun.shape });
+export const dryRunAnswer = z.object({ ok, ...dryRun.shape, warnings });
 
 /** For a run that was made, or only shown: the second has dry_run. */
 export const runOrDryRunAnswer = z.union([runAnswer, dryRunAnswer]);
 
-export const acceptedAnswer = z.object({ ok, reqid, complete: z.literal(false) });
+export const acceptedAnswer = z.object({ ok, reqid, complete: z.literal(false), warnings });
 
-export const discoveryAnswer = z.object({ ok, hosts: z.record(z.string(), discoveredHost) });
+export const discoveryAnswer = z.object({
+  ok,
+  hosts: z.record(z.string(), discoveredHost),
+  warnings,
+});
 
 /** The run itself. Records of 0.8 may have results without an id. */
 export const statusAnswer = z.object({

@@ -29,7 +29,7 @@ export const dryRunHost = z.object({
     .exactOptional(z.record(z.string(), z.nullable(z.string())))
     .check(
       z.describe(
-        "The tags that the expression looks at, as the agent claims them; null for a key that it does not claim. Absent if that decides nothing.",
+        "The tags that the expression or per_tag looks at, as the agent claims them; null for a key that it does not claim. Absent if that decides nothing.",
       ),
     ),
   claimed_version: z

@@ -4,6 +4,7 @@ import { discoverHosts } from "../../controller/inventory/discovery.ts";
 import { type Answer, success } from "../answer.ts";
 import { type Call, defineRoute } from "../route.ts";
 import { discoveryAnswer, discoveryRequest } from "../schemas.ts";
+import { Warnings } from "../warnings.ts";
 
 const shared = {
   path: "/discovery",
@@ -54,9 +55,11 @@ async function discover(
     limit,
   }: Pick<z.output<typeof discoveryRequest>, "hosts" | "except" | "limit">,
 ): Promise<Answer> {
-  const choice = orAll({ hosts: typed, except, limit, port: undefined });
+  const warnings = new Warnings();
+  const { onNote } = warnings;
+  const choice = orAll({ hosts: typed, except, limit, port: undefined, onNote });
   const asked = choice.hosts.length === 0 ? undefined : choice;
   const found = await discoverHosts(api.controller, caller, asked);
   const hosts = Object.fromEntries(found.map((host) => [host.host, host]));
-  return success<typeof discoveryAnswer>({ ok: true, hosts });
+  return success<typeof discoveryAnswer>({ ok: true, hosts, ...warnings.member });
 }

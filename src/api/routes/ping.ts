@@ -3,6 +3,7 @@ import { renewSeen } from "../../controller/upkeep/renew-seen.ts";
 import { success } from "../answer.ts";
 import { defineRoute } from "../route.ts";
 import { pingAnswer, pingRequest } from "../schemas.ts";
+import { Warnings } from "../warnings.ts";
 
 export const ping = defineRoute({
   method: "POST",
@@ -32,15 +33,16 @@ export const ping = defineRoute({
   },
   async handle({ api, caller, body }) {
     const { controller } = api;
+    const warnings = new Warnings();
     const results = await pingHosts(
       controller,
       caller,
-      { ...body, port: undefined },
+      { ...body, port: undefined, onNote: warnings.onNote },
       {
         onResult: () => undefined,
         onSeen: (records) => renewSeen(controller, records),
       },
     );
-    return success<typeof pingAnswer>({ ok: true, results });
+    return success<typeof pingAnswer>({ ok: true, results, ...warnings.member });
   },
 });

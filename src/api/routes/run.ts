@@ -5,6 +5,7 @@ import { EXAMPLE_RESULT } from "../example-result.ts";
 import { rolloutOf } from "../rollout-schemas.ts";
 import { defineRoute } from "../route.ts";
 import { acceptedAnswer, type dryRunAnswer, runOrDryRunAnswer, runRequest } from "../schemas.ts";
+import { Warnings } from "../warnings.ts";
 
 export const run = defineRoute({
   method: "POST",
@@ -52,12 +53,14 @@ export const run = defineRoute({
   async handle(call) {
     const { api, caller, body } = call;
     const { hosts, except, limit, script, args, timeout, detach, dry_run } = body;
-    const order = { hosts, except, limit, port: undefined, script, args, timeout };
+    const warnings = new Warnings();
+    const { onNote } = warnings;
+    const order = { hosts, except, limit, port: undefined, onNote, script, args, timeout };
     const rollout = body.rollout && rolloutOf(body.rollout);
     if (dry_run) {
       const would = await dryRun(api.controller, caller, order, rollout);
-      return success<typeof dryRunAnswer>({ ok: true, ...would });
+      return success<typeof dryRunAnswer>({ ok: true, ...would, ...warnings.member });
     }
-    return await beginRun(call, { order, rollout, wait: body.wait && !detach });
+    return await beginRun(call, { order, rollout, wait: body.wait && !detach, warnings });
   },
 });

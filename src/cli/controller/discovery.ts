@@ -7,11 +7,11 @@ import { withNextStep } from "../../core/refusal-steps.ts";
 import type { DiscoveredHost } from "../../core/results.ts";
 import { screenLine } from "../../core/text.ts";
 import { defineVerb } from "../command/command.ts";
-import { writeJson } from "../render/json.ts";
+import { warned, writeJson } from "../render/json.ts";
 import { Progress } from "../render/progress.ts";
 import { scriptTable } from "../render/script-table.ts";
 import { renderTable } from "../render/table.ts";
-import { hostChoice, listedHosts } from "./host-options.ts";
+import { hostChoice, listedHosts, sayNotes } from "./host-options.ts";
 import { callerOptions, commonOptions, controllerOptions, hostOptions } from "./options.ts";
 import { cliCaller, openController } from "./setting.ts";
 
@@ -49,7 +49,11 @@ export const discovery = defineVerb({
     const more = await listedHosts(options, io);
     const caller = await cliCaller(options, io);
     const controller = await openController(options);
-    const choice = orAll(hostChoice(positionals, options, controller.agentPort, more));
+    const warnings: string[] = [];
+    const choice = orAll({
+      ...hostChoice(positionals, options, controller.agentPort, more),
+      ...sayNotes(io, warnings),
+    });
     let progress: Progress | undefined;
     const found = await discoverHosts(
       controller,
@@ -66,7 +70,7 @@ export const discovery = defineVerb({
     const failed = found.filter(({ error }) => error !== undefined);
     if (options.json) {
       const hosts = Object.fromEntries(found.map((host) => [host.host, host]));
-      writeJson(io, { ok: 1, hosts });
+      writeJson(io, { ok: 1, hosts, ...warned(warnings) });
     } else {
       const columns = io.outIsTerminal ? io.columns : Number.POSITIVE_INFINITY;
       io.out(options.wide ? renderWide(answered) : scriptTable(answered, columns));

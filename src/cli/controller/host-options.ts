@@ -1,7 +1,7 @@
 /** The hosts of a command line: its words, and the options that add to them or narrow them. */
 import { registeredHosts } from "../../controller/access/registered-hosts.ts";
 import type { Controller } from "../../controller/control-host.ts";
-import type { HostChoice } from "../../controller/fleet/host-choice.ts";
+import { type HostChoice, noteInOneLine } from "../../controller/fleet/host-choice.ts";
 import { asCtrlExecError, CtrlExecError } from "../../core/errors.ts";
 import { listedExpressions } from "../../core/hosts/expression-list.ts";
 import { parseHostExpression } from "../../core/hosts/parse-expression.ts";
@@ -66,15 +66,23 @@ export async function localHosts(
     { username: undefined, token: undefined, "token-file": undefined },
     io,
   );
-  return await registeredHosts(controller, caller, hostChoice(hosts, options, undefined, more));
+  return await registeredHosts(controller, caller, {
+    ...hostChoice(hosts, options, undefined, more),
+    ...sayNotes(io),
+  });
 }
 
-/** Reports exclusions that exclude no host, if a slip could let a script run on a host that was to be left out. */
-export function vainNote(io: Io): Pick<HostChoice, "onVain"> {
+/**
+ * Says what may be a slip in the choice of hosts.
+ *
+ * @param warnings are added for --json
+ */
+export function sayNotes(io: Io, warnings: string[] = []): Pick<HostChoice, "onNote"> {
   return {
-    onVain: ({ term, hint }) => {
-      io.err(screenLine`excludes no host: ${term}\n`);
-      for (const line of hint?.split("\n") ?? []) io.err(screenLine`${line}\n`);
+    onNote: (note) => {
+      warnings.push(noteInOneLine(note));
+      io.err(screenLine`${note.text}\n`);
+      for (const line of note.hint?.split("\n") ?? []) io.err(screenLine`${line}\n`);
     },
   };
 }

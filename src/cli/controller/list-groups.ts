@@ -4,9 +4,11 @@ import type { Controller } from "../../controller/control-host.ts";
 import type { GroupDefinition } from "../../controller/groups/definition.ts";
 import type { Groups } from "../../controller/groups/group-files.ts";
 import { allGroups } from "../../controller/groups/groups.ts";
+import { shownNames } from "../../controller/groups/impossible-names.ts";
 import { groupsWithHosts } from "../../controller/groups/list-groups.ts";
 import { CtrlExecError } from "../../core/errors.ts";
-import { readGroupName } from "../../core/hosts/group-name.ts";
+import { readGroupName, typedGroup } from "../../core/hosts/group-name.ts";
+import { screenLine } from "../../core/text.ts";
 import { defineVerb } from "../command/command.ts";
 import { groupTable } from "../render/group-list.ts";
 import { writeJson } from "../render/json.ts";
@@ -58,7 +60,13 @@ export const listGroups = defineVerb({
         io.err('[frontends]\nhosts = ["web-[01-20]"]\n');
       }
     }
-    for (const { problem: why } of shown) if (why !== undefined) io.err(`${why}\n`);
+    for (const { name, problem: why, impossible } of shown) {
+      if (why !== undefined) io.err(`${why}\n`);
+      if (impossible === undefined) continue;
+      io.err(
+        screenLine`${typedGroup(name)} is without names that no host can have: ${shownNames(impossible)}\n`,
+      );
+    }
     if (problem !== undefined) renderProblem(io, problem);
     return problem === undefined && shown.every((group) => group.problem === undefined) ? 0 : 1;
   },

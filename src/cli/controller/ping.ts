@@ -6,10 +6,10 @@ import type { PingResult } from "../../core/results.ts";
 import { forOneLine } from "../../core/text.ts";
 import { defineVerb } from "../command/command.ts";
 import { renderClocks } from "../render/clock.ts";
-import { writeJson } from "../render/json.ts";
+import { warned, writeJson } from "../render/json.ts";
 import { Progress } from "../render/progress.ts";
 import { tableFor } from "../render/table.ts";
-import { hostChoice, listedHosts, vainNote } from "./host-options.ts";
+import { hostChoice, listedHosts, sayNotes } from "./host-options.ts";
 import { callerOptions, commonOptions, controllerOptions, hostOptions } from "./options.ts";
 import { cliCaller, openController } from "./setting.ts";
 
@@ -41,7 +41,11 @@ export const ping = defineVerb({
     const caller = await cliCaller(options, io);
     const controller = await openController(options);
     const { agentPort: port } = controller;
-    const choice = { ...hostChoice(positionals, options, port, more), ...vainNote(io) };
+    const warnings: string[] = [];
+    const choice = {
+      ...hostChoice(positionals, options, port, more),
+      ...sayNotes(io, warnings),
+    };
     let progress: Progress | undefined;
     const results = await pingHosts(controller, caller, choice, {
       onHosts: (count) => {
@@ -50,7 +54,7 @@ export const ping = defineVerb({
       onResult: () => progress?.step(() => undefined),
       onSeen: (records) => renewSeen(controller, records),
     }).finally(() => progress?.end());
-    if (options.json) writeJson(io, { ok: 1, results });
+    if (options.json) writeJson(io, { ok: 1, results, ...warned(warnings) });
     else {
       const rows = results.map(({ host, status, rtt, expiry, version }) => [
         host,

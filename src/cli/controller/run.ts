@@ -15,7 +15,7 @@ import { Reader } from "../command/reader.ts";
 import { scriptArguments } from "../command/script-arguments.ts";
 import { firstSignal, STOP_SIGNALS } from "../command/stop-signals.ts";
 import { ContactNotes } from "../render/contact-notes.ts";
-import { writeJson } from "../render/json.ts";
+import { warned, writeJson } from "../render/json.ts";
 import { letGoView, timeoutIgnored, wasTaken } from "../render/let-go.ts";
 import { mayHaveRun } from "../render/may-have-run.ts";
 import { stoppedHandOver, stoppedText } from "../render/rollout.ts";
@@ -23,7 +23,7 @@ import { NO_VIEW, type RunView, runView } from "../render/run-view.ts";
 import { unlistedText } from "../render/unlisted-script.ts";
 import { wayBack } from "../render/way-back.ts";
 import type { RunWords } from "./forgotten-mark.ts";
-import { hostChoice, listedHosts, vainNote } from "./host-options.ts";
+import { hostChoice, listedHosts, sayNotes } from "./host-options.ts";
 import {
   callerOptions,
   commonOptions,
@@ -145,6 +145,7 @@ export const run = defineVerb({
     using files = openOutput(options.output);
     const begun = performance.now();
     const shown = new Set<string>();
+    const warnings: string[] = [];
     const show = (result: RunResult) => {
       shown.add(result.host);
       view.show(result);
@@ -159,12 +160,12 @@ export const run = defineVerb({
       const onUnlisted = (check: UnlistedScript) => io.err(unlistedText(check, controller.config));
       const order = {
         ...hostChoice(hosts, options, port, more),
-        ...vainNote(io),
+        ...sayNotes(io, warnings),
         ...{ script, args, mustBeRecorded, timeout, detach },
         watch: (labels: readonly string[]) => {
           view = detach
             ? letGoView(io, controller.config)
-            : runView(io, controller.config, labels, options, as);
+            : runView(io, controller.config, labels, { ...options, warnings }, as);
           return { onEvent: reader.heldBack(view.hear), onContact };
         },
       };
@@ -172,7 +173,7 @@ export const run = defineVerb({
         const { dryRun } = await import("../../controller/runs/dry-run.ts");
         const { rollout, resume } = choice ?? {};
         const would = await dryRun(controller, caller, order, rollout, resume);
-        if (options.json) writeJson(io, { ok: 1, ...would });
+        if (options.json) writeJson(io, { ok: 1, ...would, ...warned(warnings) });
         else (await import("../render/dry-run.ts")).renderDryRun(io, would, controller.config);
         return 0;
       }

@@ -17,10 +17,10 @@ import type { Io } from "../command/io.ts";
 import { rightsAreLent } from "../command/lent-rights.ts";
 import { durationOption } from "../command/numbers.ts";
 import { firstSignal, STOP_SIGNALS } from "../command/stop-signals.ts";
-import { writeJson } from "../render/json.ts";
+import { warned, writeJson } from "../render/json.ts";
 import { checkText } from "../render/rollout.ts";
 import { unlistedText } from "../render/unlisted-script.ts";
-import { hostChoice, listedHosts, vainNote } from "./host-options.ts";
+import { hostChoice, listedHosts, sayNotes } from "./host-options.ts";
 import { callerOptions, commonOptions, controllerOptions, hostOptions } from "./options.ts";
 import { rolloutChoice } from "./rollout-options.ts";
 import { cliCaller, openController } from "./setting.ts";
@@ -94,8 +94,12 @@ export const upgrade = defineVerb({
     const more = await listedHosts(options, io);
     const caller = await cliCaller(options, io);
     const controller = await openController(options);
+    const warnings: string[] = [];
     const order = {
-      choice: { ...hostChoice(positionals, options, controller.agentPort, more), ...vainNote(io) },
+      choice: {
+        ...hostChoice(positionals, options, controller.agentPort, more),
+        ...sayNotes(io, warnings),
+      },
       from: isAddress(from) ? from : resolve(from),
       tellsWhy: !rightsAreLent(),
       rollout: { ...PLAIN_ROLLOUT, ...choice?.rollout },
@@ -105,7 +109,7 @@ export const upgrade = defineVerb({
     const plan = await planUpgrade(controller, caller, order);
     if (plan.unlisted !== undefined) io.err(unlistedText(plan.unlisted, controller.config));
     if (options["dry-run"]) {
-      showPlan(io, plan, options.json);
+      showPlan(io, plan, options.json, warnings);
       return 0;
     }
     const ending = new AbortController();
@@ -134,7 +138,13 @@ export const upgrade = defineVerb({
     const { results, stopped } = await work;
     if (options.json) {
       const checked = order.rollout.check === "" ? {} : { checks };
-      writeJson(io, { ok: 1, version: plan.release.version, results, ...checked });
+      writeJson(io, {
+        ok: 1,
+        version: plan.release.version,
+        results,
+        ...checked,
+        ...warned(warnings),
+      });
     }
     if (signal !== undefined) return signal;
     const left = results.filter(({ state }) => state === "not-started").length;
@@ -148,11 +158,16 @@ export const upgrade = defineVerb({
   },
 });
 
-function showPlan(io: Io, { release, batches }: UpgradePlan, json: boolean): void {
+function showPlan(
+  io: Io,
+  { release, batches }: UpgradePlan,
+  json: boolean,
+  warnings: readonly string[],
+): void {
   const { version, builds } = release;
   const hosts = batches.map((batch) => batch.map(hostOf));
   if (json) {
-    writeJson(io, { ok: 1, version, builds, batches: hosts });
+    writeJson(io, { ok: 1, version, builds, batches: hosts, ...warned(warnings) });
     return;
   }
   io.out(`Release ${version}, signed by release_key, with ${builds.length} builds\n`);

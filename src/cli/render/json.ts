@@ -11,6 +11,11 @@ export function writeJson(io: Io, value: unknown): void {
   io.out("\n");
 }
 
+/** The member that repeats what was said about the choice of the hosts, if anything was. */
+export function warned(warnings: readonly string[]): { readonly warnings?: readonly string[] } {
+  return warnings.length === 0 ? {} : { warnings };
+}
+
 /** The same as it is read: a long output in a file is never held whole. */
 export async function writeLongJson(io: Io, value: unknown): Promise<void> {
   for (const piece of collecting(jsonPieces(value))) {

@@ -7,7 +7,7 @@ import { outcomeOfResult } from "../../core/run-outcome.ts";
 import { type RunResult, runFailed } from "../../core/run-result.ts";
 import { screenLine } from "../../core/text.ts";
 import type { Io } from "../command/io.ts";
-import { writeJson } from "./json.ts";
+import { warned, writeJson } from "./json.ts";
 import { JsonStream } from "./json-stream.ts";
 import { liveLines } from "./live-lines.ts";
 import { type LiveOutput, wholeOutput } from "./live-output.ts";
@@ -57,6 +57,8 @@ export interface ViewOptions {
   readonly "json-stream": boolean;
   readonly live: boolean;
   readonly "no-live": boolean;
+  /** About the choice of the hosts. */
+  readonly warnings?: readonly string[];
 }
 
 /** @param labels the hosts as they are named in the results */
@@ -70,7 +72,7 @@ export function runView(
   const { json, "json-stream": jsonStream, live, "no-live": noLive } = options;
   const total = labels.length;
   const progress = new Progress(io, total, labels);
-  if (json) return jsonView(io, own, progress);
+  if (json) return jsonView(io, own, progress, options.warnings);
   if (jsonStream) return jsonStreamView(io, own, progress);
   if (isFolded(io, total, noLive || live ? { ...as, fold: false } : as)) {
     return foldedView(io, own, total, progress, as);
@@ -94,7 +96,12 @@ function step(progress: Progress, result: RunResult, print: () => void): void {
   progress.step(print, { host: result.host, outcome: outcomeOfResult(result) });
 }
 
-function jsonView(io: Io, own: OwnSetting, progress: Progress): RunView {
+function jsonView(
+  io: Io,
+  own: OwnSetting,
+  progress: Progress,
+  warnings: readonly string[] = [],
+): RunView {
   return {
     show: (result) => step(progress, result, () => undefined),
     note: forAPerson(io, progress),
@@ -102,7 +109,8 @@ function jsonView(io: Io, own: OwnSetting, progress: Progress): RunView {
     close: ({ reqid, results, recorded, rollout }) => {
       const hint = wayBack(reqid, results, own, recorded);
       const more = rollout === undefined ? {} : { reqid, rollout };
-      writeJson(io, { ok: 1, results, ...more, ...(hint === undefined ? {} : { hint }) });
+      const back = hint === undefined ? {} : { hint };
+      writeJson(io, { ok: 1, results, ...more, ...back, ...warned(warnings) });
     },
     end: () => progress.end(),
   };

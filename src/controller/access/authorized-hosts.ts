@@ -44,8 +44,8 @@ export async function authorizedChoice(
   // Loaded when needed: if hosts are named one by one, groups, tags and records of runs do not matter.
   const { chosenHosts } = await import("./chosen-hosts.ts");
   const chosen = await chosenHosts(controller, caller, read.expression, choice);
-  const { hosts, expression, problem, vain } = chosen;
+  const { hosts, expression, problem, notes } = chosen;
   const targets = await authorizedTargets(controller, caller, action, hosts, problem);
-  if (choice.onVain !== undefined) for (const each of vain?.() ?? []) choice.onVain(each);
+  if (choice.onNote !== undefined) for (const note of notes?.() ?? []) choice.onNote(note);
   return { targets, expression };
 }

@@ -13,7 +13,7 @@ import { draw } from "../../core/random.ts";
 import { shellWord } from "../../core/shell-word.ts";
 import { nearestMatch } from "../../core/text.ts";
 import type { RunReader } from "../control-host.ts";
-import type { HostChoice, VainExclusion } from "../fleet/host-choice.ts";
+import type { ChoiceNote, HostChoice } from "../fleet/host-choice.ts";
 import { ignoredClaim } from "../fleet/host-tags.ts";
 import { emptyGroup, unknownVersions } from "../fleet/nobody-hints.ts";
 import { readInventory } from "../fleet/read-inventory.ts";
@@ -26,9 +26,10 @@ import {
 } from "../fleet/selector.ts";
 import { tagHint } from "../fleet/tag-hint.ts";
 import { unknownMessage } from "../fleet/unknown-message.ts";
-import { vainExclusions } from "../fleet/vain-exclusions.ts";
 import { knownGroupNames, withGroups } from "../groups/groups.ts";
+import { impossibleExclusion } from "../groups/impossible-names.ts";
 import { type Caller, isRefusedAnyway } from "./authorize.ts";
+import { choiceNotes } from "./choice-notes.ts";
 import { hostsByEnd } from "./hosts-by-end.ts";
 
 interface Chosen {
@@ -38,7 +39,7 @@ interface Chosen {
   /** To be called after the hook has agreed, because it reveals what exists, and takes a while to find out (T76). */
   problem?(): Promise<CtrlExecError | undefined>;
   /** To be called after the hook has agreed, too. */
-  vain?(): readonly VainExclusion[];
+  notes?(): readonly ChoiceNote[];
 }
 
 /**
@@ -57,7 +58,7 @@ export async function chosenHosts(
   const runs = await namedRuns(controller, caller, typed);
   const expression = await withGroups(controller, typed).catch(asCtrlExecError);
   if (expression instanceof CtrlExecError) return { hosts: [], problem: async () => expression };
-  const ignored = ignoredClaim(controller.config, expression);
+  const ignored = ignoredClaim(controller.config, expression) ?? impossibleExclusion(expression);
   if (ignored !== undefined) return { hosts: [], problem: async () => ignored };
   const inventory = await readInventory(controller, expression, runs).catch(asCtrlExecError);
   if (inventory instanceof CtrlExecError) return { hosts: [], problem: async () => inventory };
@@ -77,7 +78,7 @@ export async function chosenHosts(
     hosts,
     expression,
     problem: () => problemOf(controller, selection, count, choice, names, next),
-    vain: () => vainExclusions(typed, inventory),
+    notes: () => choiceNotes(typed, expression, selection, inventory),
   };
 }
 

@@ -26,9 +26,16 @@ export async function registeredHosts(
     steps: [{ operator: "intersection", term: readHostExpression(wanted) }],
   };
   const bound = Number.POSITIVE_INFINITY;
-  const { hosts, problem } = await chosenHosts(controller, caller, registered, wanted, bound);
+  const { hosts, problem, notes } = await chosenHosts(
+    controller,
+    caller,
+    registered,
+    wanted,
+    bound,
+  );
   const why = await problem?.();
   if (why !== undefined) throw why;
+  if (choice.onNote !== undefined) for (const note of notes?.() ?? []) choice.onNote(note);
   return new Set(hosts.map(({ name }) => name));
 }
 

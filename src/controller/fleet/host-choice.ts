@@ -18,15 +18,20 @@ export interface HostChoice {
   readonly limit?: SampleSize | undefined;
   /** The call's own port, for hosts typed without one. */
   readonly port: number | undefined;
-  /** Is told, when the hook has agreed, about a part that leaves out no host: it may be a slip. */
-  readonly onVain?: ((what: VainExclusion) => void) | undefined;
+  /** Is told, when the hook has agreed, what may be a slip. */
+  readonly onNote?: ((note: ChoiceNote) => void) | undefined;
 }
 
-export interface VainExclusion {
-  /** As somebody could type it. */
-  readonly term: string;
-  /** What may have been meant. */
+/** That a part leaves out no host, or hosts of which something is not known, or names that no host can have. */
+export interface ChoiceNote {
+  readonly text: string;
+  /** What may have been meant, or can be done; it may have several lines. */
   readonly hint: string | undefined;
+}
+
+/** For programs. */
+export function noteInOneLine({ text, hint }: ChoiceNote): string {
+  return hint === undefined ? text : `${text}. ${hint.replaceAll("\n", " ")}`;
 }
 
 export type ReadChoice =

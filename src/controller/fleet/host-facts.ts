@@ -24,7 +24,13 @@ export type WordTerm = Exclude<
   { readonly kind: "expression" | "host" | "nodes" | "glob" | "group" | "failed" | "missed" }
 >;
 
-export function isTrueFor(term: WordTerm, facts: HostFacts): boolean {
+/**
+ * What is true of a host, or may be, as far as is known: who is asked must be known to be meant, and who is left out
+ * need only perhaps be.
+ */
+export type Bound = "sure" | "perhaps";
+
+export function isTrueFor(term: WordTerm, facts: HostFacts, bound: Bound = "sure"): boolean {
   switch (term.kind) {
     case "all":
       return true;
@@ -33,12 +39,10 @@ export function isTrueFor(term: WordTerm, facts: HostFacts): boolean {
     case "expiring":
       return facts.secondsLeft !== undefined && facts.secondsLeft <= term.seconds;
     case "tags":
-      return term.conditions.every((condition) => hasTag(condition, facts));
+      return term.conditions.every((condition) => hasTag(condition, facts, bound));
     case "version":
-      return (
-        facts.version !== undefined &&
-        ORDERS[term.operator](compareVersions(facts.version, term.version))
-      );
+      if (facts.version === undefined) return bound === "perhaps";
+      return ORDERS[term.operator](compareVersions(facts.version, term.version));
   }
 }
 
@@ -54,8 +58,8 @@ const ORDERS: Readonly<Record<VersionOperator, (order: number) => boolean>> = {
  * A tag that is missing differs from every value. But if nobody knows a host's tags, neither `env=production` nor
  * `env!=production` is true of it: it must not be asked because something was forgotten.
  */
-function hasTag({ key, value, not }: TagCondition, facts: HostFacts): boolean {
+function hasTag({ key, value, not }: TagCondition, facts: HostFacts, bound: Bound): boolean {
   const found = facts.tag(key);
-  if (found === undefined) return not && facts.tagsKnown;
+  if (found === undefined) return facts.tagsKnown ? not : bound === "perhaps";
   return (found === value) !== not;
 }

@@ -5,7 +5,7 @@
 import type { GroupTerm, HostExpression, HostTerm } from "../../core/hosts/expression.ts";
 import { lowerAscii, parseTarget, type Target } from "../../core/net/host-name.ts";
 import { socketAddress, typedHost } from "../../core/net/socket-address.ts";
-import { type HostFacts, isTrueFor } from "./host-facts.ts";
+import { type Bound, type HostFacts, isTrueFor } from "./host-facts.ts";
 
 /** What is known of the fleet before any host is asked. */
 export interface Inventory {
@@ -48,15 +48,24 @@ type Chosen = ReadonlyMap<string, Target>;
 /** The hosts of a term, which its caller may modify. */
 type NewlyChosen = Map<string, Target>;
 
-export function selectHosts(expression: HostExpression, inventory: Inventory): Selection {
+/**
+ * @param leftOut what is left out by `!`: whom it may mean, so that nobody is asked because something is not known; or
+ * "sure", whom it is known to mean
+ */
+export function selectHosts(
+  expression: HostExpression,
+  inventory: Inventory,
+  leftOut: Bound = "perhaps",
+): Selection {
   const unknown: Unknown[] = [];
   const told = { host: new Set<string>(), run: new Set<string>(), group: new Set<string>() };
-  const selecting = new Selecting(inventory, (found) => {
+  const tell = (found: Unknown) => {
     if (told[found.what].has(found.name)) return;
     told[found.what].add(found.name);
     unknown.push(found);
-  });
-  const hosts = [...selecting.chosen(expression).values()];
+  };
+  const selecting = new Selecting(inventory, leftOut, tell);
+  const hosts = [...selecting.chosen(expression, "sure").values()];
   return { hosts, unknown, unseen: selecting.unseen };
 }
 
@@ -67,22 +76,24 @@ type NodesTerm = Extract<HostTerm, { readonly kind: "nodes" }>;
 
 class Selecting {
   readonly #inventory: Inventory;
+  readonly #leftOut: Bound;
   readonly #tell: (unknown: Unknown) => void;
   /** The group whose members are chosen. */
   #group: string | undefined;
   /** As in Selection. */
   unseen = 0;
 
-  constructor(inventory: Inventory, tell: (unknown: Unknown) => void) {
+  constructor(inventory: Inventory, leftOut: Bound, tell: (unknown: Unknown) => void) {
     this.#inventory = inventory;
+    this.#leftOut = leftOut;
     this.#tell = tell;
   }
 
-  chosen(term: HostTerm): NewlyChosen {
+  chosen(term: HostTerm, bound: Bound): NewlyChosen {
     const { names, runs } = this.#inventory;
     switch (term.kind) {
       case "expression":
-        return this.#expression(term);
+        return this.#expression(term, bound);
       case "host":
         return this.#keyed([{ name: term.name, port: term.port }]);
       case "nodes":
@@ -96,7 +107,7 @@ class Selecting {
         return registered(fit, term.port);
       }
       case "group":
-        return this.#members(term);
+        return this.#members(term, bound);
       case "failed":
       case "missed": {
         const run = runs.get(term.reqid);
@@ -104,16 +115,18 @@ class Selecting {
         return this.#keyed((run?.[term.kind] ?? []).flatMap((text) => parseTarget(text) ?? []));
       }
       default: {
-        const fit = names.filter((name) => isTrueFor(term, this.#inventory.factsOf(name)));
+        const fit = names.filter((name) => isTrueFor(term, this.#inventory.factsOf(name), bound));
         return registered(fit, undefined);
       }
     }
   }
 
-  #expression({ first, steps }: HostExpression): NewlyChosen {
-    let chosen = this.chosen(first);
+  #expression({ first, steps }: HostExpression, bound: Bound): NewlyChosen {
+    // What is left out of what is left out is asked.
+    const opposite = bound === "sure" ? this.#leftOut : "sure";
+    let chosen = this.chosen(first, bound);
     for (const { operator, term } of steps) {
-      const other = this.chosen(term);
+      const other = this.chosen(term, operator === "without" ? opposite : bound);
       if (operator === "union") {
         addAll(chosen, other);
         continue;
@@ -129,11 +142,11 @@ class Selecting {
     return chosen;
   }
 
-  #members({ name, members }: GroupTerm): NewlyChosen {
+  #members({ name, members }: GroupTerm, bound: Bound): NewlyChosen {
     if (members === undefined) this.#tell({ what: "group", name, group: this.#group });
     return this.#within(name, () => {
       const chosen = new Map<string, Target>();
-      for (const member of members ?? []) addAll(chosen, this.chosen(member));
+      for (const member of members ?? []) addAll(chosen, this.chosen(member, bound));
       return chosen;
     });
   }

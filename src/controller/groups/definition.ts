@@ -14,6 +14,8 @@ export interface GroupDefinition {
   readonly where: string;
   /** All that any of these stands for. @throws CtrlExecError `unusable` for what cannot be read */
   members(): readonly HostTerm[];
+  /** Names that it lists and no host can have: its members are without them. @throws as members() */
+  impossible?(): readonly string[];
 }
 
 /** Undefined if there is no such group. */
@@ -38,38 +40,45 @@ export function listedDefinition(
   where: string,
   listed: ListedGroup,
 ): GroupDefinition {
-  let read: readonly HostTerm[] | CtrlExecError | undefined;
-  const members = () => {
-    read ??= membersOf(name, where, listed);
-    if (read instanceof CtrlExecError) throw read;
-    return read;
+  let found: Listed | CtrlExecError | undefined;
+  const read = () => {
+    found ??= readListed(name, where, listed);
+    if (found instanceof CtrlExecError) throw found;
+    return found;
   };
-  return { name, from: "command", where, members };
+  return {
+    name,
+    from: "command",
+    where,
+    members: () => read().members,
+    impossible: () => read().impossible,
+  };
 }
 
-function membersOf(
-  name: string,
-  where: string,
-  listed: ListedGroup,
-): readonly HostTerm[] | CtrlExecError {
+interface Listed {
+  readonly members: readonly HostTerm[];
+  readonly impossible: readonly string[];
+}
+
+function readListed(name: string, where: string, listed: ListedGroup): Listed | CtrlExecError {
   const { expressions, hosts, children } = listed;
   const count = expressions.length + hosts.length + children.length;
   const problem = (why: string) => unusableGroup(name, where, why, OTHERS);
   if (count > MAX_NODES) return problem(`it lists ${count}; at most ${MAX_NODES} can be named`);
   try {
-    return [
+    const members = [
       ...expressions.map(readGroupExpression),
-      ...hosts.map(hostNamed),
+      ...hosts.flatMap((text) => hostNamed(text) ?? []),
       ...children.map((child) => ({ kind: "group", name: child }) as const),
     ];
+    return { members, impossible: hosts.filter((text) => hostNamed(text) === undefined) };
   } catch (thrown) {
     return problem(messageOf(thrown));
   }
 }
 
-/** Ansible's names may be any text. */
-function hostNamed(text: string): HostTerm {
+/** Ansible's names may be any text. Undefined for one that no host can have. */
+function hostNamed(text: string): HostTerm | undefined {
   const target = parseTarget(text);
-  if (target !== undefined) return { kind: "host", ...target };
-  throw new Error(`"${text}" is not a host, host:port or address`);
+  return target && { kind: "host", ...target };
 }

@@ -65,7 +65,8 @@ class Expanding {
       throw unusableGroup(name, found.where, why, this.#hint);
     }
     const members = found.members().map((member) => this.#term(member, way));
-    const group: GroupTerm = { kind: "group", name, members, from: found.from };
+    const impossible = found.impossible?.() ?? [];
+    const group: GroupTerm = { kind: "group", name, members, from: found.from, impossible };
     this.#done.set(name, group);
     return group;
   }

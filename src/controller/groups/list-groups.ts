@@ -10,6 +10,7 @@ import type { HostContext } from "../store/host.ts";
 import type { GroupDefinition } from "./definition.ts";
 import { expandGroups } from "./expand-groups.ts";
 import type { Groups } from "./group-files.ts";
+import { impossibleExclusion, impossibleNames } from "./impossible-names.ts";
 
 export interface ShownGroup {
   readonly name: string;
@@ -20,6 +21,8 @@ export interface ShownGroup {
   readonly hosts: readonly string[];
   /** Why it cannot be used. */
   readonly problem: string | undefined;
+  /** Names in it, or in a group in it, that no host can have: they are left out. Absent if there are none. */
+  readonly impossible?: readonly string[];
 }
 
 type Expanded = { readonly group: GroupDefinition } & (
@@ -46,7 +49,7 @@ function expand({ config }: HostContext, group: GroupDefinition, groups: Groups)
   const term = { kind: "group", name: group.name } as const;
   try {
     const expression = expandGroups(unionOf([term]), (name) => groups.get(name), config.file);
-    const error = ignoredClaim(config, expression);
+    const error = ignoredClaim(config, expression) ?? impossibleExclusion(expression);
     return error === undefined ? { group, expression } : { group, error };
   } catch (thrown) {
     return { group, error: asCtrlExecError(thrown) };
@@ -62,5 +65,7 @@ function shown(expanded: Expanded, inventory: Inventory): ShownGroup {
     each.port === undefined ? each.name : formatHostPort(each.name, each.port),
   );
   const problem = unknown.length === 0 ? undefined : unknownMessage(unknown, unseen);
-  return { ...facts, hosts: names, problem };
+  const impossible = impossibleNames(expanded.expression);
+  const more = impossible.length === 0 ? {} : { impossible };
+  return { ...facts, hosts: names, problem, ...more };
 }

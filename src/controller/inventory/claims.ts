@@ -1,4 +1,4 @@
-/** Which hosts an expression may select only because their agents say so. */
+/** Which hosts are selected, or put into their batch, only because their agents say so. */
 import { type HostExpression, termsOf } from "../../core/hosts/expression.ts";
 import { tagIn } from "../../core/tags.ts";
 import { hostTags } from "../fleet/host-tags.ts";
@@ -14,20 +14,23 @@ export interface Claims {
 
 /**
  * For each of the hosts for which only the agent vouches: its claims about the tags and versions that the expression
- * looks at. A host that was taken over may claim any, and leave any out (T77).
+ * looks at, and about the tags by which batches are limited. A host that was taken over may claim any, and leave any
+ * out (T77).
  *
- * @param expression with its groups looked up
+ * @param expression with its groups looked up; undefined if each host was named
+ * @param batchedBy the keys of per_tag
  * @throws CtrlExecError `storage` if what the hosts have reported cannot be read
  */
 export async function claims(
   host: HostContext,
-  expression: HostExpression,
+  expression: HostExpression | undefined,
   targets: readonly ResolvedTarget[],
+  batchedBy: readonly string[] = [],
 ): Promise<ReadonlyMap<ResolvedTarget, Claims>> {
   const found = new Map<ResolvedTarget, Claims>();
-  const keys = new Set<string>();
+  const keys = new Set(batchedBy);
   let asksVersion = false;
-  for (const term of termsOf(expression)) {
+  for (const term of expression === undefined ? [] : termsOf(expression)) {
     if (term.kind === "tags") for (const { key } of term.conditions) keys.add(key);
     if (term.kind === "version") asksVersion = true;
   }

@@ -19,6 +19,7 @@ import { ignoredClaim } from "../fleet/host-tags.ts";
 import { readInventory } from "../fleet/read-inventory.ts";
 import { type Inventory, type RunHosts, selectHosts } from "../fleet/selector.ts";
 import { withGroups } from "../groups/groups.ts";
+import { impossibleExclusion } from "../groups/impossible-names.ts";
 
 /** Undefined for every host of the run. @throws CtrlExecError `bad-request` for an expression that cannot be read */
 export function readRunHosts(
@@ -46,7 +47,7 @@ export async function chosenOfRun(
   for (const term of termsOf(expression)) {
     if (term.kind === "group") throw await noSuchGroup(controller, term.name);
   }
-  const ignored = ignoredClaim(controller.config, expression);
+  const ignored = ignoredClaim(controller.config, expression) ?? impossibleExclusion(expression);
   if (ignored !== undefined) throw ignored;
   const runs = await namedRuns(controller, caller, expression);
   const ofRun = new HostsOfRun(run.reqid, run.hosts, runs);

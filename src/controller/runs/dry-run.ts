@@ -34,14 +34,14 @@ export async function dryRun(
   resume?: string,
 ): Promise<DryRun> {
   const { config, log } = controller;
-  const { body, targets, check, batchOf, expression, limits } =
+  const { body, targets, check, batchOf, batchedBy, expression, limits } =
     resume === undefined
       ? await planned(controller, caller, order, rollout)
       : await plannedRest(controller, caller, { ...order, rollout: rollout ?? {} }, resume);
   const { script, args, reqid, token } = body;
   const labels = targets.map(({ label }) => label);
   log({ event: "dry-run", hosts: labels, reqid, script, user: caller.username });
-  const claimed = expression && (await claims(controller, expression, targets));
+  const claimed = await claims(controller, expression, targets, batchedBy);
   const isRefused = !isSendableName(script);
   const names = [...(isRefused ? [] : [script]), ...(check === "" ? [] : [check])];
   const asked = await Promise.all(
@@ -54,7 +54,7 @@ export async function dryRun(
     args: args.map((arg) => withoutToken(arg, token)),
     hosts: targets.map((target): DryRunHost => {
       const error = isRefused ? NOT_PERMITTED : dialProblem(target, config)?.message;
-      const { tags = {}, version } = claimed?.get(target) ?? {};
+      const { tags = {}, version } = claimed.get(target) ?? {};
       const batch = batchOf.get(target);
       const per_tag = limits?.(target);
       return {
@@ -84,12 +84,12 @@ async function planned(
   const action = { action: "run", script, args } as const;
   const { targets, expression } = await authorizedChoice(controller, caller, action, order);
   if (rollout === undefined) {
-    return { body, targets, expression, check: "", batchOf: placed([]), limits: undefined };
+    const one = { check: "", batchOf: placed([]), batchedBy: [], limits: undefined };
+    return { body, targets, expression, ...one };
   }
   const setting = { ...PLAIN_ROLLOUT, ...rollout };
   const plan = await planRollout(controller, caller, setting, targets, targets.length);
-  const { check } = setting;
-  return { body, targets, expression, check, batchOf: placed(plan.batches), limits: plan.limits };
+  return { body, targets, expression, ...inBatches(setting, plan) };
 }
 
 /** The hosts are those that it has not started; there is no expression. */
@@ -101,9 +101,15 @@ async function plannedRest(
 ) {
   using account = openReplies(controller);
   const rest = await restOfRollout(controller, caller, order, resume, account);
-  const { body, targets, batches, limits } = rest;
-  const { check } = rest.setting;
-  return { body, targets, expression: undefined, check, batchOf: placed(batches), limits };
+  const { body, targets, setting } = rest;
+  return { body, targets, expression: undefined, ...inBatches(setting, rest) };
+}
+
+function inBatches(
+  { check, per_tag }: RolloutSetting,
+  { batches, limits }: Pick<Awaited<ReturnType<typeof planRollout>>, "batches" | "limits">,
+) {
+  return { check, batchOf: placed(batches), batchedBy: Object.keys(per_tag), limits };
 }
 
 /** The batch of each host, counted from 1. */

@@ -64,6 +64,8 @@ export interface GroupTerm {
   readonly members?: readonly HostTerm[];
   /** Where it was found. */
   readonly from?: GroupOrigin;
+  /** Names that it lists and no host can have. */
+  readonly impossible?: readonly string[];
 }
 
 /** A file in groups.d, or the answer of group_command. */

@@ -97,6 +97,20 @@ test("expressions mean them, on the command line and in the API", async () => {
   }
 });
 
+test("what may be a slip is said on stderr, and in JSON as a warning", async () => {
+  const vain = ["@all!@env=prodution"];
+  const warnings = ["excludes no host: @env=prodution. Did you mean @env=production?"];
+  for (const [mode, ...more] of [
+    ["run", "report", "--json"],
+    ["run", "report", "--dry-run", "--json"],
+    ["ping", "--json"],
+  ] as const) {
+    const { out, err } = await control.mustRun(mode, [...vain, ...more]);
+    expect(JSON.parse(out)).toMatchObject({ ok: 1, warnings });
+    expect(err).toStartWith("excludes no host: @env=prodution\nDid you mean @env=production?\n");
+  }
+});
+
 test("this host's own tags win over what is claimed, are logged, and outlast what was learned", async () => {
   const { out } = await control.mustRun("tag", ["web-*", "env=staging", "rack=7"]);
   expect(out).toBe("Changed the tags of web-[01-02].\n");

@@ -148,6 +148,24 @@ describe("POST /run", () => {
     });
   });
 
+  test("has as warnings what may be a slip in its hosts, and so have the ping, the discovery and the dry run", async () => {
+    const { learned } = api.fleet.controller.store;
+    // Ping and discovery learn that there are none.
+    const learn = () => learned.learn(new Map([["web-01", { tags: { env: "demo" } }]]));
+    const warnings = ["excludes no host: @env=dmeo. Did you mean @env=demo?"];
+    const hosts = ["@all!@env=dmeo"];
+    const told = { hosts, script: "hello", args: ["you"] };
+    await learn();
+    for (const more of [{}, { dry_run: true }, { wait: false }, { rollout: { batch: [1] } }]) {
+      expect((await api.post("/run", { ...told, ...more })).json).toMatchObject({ warnings });
+    }
+    for (const path of ["/ping", "/discovery"]) {
+      await learn();
+      expect((await api.post(path, { hosts })).json).toMatchObject({ warnings });
+    }
+    expect((await api.post("/ping", { hosts: ["web-01"] })).json).not.toHaveProperty("warnings");
+  });
+
   test("is one or the other: dry_run is true or false, also of a resumed rollout", async () => {
     expect(await run("hello", { dry_run: "yes" })).toMatchObject({
       status: 400,

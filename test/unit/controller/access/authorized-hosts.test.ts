@@ -3,7 +3,7 @@ import { afterEach, beforeEach, expect, test } from "bun:test";
 import { readFileSync, rmSync } from "node:fs";
 import type { Caller } from "../../../../src/controller/access/authorize.ts";
 import { authorizedHosts } from "../../../../src/controller/access/authorized-hosts.ts";
-import type { HostChoice, VainExclusion } from "../../../../src/controller/fleet/host-choice.ts";
+import type { ChoiceNote, HostChoice } from "../../../../src/controller/fleet/host-choice.ts";
 import { asCtrlExecError } from "../../../../src/core/errors.ts";
 import type { RunResult } from "../../../../src/core/run-result.ts";
 import { addDays, isoSeconds, opensslTime } from "../../../../src/core/time.ts";
@@ -118,7 +118,9 @@ test("a host that has not reported its tags has none that differs", async () => 
   await setUp();
   await learn();
   expect(await choose({ hosts: ["@env!=x"] })).toEqual(["web-01 7443", "web-02 7443"]);
-  expect(await choose({ hosts: ["@all!@version<9"] })).toEqual(["db-01 7443"]);
+  expect(await refusal({ hosts: ["@all!@version<9"] })).toMatchObject({
+    hint: expect.stringContaining("The version of one host is not known"),
+  });
 });
 
 test("T77 with agent_tags = ignore, what agents claim means nothing", async () => {
@@ -318,10 +320,11 @@ test("T76 a tag or a glob that leaves out nobody is told when the hook has agree
   const heard: string[] = [];
   const vain = async (hosts: string, except: readonly string[] = [], token = "") => {
     heard.length = 0;
-    const onVain = ({ term, hint = "" }: VainExclusion) => {
-      heard.push(`${term}: ${hint.split("\n")[0]}`);
+    const onNote = ({ text, hint = "" }: ChoiceNote) => {
+      const vain = /^excludes no host: (.*)$/.exec(text)?.[1];
+      if (vain !== undefined) heard.push(`${vain}: ${hint.split("\n")[0]}`);
     };
-    await choose({ hosts: [hosts], except, onVain }, token).catch(() => undefined);
+    await choose({ hosts: [hosts], except, onNote }, token).catch(() => undefined);
     return [...heard];
   };
   const slip = "@env=tets: Did you mean @env=test?";
@@ -333,6 +336,98 @@ test("T76 a tag or a glob that leaves out nobody is told when the hook has agree
   // They mean somebody, though nobody of these.
   expect(await vain("db-*!web-*", ["@env=test", "@stale"])).toEqual([]);
   expect(await vain("web-*!@env=tets", [], "no")).toEqual([]);
+  const groups = ["[spared]", 'hosts = "@env=tets"', "[old]", 'hosts = "@stale"', "[web]"];
+  fleet.folder.write("control/groups.d/x.toml", [...groups, 'hosts = "web-*"'].join("\n"));
+  const spared = "@@spared: Did you mean @env=test?";
+  expect(await vain("web-*!@@spared", ["@@old"])).toEqual([spared]);
+  expect(await vain("@@web", ["@@spared"])).toEqual([spared]);
+  expect(await vain("@@web", ["@@spared"], "no")).toEqual([]);
+});
+
+test("a group of group_command that excludes nobody is told, also if it lists hosts that are not here", async () => {
+  const listed = JSON.stringify({
+    void: [],
+    far: { hosts: ["far.example", "web-9"] },
+    db: ["db-01"],
+  });
+  const command = folder.script("groups", `echo '${listed}'`);
+  await setUp([`group_command = ${command}`]);
+  const told = async (...hosts: readonly string[]) => {
+    const heard: string[] = [];
+    await choose({ hosts, onNote: ({ text }) => void heard.push(text) });
+    return heard;
+  };
+  expect(await told("@all!@@void!@@far!@@db")).toEqual([
+    "excludes no host: @@void",
+    "excludes no host: @@far",
+  ]);
+  expect(await told("far.example,@all!@@far")).toEqual([]);
+});
+
+test("T77 what may be left out is left out: whose tags or version are not known is not asked, and the caller is told", async () => {
+  await setUp();
+  await learn();
+  const asked = async (hosts: string, ...except: readonly string[]) => {
+    const notes: string[] = [];
+    const onNote = ({ text, hint }: ChoiceNote) => void notes.push(`${text}: ${hint}`);
+    const names = (await choose({ hosts: [hosts], except, onNote })).map(
+      (each) => each.split(" ")[0],
+    );
+    return [names, notes];
+  };
+  const left = (what: string) =>
+    `left out, since the ${what} of one host are not known: db-01: discovery learns them.`;
+  for (const hosts of [
+    "@all!@env=test",
+    "web-*,db-*!(@env=test)",
+    "@all!(web-02,(@env=test&db-*))",
+  ]) {
+    expect(await asked(hosts)).toEqual([["web-01"], [left("tags")]]);
+  }
+  expect(await asked("@all", "@env!=production")).toEqual([["web-01"], [left("tags")]]);
+  expect(await asked("@all!@version<1.1")).toEqual([["web-01"], [left("version")]]);
+  fleet.folder.write("control/groups.d/x.toml", '[rest]\nhosts = "@all!@env=test"');
+  expect(await asked("@@rest")).toEqual([["web-01"], [left("tags")]]);
+  // Whoever is named after all is asked, and nothing is said where nothing rests on it.
+  expect(await asked("@all!@env=test,db-01")).toEqual([["web-01", "db-01"], []]);
+  expect(await asked("@env=test!@env=production")).toEqual([["web-02"], []]);
+  expect(await asked("@all!(@all!@env=test)")).toEqual([["web-02"], []]);
+  await fleet.controller.store.registry.change((record) =>
+    record.hostname === "db-01" ? { ...record, tags: { env: "production" } } : undefined,
+  );
+  expect(await asked("@all!@env=test")).toEqual([["db-01", "web-01"], []]);
+});
+
+test("names of Ansible that no host can have are left out of their group, which then cannot leave out hosts", async () => {
+  const inventory = {
+    _meta: { hostvars: {} },
+    all: { children: ["ungrouped", "db", "web"] },
+    db: { hosts: ["db-01", "db_1", "db_2"] },
+    web: { hosts: ["web-01"] },
+  };
+  const command = folder.script("groups", `echo '${JSON.stringify(inventory)}'`);
+  await setUp([`group_command = ${command}`]);
+  fleet.folder.write("control/groups.d/x.toml", '[rest]\nhosts = "@all!@@db"');
+  const notes: string[] = [];
+  const onNote = ({ text }: ChoiceNote) => void notes.push(text);
+  expect(await choose({ hosts: ["@@db"], onNote })).toEqual(["db-01 7443"]);
+  expect(await choose({ hosts: ["@@all"], onNote })).toEqual(["db-01 7443", "web-01 7443"]);
+  const note = 'left out, since no host can have such a name: "db_1", "db_2"';
+  expect(notes).toEqual([note, note]);
+  expect(await choose({ hosts: ["@all!@@web"] })).toEqual(["db-01 7443", "web-02 7443"]);
+  for (const choice of [
+    { hosts: ["@all!@@db"] },
+    { except: ["web-01,@@all&db-*"] },
+    { hosts: ["@@rest"] },
+  ]) {
+    expect(await refusal(choice)).toEqual({
+      code: "unusable",
+      message:
+        'Cannot leave out @@db: no host can have the name "db_1", "db_2", so it is not known which host is meant',
+      hint: "Name the hosts to leave out, or define the group in groups.d, which wins.",
+    });
+    expect(await refusal(choice, "no")).toMatchObject({ code: "denied" });
+  }
 });
 
 test("T76 of a name that nobody is registered under the nearest one is known, unless there are many", async () => {

@@ -39,13 +39,13 @@ test("whoever is refused anyway is told nothing, and nothing is looked up for hi
 });
 
 test("hosts, each at its own port or at the call's, no more than may be asked", async () => {
-  const { hosts, problem, vain } = await chosen("web-*:7450,db-01", { port: 7000 });
+  const { hosts, problem, notes } = await chosen("web-*:7450,db-01", { port: 7000 });
   expect(hosts).toEqual([
     { name: "web-01", port: 7450 },
     { name: "web-02", port: 7450 },
   ]);
   expect((await problem?.())?.message).toBe("3 hosts match; at most 2 at once");
-  expect(vain?.()).toEqual([]);
+  expect(notes?.()).toEqual([]);
   const two = await chosen("db-01,web-01", { port: 7000 });
   expect(two.hosts).toEqual([
     { name: "db-01", port: 7000 },

@@ -82,16 +82,20 @@ test("T76 and groups that double each other, each looked up once", () => {
 });
 
 test("of group_command, only a group with something that cannot be read is refused, each time", () => {
-  const listed = { expressions: [], hosts: ["my_host"], children: [] };
+  const listed = { expressions: ["my_host"], hosts: [], children: [] };
   const bad = listedDefinition("web", "group_command", listed);
   for (let time = 0; time < 2; time++) {
     expect(() => bad.members()).toThrow(
       'Cannot use group @@web of group_command: "my_host" is not a host',
     );
   }
+  const inventory = { ...listed, expressions: [], hosts: ["my_host", "web-01"] };
+  const some = listedDefinition("web", "group_command", inventory);
+  expect(some.members()).toEqual([{ kind: "host", name: "web-01", port: undefined }]);
+  expect(some.impossible?.()).toEqual(["my_host"]);
   const runs = { ...listed, expressions: ["@missed=a1b2c3d4e5f60718"] };
   expect(() => listedDefinition("web", "group_command", runs).members()).toThrow("@missed");
-  const many = { ...listed, hosts: Array.from({ length: 100_001 }, () => "a") };
+  const many = { ...listed, expressions: [], hosts: Array.from({ length: 100_001 }, () => "a") };
   expect(() => listedDefinition("web", "group_command", many).members()).toThrow("at most 100000");
 });
 

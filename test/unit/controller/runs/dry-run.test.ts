@@ -202,6 +202,41 @@ test("T77 the version that an agent claims is marked where the expression looks 
   }
 });
 
+test("T77 batches by a tag: an own one wins, and one that the agent alone claims is marked", async () => {
+  const { learned, registry } = fleet.controller.store;
+  const tags = { rack: "7", zone: "a" };
+  await learned.learn(new Map(["web-01", "web-02"].map((host) => [host, { tags }])));
+  await registry.change((record) =>
+    record.hostname === "web-01" ? { ...record, tags: { rack: "1" } } : { ...record, tags: {} },
+  );
+  const planned = async (per_tag: Readonly<Record<string, number>>) => {
+    const { hosts } = await dry({ hosts: ["web-01", "web-02"] }, "", { per_tag });
+    return hosts.map(({ batch, claimed_tags }) => [batch, claimed_tags]);
+  };
+  expect(await planned({ rack: 1 })).toEqual([
+    [1, undefined],
+    [1, { rack: "7" }],
+  ]);
+  expect(await planned({ zone: 1 })).toEqual([
+    [1, { zone: "a" }],
+    [2, { zone: "a" }],
+  ]);
+});
+
+test("T77 where claims are ignored none is marked, since none decides", async () => {
+  const { learned } = fleet.controller.store;
+  await learned.learn(new Map([["web-01", { tags: { role: "db" } }]]));
+  const { config } = fleet.controller;
+  Object.assign(fleet.controller, { config: { ...config, agent_tags: "ignore" } });
+  try {
+    const { hosts } = await dry({ hosts: ["@role!=mail&web-01"] });
+    expect(hosts).toMatchObject([{ host: "web-01" }]);
+    expect(hosts[0]).not.toHaveProperty("claimed_tags");
+  } finally {
+    Object.assign(fleet.controller, { config });
+  }
+});
+
 test("of a rollout that has stopped, who would be asked are the hosts that it has not started", async () => {
   const { runs } = fleet.controller.store;
   const reqid = newRequestId();

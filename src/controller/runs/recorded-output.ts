@@ -7,7 +7,7 @@ import type { AgentsOfRun } from "./agents-of-run.ts";
 import type { RunSink } from "./listener.ts";
 import { type Gap, type Reading, restIsThere } from "./log-reading.ts";
 import { storedEvents } from "./stored-events.ts";
-import { UnrecordedRest } from "./unrecorded-rest.ts";
+import { comesBeforeRest, isOfRest, UnrecordedRest } from "./unrecorded-rest.ts";
 
 const NOT_KEPT = "its record had no room for the rest, and its agent does not keep it";
 
@@ -30,7 +30,8 @@ export class RecordedOutput {
       return undefined;
     }
     await passStored(result, reading, async (host, event) => {
-      if (rest.isBefore(event)) await onEvent(host, event);
+      if (comesBeforeRest(event)) await onEvent(host, event);
+      else rest.keepForAfter(event);
     });
     const gap = reading.signal.aborted ? undefined : await this.#rest(open, rest, reading, onEvent);
     for (const event of rest.after()) {
@@ -54,7 +55,8 @@ export class RecordedOutput {
     }
     const asking = { signal, from: rest.from, follow: true };
     const followed = await this.#agents.ask(open, asking, async (host, event) => {
-      if (rest.takes(event)) await onEvent(host, event);
+      rest.hear(event);
+      if (isOfRest(event)) await onEvent(host, event);
     });
     if (followed.kind === "ended") return undefined;
     if (followed.kind === "answered" && followed.outcome.reply?.status === 404) {

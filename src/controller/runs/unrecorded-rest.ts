@@ -12,6 +12,16 @@ import {
 } from "../../core/run-event.ts";
 import type { RunResult } from "../../core/run-result.ts";
 
+/** Whether an event of the record comes before the rest. */
+export function comesBeforeRest({ kind }: RunEvent): boolean {
+  return kind !== "dropped" && kind !== "end";
+}
+
+/** Whether an event of the agent belongs to the rest. */
+export function isOfRest({ kind }: RunEvent): boolean {
+  return kind === "output" || kind === "dropped";
+}
+
 export class UnrecordedRest {
   /** The offsets of the next bytes that are wanted from the agent; beyond its end, where none are. */
   readonly from: StreamOffsets;
@@ -42,18 +52,15 @@ export class UnrecordedRest {
     return this.#wanted.size > 0;
   }
 
-  /** Whether an event of the record comes before the rest; the others are kept for after(). */
-  isBefore(event: RunEvent): boolean {
-    const comesFirst = event.kind !== "dropped" && event.kind !== "end";
-    if (!comesFirst) this.#after.push(event);
-    return comesFirst;
+  /** Keeps an event of the record that does not come before the rest. */
+  keepForAfter(event: RunEvent): void {
+    this.#after.push(event);
   }
 
-  /** Whether an event of the agent belongs to the rest. */
-  takes(event: RunEvent): boolean {
+  /** Notes how far the rest has come. @param event of the agent */
+  hear(event: RunEvent): void {
     if (event.kind === "end") this.#isWhole = true;
     if (event.kind === "output") this.#next[event.stream] = event.offset + event.bytes.length;
-    return event.kind === "output" || event.kind === "dropped";
   }
 
   /** The events of the record that come now: without what has come. */

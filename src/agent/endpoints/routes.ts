@@ -1,5 +1,4 @@
 /** Who may call which endpoint: only the stored controller, and only what this table lists (T04). */
-import type { RunEvent } from "../../core/run-event.ts";
 import { cancel } from "./cancel.ts";
 import { capabilities } from "./capabilities.ts";
 import {
@@ -18,6 +17,7 @@ import { renewComplete } from "./renew-complete.ts";
 import { result } from "./result.ts";
 import { run } from "./run.ts";
 import { runs } from "./runs.ts";
+import { untilShutOut } from "./shut-out.ts";
 import { upgrade, upgradeApplied, upgradePieceCame, upgradeStatus } from "./upgrade.ts";
 import { withdraw } from "./withdraw.ts";
 
@@ -83,15 +83,4 @@ function refusalOf(
   const judged = trust.controller.judge(caller.certificate);
   if (judged.kind !== "refused") return undefined;
   return refuseSerial(context, caller, judged.reason, route, request);
-}
-
-/** Nor does a stream outlive them, which may go on for days (T02). */
-async function* untilShutOut(
-  events: AsyncIterable<RunEvent>,
-  isShutOut: () => boolean,
-): AsyncGenerator<RunEvent> {
-  for await (const event of events) {
-    if (isShutOut()) return;
-    yield event;
-  }
 }

@@ -2,14 +2,14 @@
  * Root's view of the agent's inbox. The agent's user may have put anything there, and may change it meanwhile: no link is
  * followed, also not in the inbox's own place, and nothing is read but plain files, each once (T13).
  */
-import { closeSync, constants, fstatSync, openSync, rmdirSync, unlinkSync } from "node:fs";
+import { closeSync, constants, openSync, rmdirSync, unlinkSync } from "node:fs";
 import { systemCode } from "../../core/errors.ts";
 import { readJsonAs } from "../../core/json.ts";
-import { readPlainFile, requirePlain } from "../../system/files/plain-file.ts";
+import { openPlain, readPlainFile } from "../../system/files/plain-file.ts";
 import { type InboxRequest, inboxAge, inboxRequest, MAX_INBOX_REQUEST } from "./inbox-request.ts";
 import { INBOX } from "./places.ts";
 
-const { O_RDONLY, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK } = constants;
+const { O_RDONLY, O_DIRECTORY, O_NOFOLLOW } = constants;
 
 export class InboxReader implements Disposable {
   readonly #folder: number;
@@ -41,14 +41,7 @@ export class InboxReader implements Disposable {
 
   /** The build's open file; whoever asks closes it. @throws an error that says what else it is */
   openBuild(): number {
-    const file = openSync(this.#path("build"), O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
-    try {
-      requirePlain(fstatSync(file));
-      return file;
-    } catch (thrown) {
-      closeSync(file);
-      throw thrown;
-    }
+    return openPlain(this.#path("build"), O_RDONLY | O_NOFOLLOW).file;
   }
 
   /** Milliseconds since it was handed over; 0 if it was not. */

@@ -6,10 +6,8 @@ import {
   closeSync,
   constants,
   existsSync,
-  fstatSync,
   fsyncSync,
   ftruncateSync,
-  openSync,
   rmSync,
   writeSync,
 } from "node:fs";
@@ -18,7 +16,7 @@ import { CtrlExecError } from "../../core/errors.ts";
 import { readJsonAs } from "../../core/json.ts";
 import { fileHash } from "../../system/files/file-hash.ts";
 import { createWhole, fileError, readTextIfPresent, writeWhole } from "../../system/files/files.ts";
-import { requirePlain } from "../../system/files/plain-file.ts";
+import { openPlain } from "../../system/files/plain-file.ts";
 import { openJobsFolder } from "../jobs/jobs-folder.ts";
 import { type InboxRequest, inboxAge, inboxRequest, MAX_INBOX_REQUEST } from "./inbox-request.ts";
 import { BEGINS_IN_MS, INBOX } from "./places.ts";
@@ -163,10 +161,10 @@ export class UpgradeInbox {
   #withBuild<Result>(use: (file: number, length: number) => Result): Result {
     const path = this.#path("build");
     try {
-      const { O_RDWR, O_CREAT, O_NOFOLLOW, O_NONBLOCK } = constants;
-      const file = openSync(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0o600);
+      const { O_RDWR, O_CREAT, O_NOFOLLOW } = constants;
+      const { file, stats } = openPlain(path, O_RDWR | O_CREAT | O_NOFOLLOW, 0o600);
       try {
-        return use(file, requirePlain(fstatSync(file)).size);
+        return use(file, stats.size);
       } finally {
         closeSync(file);
       }

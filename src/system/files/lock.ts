@@ -10,7 +10,6 @@ import {
   constants,
   fstatSync,
   ftruncateSync,
-  openSync,
   statSync,
   unlinkSync,
   writeSync,
@@ -18,7 +17,7 @@ import {
 import { CtrlExecError, systemCode } from "../../core/errors.ts";
 import { fileError } from "./files.ts";
 import { lockExclusively, lockShared, unlock } from "./flock.ts";
-import { requirePlain } from "./plain-file.ts";
+import { openPlain } from "./plain-file.ts";
 
 /** `using lock = ...` releases it at the end of the block. */
 export interface HeldLock extends Disposable {
@@ -163,14 +162,7 @@ export function openLockFile(path: string): number;
 export function openLockFile(path: string, create: 0): number | undefined;
 export function openLockFile(path: string, create = constants.O_CREAT): number | undefined {
   try {
-    const file = openSync(path, constants.O_RDWR | constants.O_NONBLOCK | create, 0o640);
-    try {
-      requirePlain(fstatSync(file));
-      return file;
-    } catch (thrown) {
-      closeSync(file);
-      throw thrown;
-    }
+    return openPlain(path, constants.O_RDWR | create, 0o640).file;
   } catch (cause) {
     if (create === 0 && systemCode(cause) === "ENOENT") return undefined;
     throw fileError("storage", "lock", path, cause);

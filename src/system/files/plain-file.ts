@@ -32,17 +32,35 @@ export interface PlainFile {
  */
 export function readPlainFile(path: string, rule: ReadRule = {}): PlainFile {
   const { maxBytes = MAX_BYTES, noLink = false, noProc = false } = rule;
-  const { O_RDONLY, O_NONBLOCK, O_NOFOLLOW } = constants;
-  const file = openSync(path, O_RDONLY | O_NONBLOCK | (noLink ? O_NOFOLLOW : 0));
+  const { O_RDONLY, O_NOFOLLOW } = constants;
+  const { file, stats } = openPlain(path, O_RDONLY | (noLink ? O_NOFOLLOW : 0));
   try {
-    const stats = fstatSync(file);
-    requirePlain(stats);
     if (stats.size > maxBytes) throw new Error(`it is longer than ${formatBytes(maxBytes)}`);
     const bytes = readFileSync(file);
     if (noProc && stats.size !== bytes.length) throw new Error(NOT_PLAIN);
     return { bytes, stats };
   } finally {
     closeSync(file);
+  }
+}
+
+/**
+ * Does not wait, as for the writer of a FIFO. Whoever calls it closes the file.
+ *
+ * @param mode of a file that is created
+ * @throws the system's error, or one that says what else it is
+ */
+export function openPlain(
+  path: string,
+  flags: number,
+  mode?: number,
+): { readonly file: number; readonly stats: Stats } {
+  const file = openSync(path, flags | constants.O_NONBLOCK, mode);
+  try {
+    return { file, stats: requirePlain(fstatSync(file)) };
+  } catch (thrown) {
+    closeSync(file);
+    throw thrown;
   }
 }
 

@@ -2,7 +2,7 @@
  * Reads what group_command prints: `{"frontends": ["web-[01-20]"]}`, or the output of `ansible-inventory --list`,
  * whose groups have hosts and children. Pure.
  */
-import { slipOf } from "../../core/config/slips.ts";
+import { meantBy } from "../../core/config/slips.ts";
 import { messageOf } from "../../core/errors.ts";
 import { groupNameProblem } from "../../core/hosts/group-name.ts";
 import { isArrayOfText } from "../../core/json.ts";
@@ -49,10 +49,7 @@ function readGroup(name: string, value: unknown): ListedGroup {
   if (!isObject(value)) throw new Error(`${name}: expected a list of hosts, or an object`);
   const unknown = Object.keys(value).find((key) => !KEYS.includes(key));
   if (unknown !== undefined) {
-    const meant = slipOf(unknown, KEYS);
-    const guess =
-      meant === undefined ? `expected one of ${KEYS.join(", ")}` : `did you mean ${meant}?`;
-    throw new Error(`${name}.${unknown}: unknown member; ${guess}`);
+    throw new Error(`${name}.${unknown}: unknown member; ${meantBy(unknown, KEYS)}`);
   }
   const { hosts = [], children = [] } = value;
   if (!isArrayOfText(hosts)) throw new Error(`${name}.hosts: expected a list of names`);

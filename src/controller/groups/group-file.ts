@@ -1,7 +1,7 @@
 /** A file of groups.d: a table for each group. Pure, and strict: anything unknown is an error. */
 import * as z from "zod/mini";
 import { badLine, isTable, parseToml } from "../../core/config/conf-syntax.ts";
-import { slipOf } from "../../core/config/slips.ts";
+import { meantBy } from "../../core/config/slips.ts";
 import { messageOf } from "../../core/errors.ts";
 import { type HostTerm, unionOf } from "../../core/hosts/expression.ts";
 import { groupNameProblem } from "../../core/hosts/group-name.ts";
@@ -66,9 +66,7 @@ function membersOf(
   const [issue] = issues;
   const [key] = issues.flatMap((each) => (each.code === "unrecognized_keys" ? each.keys : []));
   if (key !== undefined) {
-    const meant = slipOf(key, KEYS);
-    const guess = meant === undefined ? `expected ${KEYS.join(" or ")}` : `did you mean ${meant}?`;
-    return refuse(key, `unknown key; ${guess}`);
+    return refuse(key, `unknown key; ${meantBy(key, KEYS)}`);
   }
   if (!parsed.success) return refuse(String(issue?.path[0]), issue?.message ?? EXPECTED);
   const { hosts, except = [] } = parsed.data;

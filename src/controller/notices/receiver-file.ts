@@ -1,8 +1,7 @@
 /** A file of notify.d: which notices go where. Pure, and strict: anything unknown is an error. */
 import * as z from "zod/mini";
-import { parseToml } from "../../core/config/conf-syntax.ts";
-import { slipOf } from "../../core/config/slips.ts";
-import { CtrlExecError } from "../../core/errors.ts";
+import { readStrictFile, unusableFile } from "../../core/config/strict-file.ts";
+import type { CtrlExecError } from "../../core/errors.ts";
 import { NOTICE_KINDS, type NoticeKind } from "../../core/notices/news.ts";
 
 /** Given up after a week at the latest. */
@@ -59,7 +58,7 @@ const shape = z.strictObject({
   deadline: z._default(wholeSeconds(LONGEST_DEADLINE_SECONDS), 86_400),
 });
 
-const KEYS = Object.keys(shape.shape);
+const HINT = 'docs/CONFIGURATION.md, "notify.d", shows what such a file has in it.';
 
 /** @throws CtrlExecError `config` that names the file and the key */
 export async function readReceiverFile(
@@ -67,9 +66,8 @@ export async function readReceiverFile(
   file: string,
   text: string,
 ): Promise<Receiver> {
-  const parsed = shape.safeParse(await parseToml(file, text));
-  if (!parsed.success) throw unusable(file, problemIn(parsed.error.issues));
-  const { events, url, key_file, ca_file, program, timeout, deadline } = parsed.data;
+  const read = await readStrictFile(shape, HINT, file, text);
+  const { events, url, key_file, ca_file, program, timeout, deadline } = read;
   const facts = {
     name,
     file,
@@ -111,20 +109,6 @@ function addressOf(file: string, text: string): URL {
   return url;
 }
 
-function problemIn(issues: readonly z.core.$ZodIssue[]): string {
-  const [key] = issues.flatMap((each) => (each.code === "unrecognized_keys" ? each.keys : []));
-  if (key !== undefined) {
-    const meant = slipOf(key, KEYS);
-    const guess =
-      meant === undefined ? `expected one of ${KEYS.join(", ")}` : `did you mean ${meant}?`;
-    return `${JSON.stringify(key)}: unknown key; ${guess}`;
-  }
-  const [issue] = issues;
-  return `${String(issue?.path[0])}: ${issue?.message ?? "not what was expected"}`;
-}
-
 function unusable(file: string, why: string): CtrlExecError {
-  return new CtrlExecError("config", `Cannot use ${file}: ${why}`, {
-    hint: 'docs/CONFIGURATION.md, "notify.d", shows what such a file has in it.',
-  });
+  return unusableFile(HINT, file, why);
 }

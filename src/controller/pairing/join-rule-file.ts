@@ -1,8 +1,6 @@
 /** A file of join.d: one rule. Pure, and closed: what it does not know is an error. */
 import * as z from "zod/mini";
-import { parseToml } from "../../core/config/conf-syntax.ts";
-import { slipOf } from "../../core/config/slips.ts";
-import { CtrlExecError } from "../../core/errors.ts";
+import { readStrictFile } from "../../core/config/strict-file.ts";
 import type { JoinRule } from "../../core/join-rule.ts";
 import { parseAddressPrefix } from "../../core/net/address-list.ts";
 import { lowerAscii } from "../../core/net/host-name.ts";
@@ -37,13 +35,12 @@ const shape = z.strictObject({
   replace: z._default(z.boolean({ error: REPLACE }), false),
 });
 
-const KEYS = Object.keys(shape.shape);
+const HINT = 'docs/CONFIGURATION.md, "join.d", shows what such a file has in it.';
 
 /** @throws CtrlExecError `config` that names the file and the key */
 export async function readJoinRule(rule: string, file: string, text: string): Promise<JoinRule> {
-  const parsed = shape.safeParse(await parseToml(file, text));
-  if (!parsed.success) throw unusable(file, problemIn(parsed.error.issues));
-  const { names, networks, tags, replace } = parsed.data;
+  const read = await readStrictFile(shape, HINT, file, text);
+  const { names, networks, tags, replace } = read;
   return {
     rule,
     names: names.map(lowerAscii),
@@ -51,22 +48,4 @@ export async function readJoinRule(rule: string, file: string, text: string): Pr
     tags: Object.entries(tags),
     replace,
   };
-}
-
-function problemIn(issues: readonly z.core.$ZodIssue[]): string {
-  const [key] = issues.flatMap((each) => (each.code === "unrecognized_keys" ? each.keys : []));
-  if (key !== undefined) {
-    const meant = slipOf(key, KEYS);
-    const guess =
-      meant === undefined ? `expected one of ${KEYS.join(", ")}` : `did you mean ${meant}?`;
-    return `${JSON.stringify(key)}: unknown key; ${guess}`;
-  }
-  const [issue] = issues;
-  return `${String(issue?.path[0])}: ${issue?.message ?? "not what was expected"}`;
-}
-
-function unusable(file: string, why: string): CtrlExecError {
-  return new CtrlExecError("config", `Cannot use ${file}: ${why}`, {
-    hint: 'docs/CONFIGURATION.md, "join.d", shows what such a file has in it.',
-  });
 }

@@ -36,3 +36,9 @@ export function decidingSlipOf(typed: string, known: readonly string[]): string 
     deciding.find((name) => words.includes(`_${name}_`)) ?? nearestMatch(usual, deciding, changes)
   );
 }
+
+/** `did you mean hosts?`, or which names there are. */
+export function meantBy(typed: string, known: readonly string[]): string {
+  const meant = slipOf(typed, known);
+  return meant === undefined ? `expected one of ${known.join(", ")}` : `did you mean ${meant}?`;
+}

@@ -55,7 +55,10 @@ test("one with an empty list cannot be used, and the others can", async () => {
 describe("refused, with the line:", () => {
   test.each([
     ["[web]\nhost = ['a']", "line 2: [web] host: unknown key; did you mean hosts?"],
-    ["[web]\nhosts = ['a']\nzone = 1", "line 3: [web] zone: unknown key; expected hosts or except"],
+    [
+      "[web]\nhosts = ['a']\nzone = 1",
+      "line 3: [web] zone: unknown key; expected one of hosts, except",
+    ],
     ["[web]\n\nexcept = 'a'", "line 1: [web] hosts: expected a host expression, or a list of them"],
     ["[web]\nexcept = 'a'\n[b]\nhosts = 'b'", "line 1: [web] hosts: "],
     ["[web]\n[b]\nhosts = 'b'", "line 1: [web] hosts: "],

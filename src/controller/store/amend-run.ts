@@ -4,11 +4,10 @@ import type { ControllerConfig } from "../../core/config/controller-config.ts";
 import { messageOf } from "../../core/errors.ts";
 import type { ReplyAccount } from "../../core/reply-budget.ts";
 import { OUTPUT_STREAMS } from "../../core/run-event.ts";
-import { completedAt, pendingHosts } from "../../core/run-report.ts";
 import type { RunResult } from "../../core/run-result.ts";
-import { isoSeconds } from "../../core/time.ts";
 import { writeWholeAsync } from "../../system/files/async-files.ts";
 import { takeLock } from "../../system/files/lock.ts";
+import { amended, isCarriedOut } from "./found-run.ts";
 import type { StoreContext } from "./host.ts";
 import { lockPath } from "./lock-path.ts";
 import { OutputFile, outputName } from "./output-file.ts";
@@ -16,9 +15,10 @@ import { paths } from "./paths.ts";
 import { RECORD_MODE, recordFile } from "./record-file.ts";
 import { recordJson } from "./record-json.ts";
 import { type RecordedResult, recordedResult } from "./recorded-result.ts";
+import { FileRollouts } from "./rollout-files.ts";
 import { RunOutputs } from "./run-outputs.ts";
-import { resultsOf, type StoredRun } from "./stored-run.ts";
-import { isCarriedOut, readStoredRun, waitingResults } from "./stored-runs.ts";
+import type { StoredRun } from "./stored-run.ts";
+import { readStoredRun } from "./stored-runs.ts";
 
 /** Another amendment takes as long as writing a record does. */
 const WAIT_MS = 10_000;
@@ -36,30 +36,16 @@ export async function amendRun(
     using _lock = await takeLock(lockPath(config, "run-records"), WAIT_MS);
     const found = await readStoredRun(context, reqid, account);
     if (found === undefined || found.alive) return false;
-    const { run, detached } = found;
+    const { run } = found;
     // Its process would see a record that is no longer its own, and give the rollout up.
-    if (await isCarriedOut(context, found)) return false;
+    if (await isCarriedOut(found, new FileRollouts(context))) return false;
     outputs = new RunOutputs(context, { ...run, token: "" });
     const news = new Map<string, RecordedResult>();
     for (const result of told) {
       adoptFiles(config, run, result);
       news.set(result.host, await recordedResult(run, result, "", outputs.of(result.host)));
     }
-    // Somebody goes on with a detached rollout: then the hosts that wait are asked, and its last check may be missing.
-    const isOver = detached === undefined;
-    const known = [...resultsOf(run), ...(isOver ? waitingResults(found) : [])];
-    const before = new Map(known.map((result) => [result.host, result]));
-    const results = run.hosts.flatMap((host) => news.get(host) ?? before.get(host) ?? []);
-    const complete = isOver && pendingHosts(run.hosts, results).length === 0;
-    const completed = completedAt(results, run.completed ?? isoSeconds(now()));
-    const json = recordJson({
-      ...run,
-      results,
-      complete,
-      completed: complete ? completed : null,
-      writer: null,
-      begun: undefined,
-    });
+    const json = recordJson(amended(found, news, now()));
     await writeWholeAsync(recordFile(config, reqid), json, RECORD_MODE, true);
     return true;
   } catch (thrown) {
@@ -71,9 +57,9 @@ export async function amendRun(
 }
 
 /** What lateOutputs() has taken belongs to the record from now on. */
-function adoptFiles(
+export function adoptFiles(
   config: ControllerConfig,
-  { reqid, hosts }: StoredRun,
+  { reqid, hosts }: Pick<StoredRun, "reqid" | "hosts">,
   result: RunResult,
 ): void {
   for (const stream of OUTPUT_STREAMS) {

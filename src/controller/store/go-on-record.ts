@@ -3,12 +3,12 @@
 import type { ReplyAccount } from "../../core/reply-budget.ts";
 import { takeLock } from "../../system/files/lock.ts";
 import { isRunning } from "../../system/process/process-id.ts";
+import { beforeResuming } from "./found-run.ts";
 import type { StoreContext } from "./host.ts";
 import { lockPath } from "./lock-path.ts";
 import type { RolloutFacts, RunFacts, RunRecord } from "./ports/runs.ts";
 import { FileRunRecord } from "./run-record.ts";
-import { resultsOf } from "./stored-run.ts";
-import { readStoredRun, waitingResults } from "./stored-runs.ts";
+import { readStoredRun } from "./stored-runs.ts";
 
 /** Another writer of the record takes as long as writing a record does. */
 const WAIT_MS = 10_000;
@@ -25,14 +25,9 @@ export async function goOnRecord(
   // It may have been stopped (SIGSTOP, a suspended machine) and may go on at any moment.
   const { complete, writer } = found.run;
   if (!complete && writer && isRunning(writer)) return undefined;
-  const known = [...resultsOf(found.run), ...waitingResults(found)];
-  const waiting = new Set(facts.rollout.waiting);
-  const wait = known.filter(({ host }) => waiting.has(host));
-  const mayBegin = wait.every(({ state }) => state === "not-started" || state === "queued");
-  if (wait.length < waiting.size || !mayBegin) return undefined;
-  const results = known.filter(({ host }) => !waiting.has(host));
-  const { started, began } = found.run;
-  const record = new FileRunRecord(context, facts, true, { started, began, results });
+  const before = beforeResuming(found, facts.rollout.waiting);
+  if (before === undefined) return undefined;
+  const record = new FileRunRecord(context, facts, true, before);
   // The next process to ask for it finds that it is under way.
   await record.stored;
   return record;

@@ -15,6 +15,7 @@ import { overwriteAsync, writeWholeAsync } from "../../system/files/async-files.
 import { ensureFolder } from "../../system/files/files.ts";
 import { identify } from "../../system/process/process-id.ts";
 import { bareResult, longestBareResult } from "./bare-result.ts";
+import type { RecordBefore } from "./found-run.ts";
 import type { StoreContext } from "./host.ts";
 import { paths } from "./paths.ts";
 import type {
@@ -287,12 +288,4 @@ export class FileRunRecord implements RunRecord {
       begun: ended || this.#begun.size === 0 ? undefined : this.#begunTimes(),
     });
   }
-}
-
-/** What the record of a resumed rollout has. */
-export interface RecordBefore {
-  readonly started: string;
-  /** Undefined in older records. */
-  readonly began: number | undefined;
-  readonly results: readonly RecordedResult[];
 }

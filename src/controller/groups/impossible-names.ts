@@ -45,7 +45,10 @@ function* groupsWithSuch(
 ): Generator<{ readonly group: GroupTerm; readonly isLeftOut: boolean }> {
   if (term.kind === "group") {
     if ((term.impossible ?? []).length > 0) yield { group: term, isLeftOut };
-    for (const member of term.members ?? []) yield* groupsWithSuch(member, isLeftOut);
+    for (const member of term.members ?? []) {
+      // Of a hundred thousand members nearly all are hosts.
+      if (member.kind !== "host") yield* groupsWithSuch(member, isLeftOut);
+    }
   }
   if (term.kind !== "expression") return;
   yield* groupsWithSuch(term.first, isLeftOut);

@@ -1,6 +1,7 @@
 /** The groups of groups.d and of group_command together. */
 import { afterEach, expect, test } from "bun:test";
 import { existsSync } from "node:fs";
+import { listedDefinition } from "../../../../src/controller/groups/definition.ts";
 import {
   allGroups,
   groupWarnings,
@@ -156,6 +157,25 @@ test("each is shown with its hosts, or with why it cannot be used", async () => 
   ]);
   const circle = wanted.filter(({ name }) => name === "circle");
   expect(await groupsWithHosts(fleet.controller, groups, circle)).toEqual(shown.slice(3));
+});
+
+test("names that no host can have are shown beside the hosts of their group, and of the groups that have it", async () => {
+  await setUp(`[rest]\nhosts = "@all!@@db"`);
+  const listed = (hosts: readonly string[], children: readonly string[] = []) => {
+    return { expressions: [], hosts, children };
+  };
+  const groups = new Map([
+    ...(await allGroups(fleet.controller)).groups,
+    ["db", listedDefinition("db", "group_command", listed(["db-01", "db_1"]))] as const,
+    ["all", listedDefinition("all", "group_command", listed(["x!"], ["db"]))] as const,
+  ]);
+  const shown = await groupsWithHosts(fleet.controller, groups, [...groups.values()]);
+  expect(shown).toMatchObject([
+    { name: "rest", hosts: [], problem: expect.stringContaining('the name "db_1"') },
+    { name: "db", hosts: ["db-01"], problem: undefined, impossible: ["db_1"] },
+    { name: "all", hosts: ["db-01"], problem: undefined, impossible: ["x!", "db_1"] },
+  ]);
+  expect(shown[0]).not.toHaveProperty("impossible");
 });
 
 test("where claims are ignored, a group that asks for a version cannot be used, and says so", async () => {

@@ -178,17 +178,20 @@ look_into_image() {
     die "Cannot install into $root: it is for another processor than this host's"
   fi
   within=$(cd -P "$root" && pwd -P)
-  for name in bin share share/bash-completion/completions share/zsh/site-functions \
-    share/fish/vendor_completions.d share/man/man1 share/man/man5 share/man/man8; do
-    stays_inside "$prefix/$name"
-  done
-  for name in usr/local/bin usr/local/sbin usr/bin usr/sbin \
-    etc/ctrl-exec etc/ctrl-exec-agent var/lib/ctrl-exec var/lib/ctrl-exec-agent var/lib/ctrl-exec-upgrade opt/ctrl-exec-scripts \
-    etc/passwd etc/group etc/shadow etc/systemd/system etc/systemd/system/multi-user.target.wants \
-    etc/systemd/system/timers.target.wants etc/init.d etc/runlevels/default etc/rc.d etc/cron.hourly \
-    etc/periodic/hourly; do
-    stays_inside "/$name"
-  done
+  # One subshell for all of them: each is entered.
+  (
+    for name in bin share share/bash-completion/completions share/zsh/site-functions \
+      share/fish/vendor_completions.d share/man/man1 share/man/man5 share/man/man8; do
+      stays_inside "$prefix/$name"
+    done
+    for name in usr/local/bin usr/local/sbin usr/bin usr/sbin \
+      etc/ctrl-exec etc/ctrl-exec-agent var/lib/ctrl-exec var/lib/ctrl-exec-agent var/lib/ctrl-exec-upgrade opt/ctrl-exec-scripts \
+      etc/passwd etc/group etc/shadow etc/systemd/system etc/systemd/system/multi-user.target.wants \
+      etc/systemd/system/timers.target.wants etc/init.d etc/runlevels/default etc/rc.d etc/cron.hourly \
+      etc/periodic/hourly; do
+      stays_inside "/$name"
+    done
+  ) || exit
 }
 
 # has_loader <pattern>: whether the image has the dynamic loader of that processor
@@ -205,7 +208,9 @@ stays_inside() {
   part=$root$1
   while [ ! -e "$part" ] && [ ! -h "$part" ]; do part=${part%/*}; done
   if [ -d "$part" ]; then
-    real=$(cd -P "$part" && pwd -P)
+    # This sets PWD to where the folder really is.
+    cd -P "$part" || exit
+    real=$PWD
   elif [ -h "$part" ]; then
     real=''
   else
@@ -368,7 +373,7 @@ asset() {
 
 # put <source> <mode> <group or -> <path>: writes a temporary file and renames it, if there is a difference.
 put() {
-  if [ -f "$root$4" ] && [ ! -h "$root$4" ] && [ "$(mode_of "$root$4")" = "$2" ] && cmp -s "$1" "$root$4"; then
+  if [ -f "$root$4" ] && [ ! -h "$root$4" ] && has_mode "$2" "$root$4" && cmp -s "$1" "$root$4"; then
     return 0
   fi
   [ ! -d "$root$4" ] || die "Cannot write $4: it is a folder"
@@ -430,7 +435,7 @@ write_link() {
 
 # folder <path> <mode> <group or ->
 folder() {
-  if [ ! -d "$root$1" ] || [ "$(mode_of "$root$1")" != "$2" ] || ! owned_by "$3" "$root$1" ||
+  if [ ! -d "$root$1" ] || ! has_mode "$2" "$root$1" || ! owned_by "$3" "$root$1" ||
     { [ "$3" != - ] && [ "$owners" = 1 ] && [ "$(owner_id "$root$1")" != 0 ]; }; then
     step "folder $1, mode $2" make_folder "$@"
   fi
@@ -446,7 +451,7 @@ settle() {
   [ -f "$root$1" ] || return 0
   # Whoever could write in the folder must not choose which file root makes accessible.
   [ ! -h "$root$1" ] || die "Cannot set the mode of $1: it is a symbolic link"
-  if [ "$(mode_of "$root$1")" != "$2" ] || ! owned_by "$3" "$root$1"; then
+  if ! has_mode "$2" "$root$1" || ! owned_by "$3" "$root$1"; then
     step "$1: group ${3#-}, mode $2" settle_file "$@"
   fi
 }
@@ -458,7 +463,8 @@ settle_file() {
 # The programs refuse files that others can write, and an older version may have left them so: make them root's.
 close_to_others() {
   [ -e "$root$1" ] && [ ! -h "$root$1" ] || return 0
-  case $(mode_of "$root$1") in
+  read_mode "$root$1"
+  case $digits in
     *[2367]? | *[2367]) step "$1: not for others to write" chmod go-w "$root$1" ;;
   esac
 }
@@ -477,8 +483,10 @@ owned_by() {
 # shellcheck disable=SC2012 # every system has ls
 owner_id() { ls -dn "$1" | awk '{ print $3 }'; }
 
-# Octal, four digits with a special bit, else three. stat has different options everywhere.
-mode_of() {
+has_mode() { read_mode "$2" && [ "$digits" = "$1" ]; }
+
+# Sets $digits: octal, four with a special bit, else three. stat has different options everywhere.
+read_mode() {
   # shellcheck disable=SC2012 # every system has ls
   letters=$(ls -ld "$1")
   letters=${letters#?} special=0 digits=''
@@ -491,7 +499,6 @@ mode_of() {
     letters=${letters#???} digits=$digits$digit
   done
   [ "$special" = 0 ] || digits=$special$digits
-  printf '%s\n' "$digits"
 }
 
 # ---- users
@@ -711,8 +718,8 @@ mend_serial_entry() {
     { print }
     END { if (!done) print "\n# Stores the new serial of the control host when it rotates.\n" entry }
   ' "$root$allowlist" >"$work/allowlist"
-  step "list in $allowlist: $entry$was" \
-    write_file "$work/allowlist" "$(mode_of "$root$allowlist")" ctrl-exec-agent "$allowlist"
+  read_mode "$root$allowlist"
+  step "list in $allowlist: $entry$was" write_file "$work/allowlist" "$digits" ctrl-exec-agent "$allowlist"
 }
 
 # The owner of a file can write it, whatever its folder's mode.

@@ -11,7 +11,8 @@ export const SHELLS: readonly (readonly string[])[] = [["dash"], ["bash"], ["bus
 
 /**
  * Makes a script that does what the compiled binary does, to avoid copying a hundred megabytes each time. It asks
- * the binary once for its version and for each file that it carries, and has them from then on.
+ * the binary once for its version and for each file that it carries, and has them from then on, as commands that
+ * print them: an installer asks fifteen times, and would start another program each time.
  * @returns its path
  */
 export function standIn(folder: TestFolder): string {
@@ -22,8 +23,12 @@ export function standIn(folder: TestFolder): string {
       asset | --version) kept=${folder.join("kept")}/$1.\${2-} ;;
       *) exec ${BINARY} "$@" ;;
     esac
-    [ -e "$kept" ] || { ${BINARY} "$@" >"$kept.new" && mv "$kept.new" "$kept"; } || exit
-    exec cat "$kept"`,
+    [ -e "$kept" ] || {
+      ${BINARY} "$@" >"$kept.new" || exit
+      { printf "printf %%s '"; sed "s/'/'\\\\\\\\''/g" "$kept.new"; echo "'"; } >"$kept.print"
+      mv "$kept.print" "$kept"
+    }
+    . "$kept"`,
   );
 }
 

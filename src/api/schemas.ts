@@ -240,6 +240,12 @@ export const cancelAnswer = z.object({
           "running: some of it could not be ended, see left. will-not-start: it had not started there, and will not.",
         ),
       left: z.int().describe("How many processes could not be ended."),
+      lost: z
+        .literal(true)
+        .optional()
+        .describe(
+          "The run is lost there: how it ended cannot be known, whatever was left of it and is ended now.",
+        ),
       error: z
         .string()
         .optional()

@@ -59,20 +59,16 @@ export const cancel = defineVerb({
       if (!options.json) io.out(line);
     };
     const unheard = new Set<string>();
-    const lost = new Set<string>();
     const late = new Deadline(LATE_MS, () => {
       const hosts = namedHosts([...unheard]);
       if (unheard.size > 0) io.err(screenLine`${endingOn(hosts, grace)}\n`);
     });
     const onResult = (result: CancelResult) => {
       unheard.delete(result.host);
-      say(lineOf(result, again, lost.has(result.host)));
+      say(lineOf(result, again));
     };
     const news = {
       onStopped: () => say(screenLine`Rollout ${reqid}: ended, no further batch begins\n`),
-      onLost: (hosts: readonly string[]) => {
-        for (const host of hosts) lost.add(host);
-      },
       onAsk: (asked: readonly string[]) => {
         for (const host of asked) unheard.add(host);
         late.restart();
@@ -91,20 +87,12 @@ function endingOn(hosts: string, grace: number): string {
   return `Waiting for ${hosts}: asked to end it ${how}`;
 }
 
-/**
- * @param again asks how it ended
- * @param isLost its end cannot be known, whatever is ended now: no result says that it was cancelled
- */
-export function lineOf(
-  { host, status, left, error }: CancelResult,
-  again: string,
-  isLost = false,
-): string {
+/** @param again asks how it ended */
+function lineOf({ host, status, left, lost, error }: CancelResult, again: string): string {
   if (error !== undefined) return screenLine`${host}: not cancelled: ${error}\n`;
   if (status === "will-not-start") return screenLine`${host}: will not start\n`;
-  if (isLost && status === "not-running") return screenLine`${host}: lost, nothing to cancel\n`;
-  if (isLost && status === "ended")
-    return screenLine`${host}: lost, what was left of it is ended\n`;
+  if (lost && status === "not-running") return screenLine`${host}: lost, nothing to cancel\n`;
+  if (lost && status === "ended") return screenLine`${host}: lost, what was left of it is ended\n`;
   if (status === "not-running") return screenLine`${host}: not running\n`;
   if (status === "ended") return screenLine`${host}: ended\n`;
   if (left === 0)

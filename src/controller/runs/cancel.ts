@@ -38,6 +38,8 @@ export interface CancelResult {
   readonly status: "ended" | "running" | "not-running" | "will-not-start" | "failed";
   /** How many processes could not be ended; 0 if the agent did not say. */
   readonly left: number;
+  /** The run is lost there: how it ended cannot be known, whatever was left of it and is ended now. */
+  readonly lost?: true;
   /** Present if `failed`: no answer, an agent that cannot cancel, or one that does not know the run. */
   readonly error?: string;
 }
@@ -65,27 +67,30 @@ export async function cancelRun(
   caller: Caller,
   { reqid, hosts, except, grace }: CancelOrder,
   onResult: (result: CancelResult) => void,
-  { onStopped, onAsk, onLost }: CancelNews = {},
+  { onStopped, onAsk }: CancelNews = {},
 ): Promise<readonly CancelResult[]> {
   const asked = readRunHosts(hosts, except);
   await authorizeRun(controller, caller, { action: "cancel", reqid });
   const isWhole = asked === undefined;
   const before = await recordedRun(controller, reqid);
   const stops = isWhole && (await mayBegin(controller, before));
-  const found = stops ? await stopRollout(controller, caller, reqid) : before;
+  const stopped = stops ? await stopRollout(controller, caller, reqid) : before;
   if (stops) onStopped?.();
-  const waiting = new Set(stops || !before.report.complete ? found.rollout?.waiting : []);
-  const wanted = await chosenOfRun(controller, caller, found.report, asked);
-  const lost = found.report.results.filter(({ state }) => state === "lost");
-  onLost?.(lost.map(({ host }) => host));
+  const wanted = await chosenOfRun(controller, caller, stopped.report, asked);
+  const found = isWhole ? stopped : await leaveOut(controller, caller, stopped, wanted);
+  const mayWait = isWhole ? stops || !before.report.complete : !found.closed;
+  const waiting = new Set(mayWait ? found.rollout?.waiting : []);
+  const lost = new Set(
+    found.report.results.flatMap(({ host, state }) => (state === "lost" ? [host] : [])),
+  );
   const ending = { grace, username: caller.username };
   const told = new Map<string, CancelResult>();
-  const tell = (result: CancelResult) => {
+  const tell = (heard: CancelResult) => {
+    const result = lost.has(heard.host) ? ({ ...heard, lost: true } as const) : heard;
     told.set(result.host, result);
     onResult(result);
   };
-  const whole = { ...ending, noBatches: isWhole, onAsk };
-  await endOn(controller, found, wanted, whole, (result) => {
+  await endOn(controller, found, wanted, { ...ending, onAsk }, (result) => {
     const waits = result.status === "not-running" && waiting.has(result.host);
     tell(waits ? { ...result, status: "will-not-start" } : result);
   });
@@ -101,8 +106,6 @@ export async function cancelRun(
 export interface CancelNews {
   /** Called if it is a rollout, that nobody goes on with now. */
   readonly onStopped?: () => void;
-  /** Called before the hosts are asked, with those where the run is lost: what is left of it may be running. */
-  readonly onLost?: (hosts: readonly string[]) => void;
   /** Called before the hosts are asked, with those that are: each of them has a result later. */
   readonly onAsk?: ((hosts: readonly string[]) => void) | undefined;
 }
@@ -126,8 +129,7 @@ export async function endRun(
   const there = new Set(wanted ?? found.report.hosts);
   const hosts = found.open.map(({ host }) => host).filter((host) => there.has(host));
   const told: CancelResult[] = [];
-  const whole = { ...ending, noBatches: true };
-  await endOn(controller, found, hosts, whole, (result) => void told.push(result));
+  await endOn(controller, found, hosts, ending, (result) => void told.push(result));
   return told;
 }
 
@@ -158,21 +160,44 @@ async function stopRollout(
   return await recordedRun(controller, reqid);
 }
 
-interface EndOrder extends Ending, Pick<CancelNews, "onAsk"> {
-  /** No batch begins any more. */
-  readonly noBatches: boolean;
+/** Hosts that wait for their batch are not asked any more, whoever carries the rollout out, or resumes it. */
+async function leaveOut(
+  controller: Controller,
+  { username }: Caller,
+  found: RecordedRun,
+  wanted: readonly string[],
+): Promise<RecordedRun> {
+  const { rollout, closed, asked, report } = found;
+  const waits = new Set(closed ? [] : rollout?.waiting);
+  const hosts = wanted.filter((host) => waits.has(host));
+  if (hosts.length === 0) return found;
+  const { rollouts } = controller.store;
+  const { reqid } = report;
+  await rollouts.leaveOut(reqid, hosts, { by: username, since: isoSeconds(controller.now()) });
+  const now = await recordedRun(controller, reqid);
+  const isLeft = new Set(now.closed ? [] : now.rollout?.waiting);
+  for (const { host, port } of asked) {
+    if (!waits.has(host) || !isLeft.has(host) || !wanted.includes(host)) continue;
+    const { name, port: called } = await hostOfRun(controller, host, port);
+    const target = formatHostPort(name, called);
+    const status = "will-not-start";
+    controller.log({ event: "cancel", reqid, target, user: username, count: 0, status });
+  }
+  return now;
 }
+
+type EndOrder = Ending & Pick<CancelNews, "onAsk">;
 
 async function endOn(
   controller: Controller,
   found: RecordedRun,
   wanted: readonly string[],
-  { noBatches, onAsk, ...ending }: EndOrder,
+  { onAsk, ...ending }: EndOrder,
   onResult: (result: CancelResult) => void,
 ): Promise<void> {
   const { report, alive } = found;
   const { reqid } = report;
-  const open = new Map(mayRunOn(found, noBatches).map((each) => [each.host, each]));
+  const open = new Map(mayRunOn(found).map((each) => [each.host, each]));
   onAsk?.(wanted.filter((host) => open.has(host)));
   const dialler = patient(await openDialler(controller), ending.grace);
   const told: CancelResult[] = [];
@@ -201,17 +226,11 @@ async function mayBegin(
   return !report.complete || (await store.rollouts.detached()).includes(report.reqid);
 }
 
-/**
- * A lost run may still be running, with nobody watching it, and so may whatever could not be ended with its script. A
- * host that waits for its batch in a rollout has not received the run yet: its agent is told not to start it, unless
- * no batch begins.
- */
-function mayRunOn({ report, asked, open }: RecordedRun, noBatches: boolean): readonly OpenHost[] {
+/** A lost run may still be running, with nobody watching it, and so may whatever could not be ended with its script. */
+function mayRunOn({ report, asked, open }: RecordedRun): readonly OpenHost[] {
   const mayRun = new Set([
     ...open.map(({ host }) => host),
-    ...report.results
-      .filter((result) => mayHaveLeft(result) || (!noBatches && result.state === "queued"))
-      .map(({ host }) => host),
+    ...report.results.filter(mayHaveLeft).map(({ host }) => host),
   ]);
   return asked.filter(({ host }) => mayRun.has(host));
 }

@@ -1,5 +1,6 @@
 /** How one host's output is read, and why something of it is missing. */
 import { NO_OFFSETS, type StreamOffsets } from "../../core/run-event.ts";
+import type { HostOutcome } from "../fleet/fan-out.ts";
 import type { ContactSink } from "./listener.ts";
 
 export interface Reading {
@@ -23,6 +24,14 @@ export interface Gap {
   readonly isLast?: boolean;
   /** It has not been asked, or has not begun it: nothing is missing yet. */
   readonly isQueued?: boolean;
+}
+
+/** How long an agent may be unreachable: it may have been restarted. */
+export const AWAY_MS = 25_000;
+
+/** No answer, or one that may be different in a moment. */
+export function isAway({ reply }: HostOutcome): boolean {
+  return reply === undefined || reply.status === 503;
 }
 
 /** @param reading from where the host would have been asked */

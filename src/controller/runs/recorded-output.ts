@@ -1,15 +1,21 @@
 /** What a script has printed on a host whose end is recorded: from the record, and from the agent what that lacks. */
 import { CtrlExecError } from "../../core/errors.ts";
 import type { RunResult } from "../../core/run-result.ts";
+import { longerPause, pause } from "../../system/deadline.ts";
 import { whyNotAnswered } from "../fleet/answer.ts";
+import { ContactWatch } from "../fleet/contact-watch.ts";
 import type { OpenHost } from "../store/ports/runs.ts";
 import type { AgentsOfRun } from "./agents-of-run.ts";
 import type { RunSink } from "./listener.ts";
-import { type Gap, type Reading, restIsThere } from "./log-reading.ts";
+import { AWAY_MS, type Gap, isAway, type Reading, restIsThere } from "./log-reading.ts";
 import { storedEvents } from "./stored-events.ts";
 import { comesBeforeRest, isOfRest, UnrecordedRest } from "./unrecorded-rest.ts";
 
 const NOT_KEPT = "its record had no room for the rest, and its agent does not keep it";
+
+/** Between two questions to an agent that is away. */
+const FIRST_PAUSE_MS = 100;
+const LONGEST_PAUSE_MS = 1000;
 
 export class RecordedOutput {
   readonly #agents: AgentsOfRun;
@@ -43,9 +49,10 @@ export class RecordedOutput {
   async #rest(
     open: OpenHost,
     rest: UnrecordedRest,
-    { signal }: Reading,
+    { follow, signal, onContact }: Reading,
     onEvent: RunSink,
   ): Promise<Gap | undefined> {
+    const { host } = open;
     try {
       await this.#agents.open();
     } catch (thrown) {
@@ -53,17 +60,28 @@ export class RecordedOutput {
       if (!(thrown instanceof CtrlExecError)) throw thrown;
       return { why: restIsThere(thrown.message, rest), answered: false };
     }
-    const asking = { signal, from: rest.from, follow: true };
-    const followed = await this.#agents.ask(open, asking, async (host, event) => {
-      rest.hear(event);
-      if (isOfRest(event)) await onEvent(host, event);
-    });
-    if (followed.kind === "ended") return undefined;
-    if (followed.kind === "answered" && followed.outcome.reply?.status === 404) {
-      return { why: NOT_KEPT, answered: true, isLast: true };
+    using contact = follow ? new ContactWatch((news) => onContact?.(host, news)) : undefined;
+    const until = performance.now() + AWAY_MS;
+    for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = longerPause(pauseMs, LONGEST_PAUSE_MS)) {
+      const asking = { signal, from: rest.next, follow: true };
+      const hear: RunSink = async (from, event) => {
+        rest.hear(event);
+        if (isOfRest(event)) await onEvent(from, event);
+      };
+      const followed = await this.#agents.ask(open, asking, hear, contact);
+      if (followed.kind === "ended") return undefined;
+      const { kind } = followed;
+      if (kind === "answered" && followed.outcome.reply?.status === 404) {
+        return { why: NOT_KEPT, answered: true, isLast: true };
+      }
+      const why = kind === "out-of-sight" ? followed.why : whyNotAnswered(followed.outcome);
+      const mayCome = follow && kind === "answered" && isAway(followed.outcome);
+      if (!mayCome || signal.aborted || performance.now() > until) {
+        return { why: restIsThere(why, rest), answered: false };
+      }
+      contact?.broken(why, until);
+      await pause(pauseMs, signal);
     }
-    const why = followed.kind === "out-of-sight" ? followed.why : whyNotAnswered(followed.outcome);
-    return { why: restIsThere(why, rest), answered: false };
   }
 }
 

@@ -28,17 +28,23 @@ export interface Rejoin {
    * Asked before the run is sent to a host that has never had it: what was agreed to then may no longer hold.
    * `leave`: another process asks.
    */
-  readonly maySend: () => Promise<MaySend>;
+  readonly maySend: (target: ResolvedTarget) => Promise<MaySend>;
   /** Aborted when an unreachable host is no longer waited for. */
   readonly signal: AbortSignal;
 }
 
-export type MaySend = "send" | "leave" | { readonly refused: string };
+export type MaySend = "send" | "leave" | Refused;
+
+interface Refused {
+  readonly refused: string;
+  /** Who has cancelled it there. */
+  readonly cancelled_by?: string;
+}
 
 export type RejoinedRun =
   | FollowedRun
   /** It has not run there, will not run, and must not be sent. */
-  | { readonly kind: "refused"; readonly outcome: HostOutcome; readonly why: string };
+  | { readonly kind: "refused"; readonly outcome: HostOutcome; readonly why: Refused };
 
 /**
  * Asks by the run's id. If an agent has never had the run, and is certain of that, the run is sent to it now, if that
@@ -55,7 +61,7 @@ export async function rejoinRun(
   const followed = await untilThere(dialler, target, following, signal);
   if (followed.kind !== "answered" || !knowsNoSuchRun(followed.outcome)) return followed;
   const agoMs = dialler.now().getTime() - begun.getTime();
-  const sending = hasForgottenNone(followed.outcome, agoMs) ? await maySend() : undefined;
+  const sending = hasForgottenNone(followed.outcome, agoMs) ? await maySend(target) : undefined;
   if (sending === "leave") return followed;
   if (sending !== "send") {
     const run = { reqid: following.reqid, started: begun.toISOString() };
@@ -63,7 +69,7 @@ export async function rejoinRun(
     const withdrawal = await withdraw(dialler, target, run);
     if (withdrawal === "known") return await followOn(dialler, target, following);
     if (withdrawal !== "never-ran" || sending === undefined) return followed;
-    return { kind: "refused", outcome: followed.outcome, why: sending.refused };
+    return { kind: "refused", outcome: followed.outcome, why: sending };
   }
   const started = await followRun(dialler, target, body, following);
   if (started.kind !== "answered") return started;

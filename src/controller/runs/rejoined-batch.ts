@@ -3,6 +3,7 @@
  * recorded.
  */
 import { asCtrlExecError, reasonOf } from "../../core/errors.ts";
+import { leftOutError } from "../../core/left-out.ts";
 import { type RunResult, withoutResult } from "../../core/run-result.ts";
 import type { ResolvedTarget } from "../fleet/targets.ts";
 import { noLongerRegistered } from "./registered-hosts.ts";
@@ -46,9 +47,9 @@ export class RejoinedBatch {
    * end.
    */
   rejoin(open: readonly ResolvedTarget[]): Rejoin {
-    const { before, authorize } = this.#parts;
+    const { before, authorize, owned } = this.#parts;
     let asked: Promise<void> | undefined;
-    const maySend = async (): Promise<MaySend> => {
+    const maySend = async ({ label }: ResolvedTarget): Promise<MaySend> => {
       asked ??= authorize(open).catch((thrown) => {
         this.#refusal ??= reasonOf(asCtrlExecError(thrown));
       });
@@ -56,7 +57,9 @@ export class RejoinedBatch {
       await this.#halt.look();
       if (this.#halt.isLeft) return "leave";
       const refused = this.#refusal ?? this.#halt.why;
-      return refused === undefined ? "send" : { refused };
+      if (refused !== undefined) return { refused };
+      const by = (await owned.leftOut()).get(label)?.by;
+      return by === undefined ? "send" : { refused: leftOutError(by), cancelled_by: by };
     };
     return { begun: before?.started ?? new Date(0), maySend, signal: this.#halt.signal };
   }

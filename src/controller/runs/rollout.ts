@@ -5,6 +5,7 @@
 
 import { asCtrlExecError, reasonOf } from "../../core/errors.ts";
 import { hostCount } from "../../core/hosts/fold.ts";
+import { leftOutResult } from "../../core/left-out.ts";
 import { withoutToken } from "../../core/redact.ts";
 import { stoppedWhere } from "../../core/rollout.ts";
 import { type RunResult, runFailed, withoutResult } from "../../core/run-result.ts";
@@ -137,6 +138,7 @@ export class Rollout implements RunUnderWay {
   async #run(batch: readonly ResolvedTarget[], news: BatchNews, isBegun: boolean): Promise<void> {
     const { body, before, watcher, onNews, onResult } = this.#parts;
     const isOpen = ({ label }: ResolvedTarget) => !this.#results.has(label);
+    if (!isBegun) await this.#leaveOut(batch.filter(isOpen));
     const rejoined = isBegun ? new RejoinedBatch(this.#parts, this.#halt) : undefined;
     for (const result of (await rejoined?.leaveOut(batch.filter(isOpen))) ?? []) this.#keep(result);
     const open = batch.filter(isOpen);
@@ -181,6 +183,19 @@ export class Rollout implements RunUnderWay {
     await this.#halt.look();
     if (rejoined?.refusal !== undefined) this.#halt.stop(rejoined.refusal);
     this.#judge(results, news);
+  }
+
+  /** Somebody has cancelled it on these before their batch began. */
+  async #leaveOut(open: readonly ResolvedTarget[]): Promise<void> {
+    const leftOut = await this.#parts.owned.leftOut();
+    for (const target of open) {
+      const cancel = leftOut.get(target.label);
+      if (cancel === undefined) continue;
+      const result = leftOutResult(this.#parts.body, target.label, cancel.by);
+      logResult(this.#host.log, target, result);
+      this.#keep(result);
+      this.#parts.onResult(result);
+    }
   }
 
   /** The script is already running there. */
@@ -257,6 +272,9 @@ export class Rollout implements RunUnderWay {
     }
     const where = stoppedWhere(this.#begun, batches.length);
     const stopped = this.#halt.why && withoutToken(`${where}: ${this.#halt.why}`, body.token);
+    const open = targets.filter(({ label }) => !this.#results.has(label));
+    // A folder that cannot be read must not keep the record from being completed.
+    await this.#leaveOut(open).catch(() => undefined);
     let left = 0;
     for (const { label } of targets) {
       if (this.#results.has(label)) continue;

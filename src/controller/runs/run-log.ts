@@ -12,12 +12,11 @@ import type { Caller } from "../access/authorize.ts";
 import { authorizeRun, noSuchRun } from "../access/authorize-run.ts";
 import { type Controller, openReplies } from "../control-host.ts";
 import { ContactWatch } from "../fleet/contact-watch.ts";
-import type { HostOutcome } from "../fleet/fan-out.ts";
 import type { OpenHost, RecordedRun } from "../store/ports/runs.ts";
 import { AgentsOfRun } from "./agents-of-run.ts";
 import { learnEnds } from "./learn-ends.ts";
 import type { RunSink } from "./listener.ts";
-import { type Gap, type Reading, restIsThere } from "./log-reading.ts";
+import { AWAY_MS, type Gap, isAway, type Reading, restIsThere } from "./log-reading.ts";
 import { passStored, RecordedOutput } from "./recorded-output.ts";
 import { RolloutLog } from "./rollout-log.ts";
 import { watchRun } from "./watch-run.ts";
@@ -38,9 +37,6 @@ const LONGEST_PAUSE_MS = 1000;
 
 /** The record is checked again after the longest pause, and after this many times as long as the last check took. */
 const LOOK_SHARE = 20;
-
-/** How long an agent may be unreachable: it may have been restarted. */
-const AWAY_MS = 25_000;
 
 /**
  * Asks the hook, with the action `read`, and reads the record. The log must be closed.
@@ -227,9 +223,4 @@ export class RunLog {
 function recordedEnd({ report, open }: RecordedRun, host: string): RunResult | undefined {
   if (open.some((each) => each.host === host)) return undefined;
   return report.results.find((each) => each.host === host && !goesOn(each.state));
-}
-
-/** No answer, or one that may be different in a moment. */
-function isAway({ reply }: HostOutcome): boolean {
-  return reply === undefined || reply.status === 503;
 }

@@ -247,8 +247,10 @@ export class Run implements RunUnderWay {
       const rejoined = await rejoinRun(dialler, target, body, following, rejoin);
       const { outcome } = rejoined;
       if (rejoined.kind === "refused") {
-        const refused = { state: "never-ran", error: rejoined.why } as const;
-        return { outcome, result: withoutResult(body, target.label, `${outcome.rtt}ms`, refused) };
+        const { refused: error, ...cancelled } = rejoined.why;
+        const refused = { state: "never-ran", error } as const;
+        const result = withoutResult(body, target.label, `${outcome.rtt}ms`, refused);
+        return { outcome, result: { ...result, ...cancelled } };
       }
       const lost = forgottenOn(body, outcome);
       const heard = lost ?? (await hostRun.result(rejoined, this.#progress));

@@ -94,8 +94,11 @@ async function goOn(
     record.discard();
     throw new CtrlExecError("unrecorded", "Cannot go on with it: its record cannot be written");
   }
+  // Somebody may have cancelled it on hosts that wait: they count when their batch begins.
+  const waits = new Set(facts.waiting);
   const results = report.results.filter(({ host, state }) => {
-    return byLabel.has(host) && state !== "queued" && state !== "not-started";
+    const isOver = state !== "queued" && state !== "not-started" && !waits.has(host);
+    return byLabel.has(host) && isOver;
   });
   const { budget } = await openDialler(controller);
   const before = {

@@ -48,6 +48,11 @@ export class UnrecordedRest {
     this.from = { ...next };
   }
 
+  /** The same, after what has come. */
+  get next(): StreamOffsets {
+    return { ...this.#next };
+  }
+
   get isWanted(): boolean {
     return this.#wanted.size > 0;
   }

@@ -1,10 +1,11 @@
 /** A run as its record and its process leave it: what is told of it, and which of its hosts can be asked. */
+import { leftOutResult } from "../../core/left-out.ts";
 import { completedAt, pendingHosts, type RunReportSoFar } from "../../core/run-report.ts";
 import { type RunResult, withoutResult } from "../../core/run-result.ts";
 import { goesOn as mayGoOn } from "../../core/run-state.ts";
 import { isoSeconds } from "../../core/time.ts";
 import type { StoreContext } from "./host.ts";
-import type { RolloutStore } from "./ports/rollouts.ts";
+import type { LeftOut, RolloutStore } from "./ports/rollouts.ts";
 import type { OpenHost, RecordedRun } from "./ports/runs.ts";
 import type { recordJson } from "./record-json.ts";
 import { type RecordedResult, resultFromRecord } from "./recorded-result.ts";
@@ -105,14 +106,21 @@ export interface FoundRun {
    * It was detached, and no process carries it out now: ctrl-exec-api will, or somebody who gives the token again.
    */
   readonly detached: "waits" | "for its token" | undefined;
+  /** Of hosts whose batch has not begun. */
+  readonly leftOut: LeftOut;
 }
 
 /** What is known about the hosts of a rollout that wait: nobody asks them if its process is gone. */
-export function waitingResults({ run, alive, detached }: FoundRun): RunResult[] {
+export function waitingResults({ run, alive, detached, leftOut }: FoundRun): RunResult[] {
   const goesOn = alive || detached === "waits";
   const stopped = detached === "for its token" ? WITHOUT_TOKEN : NOT_STARTED;
   const end = goesOn ? ({ state: "queued" } as const) : stopped;
-  return waitingHosts(run).map((host) => withoutResult(run, host, "", end));
+  return waitingHosts(run).map((host) => {
+    const cancel = leftOut.get(host);
+    return cancel === undefined
+      ? withoutResult(run, host, "", end)
+      : leftOutResult(run, host, cancel.by);
+  });
 }
 
 function reportOf({ config, now }: StoreContext, found: FoundRun): RunReportSoFar {
@@ -191,7 +199,9 @@ export function beforeResuming(
   const known = [...resultsOf(found.run), ...waitingResults(found)];
   const waiting = new Set(hosts);
   const wait = known.filter(({ host }) => waiting.has(host));
-  const mayBegin = wait.every(({ state }) => state === "not-started" || state === "queued");
+  const mayBegin = wait.every(({ host, state }) => {
+    return state === "not-started" || state === "queued" || found.leftOut.has(host);
+  });
   if (wait.length < waiting.size || !mayBegin) return undefined;
   const results = known.filter(({ host }) => !waiting.has(host));
   const { started, began } = found.run;

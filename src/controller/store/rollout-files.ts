@@ -1,7 +1,7 @@
 /**
  * Rollouts under way, as files in one folder that is accessible only to its user: `<reqid>.lock`, which the kernel
  * releases when its process dies; what others have asked for: `<reqid>.pause`, `<reqid>.continue`,
- * `<reqid>.cancel`; for a detached rollout what is needed to go on with it: `<reqid>.order`, which is `<reqid>.offer` until it has been taken, and is
+ * `<reqid>.cancel`, and for hosts that are left out `<reqid>.without`; for a detached rollout what is needed to go on with it: `<reqid>.order`, which is `<reqid>.offer` until it has been taken, and is
  * locked by the process that offers it; and the socket `taker`, through which those are handed over to the one
  * process that holds `taker.lock`.
  */
@@ -20,12 +20,14 @@ import {
   removeIfPresent,
   writeWhole,
 } from "../../system/files/files.ts";
-import { isHeld, lockIfPresent, lockSoon } from "../../system/files/lock.ts";
+import { isHeld, lockIfPresent, lockSoon, takeLock } from "../../system/files/lock.ts";
 import { listenLocally } from "../../system/process/local-socket.ts";
 import type { StoreContext } from "./host.ts";
 import { countUnusedLocks, dropUnusedLocks } from "./lock-files.ts";
+import { lockPath } from "./lock-path.ts";
 import { paths } from "./paths.ts";
 import type {
+  LeftOut,
   OwnedRollout,
   RolloutOrder,
   RolloutStore,
@@ -44,10 +46,10 @@ import {
 
 const OWN_ALONE = 0o600;
 /** The offer first: a taker that comes in between turns it into the order, which is then removed. */
-const LEFT_OVER = ["offer", "pause", "continue", "cancel", "order"] as const;
+const LEFT_OVER = ["offer", "pause", "continue", "cancel", "without", "order"] as const;
 const PAUSED = /^([0-9a-f]{16})\.pause$/;
 const OFFERED = /^([0-9a-f]{16})\.offer$/;
-const LEFT = /^([0-9a-f]{16})\.(?:offer|pause|continue|cancel|order)$/;
+const LEFT = /^([0-9a-f]{16})\.(?:offer|pause|continue|cancel|without|order)$/;
 const LOCK = /^([0-9a-f]{16})\.lock$/;
 const ORDERED = /^([0-9a-f]{16})\.order$/;
 
@@ -55,6 +57,10 @@ const ORDERED = /^([0-9a-f]{16})\.order$/;
 const LOOK_EVERY_MS = 200;
 
 const storedWish = z.object({ by: z.string(), since: z.string() });
+const storedLeftOut = z.record(z.string(), storedWish);
+
+/** Another who leaves hosts out takes as long as writing one file does. */
+const WAIT_MS = 10_000;
 
 export class FileRollouts implements RolloutStore {
   readonly #context: StoreContext;
@@ -68,9 +74,10 @@ export class FileRollouts implements RolloutStore {
     ensureFolder(this.#folder, 0o700);
     const lock = await lockSoon(file);
     if (lock === undefined) return undefined;
-    const before = this.#wishes(reqid);
+    const before = { ...this.#wishes(reqid), without: this.#without(reqid) };
     return {
       wishes: async () => this.#wishes(reqid),
+      leftOut: async () => this.leftOut(reqid),
       hearWishes: (onLook) => this.#look(reqid, onLook),
       keep: async (order) => this.#keep(reqid, "order", order),
       keepToOffer: async (order) => this.#keep(reqid, "offer", order),
@@ -85,10 +92,12 @@ export class FileRollouts implements RolloutStore {
   }
 
   /** @param before what others had asked for when this process took the rollout: what they ask for since then counts */
-  #renew(reqid: string, before: RolloutWishes): void {
+  #renew(reqid: string, before: RolloutWishes & { readonly without: string | undefined }): void {
     const now = this.#wishes(reqid);
     const isNew = (what: string) =>
-      (what === "pause" || what === "cancel") && !isSameWish(before[what], now[what]);
+      what === "without"
+        ? before.without !== this.#without(reqid)
+        : (what === "pause" || what === "cancel") && !isSameWish(before[what], now[what]);
     for (const what of LEFT_OVER) {
       if (!isNew(what)) removeIfPresent(this.#file(reqid, what));
     }
@@ -111,6 +120,31 @@ export class FileRollouts implements RolloutStore {
   async wish(reqid: string, what: "pause" | "cancel", wish: RolloutWish): Promise<void> {
     ensureFolder(this.#folder, 0o700);
     this.#write(reqid, what, wish);
+  }
+
+  async leaveOut(reqid: string, hosts: readonly string[], wish: RolloutWish): Promise<void> {
+    ensureFolder(this.#folder, 0o700);
+    using _lock = await takeLock(lockPath(this.#context.config, "run-records"), WAIT_MS);
+    const { by, since } = wish;
+    const now = new Map(hosts.map((host) => [host, { by, since }]));
+    const all = Object.fromEntries([...now, ...(await this.leftOut(reqid))]);
+    writeWhole(this.#file(reqid, "without"), `${JSON.stringify(all)}\n`, OWN_ALONE);
+  }
+
+  async leftOut(reqid: string): Promise<LeftOut> {
+    const found = readJsonAs(storedLeftOut, this.#without(reqid) ?? "{}");
+    return new Map(Object.entries(found ?? {}));
+  }
+
+  #without(reqid: string): string | undefined {
+    const file = this.#file(reqid, "without");
+    try {
+      return readTextIfPresent(file);
+    } catch (thrown) {
+      // A user who may not enter the folder cannot know what is in it.
+      if (mayLook(file)) throw thrown;
+      return undefined;
+    }
   }
 
   /** Of two who continue it at the same time one has done so. Whoever sees that it is not paused also sees by whom. */

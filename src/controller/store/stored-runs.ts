@@ -12,6 +12,7 @@ import { fileError } from "../../system/files/files.ts";
 import { isRunning } from "../../system/process/process-id.ts";
 import { type FoundRun, openRun } from "./found-run.ts";
 import type { StoreContext } from "./host.ts";
+import type { LeftOut } from "./ports/rollouts.ts";
 import type { RecordedRun } from "./ports/runs.ts";
 import { longestRecord, recordFile } from "./record-file.ts";
 import { FileRollouts } from "./rollout-files.ts";
@@ -74,6 +75,8 @@ export function recordVersion({ config }: StoreContext, reqid: string): string {
   return fileVersion(recordFile(config, reqid));
 }
 
+const NOBODY: LeftOut = new Map();
+
 export async function readStoredRun(
   context: StoreContext,
   reqid: string,
@@ -91,7 +94,9 @@ export async function readStoredRun(
   const alive = !complete && !silent && (!writer || isRunning(writer));
   const detached = complete || alive ? undefined : waitsFor(context, reqid);
   const touched = new Date(time.getTime() - age);
-  return { run, silent: silent && detached !== "waits", alive, touched, detached };
+  const mayWait = !complete && run.rollout !== undefined && run.rollout.waiting.length > 0;
+  const leftOut = mayWait ? await new FileRollouts(context).leftOut(reqid) : NOBODY;
+  return { run, silent: silent && detached !== "waits", alive, touched, detached, leftOut };
 }
 
 /** The rollouts that a process goes on with, or that ctrl-exec-api will. */

@@ -17,6 +17,9 @@ export interface RolloutWishes {
   readonly continued?: RolloutWish | undefined;
 }
 
+/** Who has cancelled a rollout on hosts whose batch had not begun, by these hosts. */
+export type LeftOut = ReadonlyMap<string, RolloutWish>;
+
 /** What is needed to go on with a detached rollout and is not in its record. The token is never kept. */
 export interface RolloutOrder {
   readonly args: readonly string[];
@@ -36,6 +39,7 @@ export interface RolloutOrder {
 /** A rollout that this process carries out. It owns it until it releases it, or has ended in any way. */
 export interface OwnedRollout {
   wishes(): Promise<RolloutWishes>;
+  leftOut(): Promise<LeftOut>;
   /**
    * @param onLook called soon after what others asked for has changed, and perhaps when it has not, until the
    * returned function is called
@@ -71,6 +75,14 @@ export interface RolloutStore {
   wishes(reqid: string): Promise<RolloutWishes>;
   /** The owner of the rollout notices it soon, and always before its next batch. @throws CtrlExecError `storage` */
   wish(reqid: string, what: "pause" | "cancel", wish: RolloutWish): Promise<void>;
+  /**
+   * The rollout is cancelled on these hosts. Its owner looks for that after it has recorded a batch, and before it asks
+   * any host. So what a record that is read after this call still has as waiting is not asked.
+   *
+   * @throws CtrlExecError `storage`
+   */
+  leaveOut(reqid: string, hosts: readonly string[], wish: RolloutWish): Promise<void>;
+  leftOut(reqid: string): Promise<LeftOut>;
   /** Resolves with whether it was paused. @throws CtrlExecError `storage` */
   endPause(reqid: string, hand: RolloutWish): Promise<boolean>;
   /** The rollouts that were detached, and have not ended. */

@@ -121,7 +121,9 @@ test.each([
       if (call.what === "POST /withdraw") call.json({ status: "withdrawn", known_for: 0 });
       else call.json(says, status);
     }, LOST);
-    expect(await stage.cancel({ hosts: ["web-01"] })).toEqual([{ host: "web-01", ...told }]);
+    expect(await stage.cancel({ hosts: ["web-01"] })).toEqual([
+      { host: "web-01", ...told, lost: true },
+    ]);
   },
 );
 

@@ -2,6 +2,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
 import { existsSync, readdirSync, readFileSync, renameSync, rmSync, utimesSync } from "node:fs";
 import { openReplies } from "../../../../src/controller/control-host.ts";
+import { acceptRollout } from "../../../../src/controller/runs/accept-rollout.ts";
 import { cancelRun } from "../../../../src/controller/runs/cancel.ts";
 import { listRuns } from "../../../../src/controller/runs/list-runs.ts";
 import { continueRollout, pauseRollout } from "../../../../src/controller/runs/pause.ts";
@@ -234,17 +235,53 @@ describe("cancelled by somebody else", () => {
     expect([said[0], said.slice(1).toSorted()]).toEqual(["asking nobody", HOSTS]);
   });
 
-  test("a host alone is asked, and not said to be free of it", async () => {
+  test("a host alone is not asked when its batch comes, nor after the rollout has stopped: whoever cancelled it there is named", async () => {
     const reqid = newRequestId();
     const statuses: string[][] = [];
-    const confirm = async () => {
-      statuses.push(await cancel(reqid, "web-04"));
-      return false;
+    const confirm = async ({ batch }: { readonly batch: number }) => {
+      if (batch === 2) statuses.push(await cancel(reqid, "web-02", "web-04"));
+      return batch === 2;
     };
-    await (await start({ confirm }, { ...CALLER, requestId: reqid })).finished;
-    // These agents keep no runs, and so cannot promise anything.
-    expect(statuses).toEqual([["web-04 failed"]]);
-    expect(said).toEqual(["asking web-04", "web-04"]);
+    const rollout = { ...ONE, max_failures: { hosts: 2 } };
+    const order = { confirm, rollout };
+    const report = await (await start(order, { ...CALLER, requestId: reqid })).finished;
+    expect(statuses).toEqual([["web-02 will-not-start", "web-04 will-not-start"]]);
+    expect(said).toEqual(["asking nobody", "web-02", "web-04"]);
+    const cancelled = {
+      state: "never-ran",
+      error: "it was cancelled by bob before its batch began",
+      cancelled_by: "bob",
+    };
+    const results = [
+      { host: "web-01", state: "ended" },
+      { host: "web-02", ...cancelled },
+      { host: "web-03", state: "not-started" },
+      { host: "web-04", ...cancelled },
+    ];
+    expect(report).toMatchObject({ results, rollout: { begun: 2, not_started: 1 } });
+    expect((await show(reqid)).results).toMatchObject(results);
+    expect((await run({ resume: reqid, hosts: [] })).results).toMatchObject([
+      { host: "web-03", state: "ended" },
+    ]);
+    expect(deployed()).toEqual(["web-01", "web-03"]);
+    expect(readdirSync(fleet.folder.join("control/state/rollouts"))).toEqual([]);
+  });
+
+  test("a host alone of one whose process was killed is known to be cancelled before it is resumed", async () => {
+    mark("web-01", "bad");
+    const accepted = await acceptRollout(fleet.controller, CALLER, {
+      ...{ hosts: HOSTS, port: undefined, script: "deploy", args: [], rollout: ONE },
+    });
+    const { reqid } = accepted.body;
+    await accepted.record.leave();
+    await accepted.owned.leave();
+    expect(await cancel(reqid, "web-01")).toEqual(["web-01 will-not-start"]);
+    const { results } = await show(reqid);
+    expect(results.find(({ host }) => host === "web-01")).toMatchObject({ cancelled_by: "bob" });
+    await run({ resume: reqid, hosts: [] });
+    expect(deployed()).toEqual(HOSTS.slice(1));
+    const whole = (await show(reqid)).results;
+    expect(whole.find(({ host }) => host === "web-01")).toMatchObject({ cancelled_by: "bob" });
   });
 
   test("its check is ended", async () => {

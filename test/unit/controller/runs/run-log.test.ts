@@ -278,7 +278,8 @@ test.each<[string, (call: StreamedCall) => void, string, boolean]>([
     await using stage = await stageOf(answer);
     stage.record.add(UNRECORDED);
     await stage.record.close();
-    expect(await stage.read()).toMatchObject({ why: expect.stringContaining(why), answered });
+    const gap = await stage.read({ follow: false });
+    expect(gap).toMatchObject({ why: expect.stringContaining(why), answered });
     expect(stage.heard).toMatchObject([
       { kind: "begin" },
       { bytes: Buffer.from("0123456789") },
@@ -293,6 +294,27 @@ test.each<[string, (call: StreamedCall) => void, string, boolean]>([
     log.close();
   },
 );
+
+test("who follows waits for an agent that is away and has what was not recorded; no byte comes twice", async () => {
+  const answers = [
+    (call: StreamedCall) => call.hangUp(),
+    (call: StreamedCall) => call.json({ error: "busy" }, "503 Service Unavailable"),
+    printing("0123456789abc", 2),
+  ];
+  await using stage = await stageOf((call) => answers.shift()?.(call));
+  stage.record.add(UNRECORDED);
+  await stage.record.close();
+  expect(await stage.read({ follow: true })).toBeUndefined();
+  expect(stage.calls).toHaveLength(3);
+  expect(stage.heard).toMatchObject([
+    { kind: "begin" },
+    { bytes: Buffer.from("0123456789") },
+    { stream: "stderr" },
+    { kind: "output", stream: "stdout", offset: 10, bytes: Buffer.from("abc") },
+    { kind: "dropped", stream: "stdout", offset: 13, bytes: 2 },
+    { kind: "end", end: { stdout_bytes: 15 } },
+  ]);
+});
 
 const ends = (call: StreamedCall) => {
   call.begin();

@@ -23,6 +23,7 @@ Options:
                          $CTRL_EXEC_RELEASE, else dist/ctrl-exec beside this
                          script
   --pair <control-host>  with --agent: pair with it, and start the agent
+  --port <n>             with --pair: the pairing port there (default 7444)
   --ca-fingerprint <fp>  with --pair: accept only the CA with this fingerprint
   --join-token-file <f>  with --pair: join with the token in this file, without
                          an operator; the file must be private, and is removed
@@ -63,7 +64,7 @@ has() { command -v "$1" >/dev/null 2>&1; }
 
 read_options() {
   agent=0 control=0 api=0 uninstall=0 purge=0 dry_run=0 run_tests=0
-  from=${CTRL_EXEC_RELEASE-} prefix=/usr/local root='' controller='' fingerprint='' join_token=''
+  from=${CTRL_EXEC_RELEASE-} prefix=/usr/local root='' controller='' pairing_port='' fingerprint='' join_token=''
   while [ $# -gt 0 ]; do
     case $1 in
       --agent) agent=1 ;;
@@ -77,12 +78,12 @@ read_options() {
         usage
         exit 0
         ;;
-      --from | --prefix | --root | --pair | --ca-fingerprint | --join-token-file)
+      --from | --prefix | --root | --pair | --port | --ca-fingerprint | --join-token-file)
         [ $# -ge 2 ] || bad_usage "$1 needs a value"
         set_option "$1" "$2"
         shift
         ;;
-      --from=* | --prefix=* | --root=* | --pair=* | --ca-fingerprint=* | --join-token-file=*)
+      --from=* | --prefix=* | --root=* | --pair=* | --port=* | --ca-fingerprint=* | --join-token-file=*)
         set_option "${1%%=*}" "${1#*=}"
         ;;
       *) bad_usage "Unknown option $1" ;;
@@ -99,6 +100,7 @@ set_option() {
     --prefix) prefix=${2%/} ;;
     --root) root=${2%/} ;;
     --pair) controller=$2 ;;
+    --port) pairing_port=$2 ;;
     --ca-fingerprint) fingerprint=$2 ;;
     --join-token-file) join_token=$2 ;;
   esac
@@ -118,6 +120,11 @@ check_options() {
     [ "$purge" = 0 ] || bad_usage '--purge goes with --uninstall'
   fi
   [ -z "$controller" ] || [ "$agent" = 1 ] || bad_usage '--pair goes with --agent'
+  [ -z "$pairing_port" ] || [ -n "$controller" ] || bad_usage '--port goes with --pair'
+  case $pairing_port in
+    '') ;;
+    *[!0-9]* | ??????*) bad_usage '--port takes a number from 1 to 65535' ;;
+  esac
   [ -z "$fingerprint" ] || [ -n "$controller" ] || bad_usage '--ca-fingerprint goes with --pair'
   [ -z "$join_token" ] || [ -n "$controller" ] || bad_usage '--join-token-file goes with --pair'
   [ -z "$join_token" ] || [ -z "$fingerprint" ] || bad_usage '--ca-fingerprint is in the join token already'
@@ -937,7 +944,8 @@ check_join_token() {
 
 # The shell opens the file: under sudo, the program would take the caller's own files alone.
 join_with_token() {
-  "$program" join --dispatcher "$controller" --token-file - --timeout 600 <"$join_token" && drop_join_token
+  "$program" join --dispatcher "$controller" ${pairing_port:+--port "$pairing_port"} --token-file - --timeout 600 \
+    <"$join_token" && drop_join_token
 }
 
 # A link such as /dev/stdin is not the token's file.
@@ -962,9 +970,11 @@ pair_agent() {
     # An image may boot before its control host does.
     step "join $controller" join_with_token
   elif [ -n "$fingerprint" ]; then
-    step "pair with $controller" "$program" request-pairing --dispatcher "$controller" --ca-fingerprint "$fingerprint"
+    step "pair with $controller" "$program" request-pairing --dispatcher "$controller" \
+      ${pairing_port:+--port "$pairing_port"} --ca-fingerprint "$fingerprint"
   else
-    step "pair with $controller" "$program" request-pairing --dispatcher "$controller"
+    step "pair with $controller" "$program" request-pairing --dispatcher "$controller" \
+      ${pairing_port:+--port "$pairing_port"}
   fi
   [ "$running" = 1 ] || return 0
   case $manager in

@@ -20,7 +20,7 @@ _ctrl_exec_table() {
     'ctrl-exec upgrade') options='--from --hosts-from --except --limit --port --batch --max-failures --per-tag --pause --check --downgrade --timeout --dry-run --json --username --token --token-file --config --log --help' kinds='hosts' ;;
     'ctrl-exec pairing-mode') options='--config --log --help' kinds='' ;;
     'ctrl-exec list-requests') options='--config --log --json --help' kinds='' ;;
-    'ctrl-exec token') options='--ttl --uses --name --tag --from --replace --json --config --log --help' kinds='' ;;
+    'ctrl-exec token') options='--ttl --uses --name --tag --from --replace --json --config --log --help' kinds='tokens' ;;
     'ctrl-exec approve') options='--code --ip --agent-port --lookup-by --force --config --log --help' kinds='requests' ;;
     'ctrl-exec deny') options='--config --log --help' kinds='requests' ;;
     'ctrl-exec edit-agent') options='--ip --agent-port --lookup-by --config --log --help' kinds='hosts' ;;

@@ -31,6 +31,7 @@ export type Takes =
   | "modes"
   | "tags"
   | "requests"
+  | "tokens"
   | "assets";
 
 export interface OptionModel {
@@ -105,6 +106,7 @@ function takes(mode: string, positionals: string): Takes {
   if (positionals.includes("<script>")) return "run";
   if (positionals.includes("<key>")) return "tags";
   // The id of a pairing request is another: no run has it.
+  if (mode === "token") return "tokens";
   if (mode === "approve" || mode === "deny") return "requests";
   if (mode === "cancel") return "cancel-hosts";
   if (mode === "pause" || mode === "continue") return `runs-to-${mode}`;

@@ -21,11 +21,13 @@ const KINDS: Readonly<Record<Takes, string>> = {
   tags: "tags",
   requests: "requests",
   assets: "assets",
+  tokens: "tokens",
 };
 
 /** What else was typed decides what is meant. */
 const BY_POSITION: readonly string[] = [
   ...["scripts", "runs", "run-hosts", "cancel-hosts", "runs-to-pause", "runs-to-continue", "tags"],
+  "tokens",
 ];
 
 /** The newest come first; other words have the shell's order. */

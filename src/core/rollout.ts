@@ -93,9 +93,20 @@ export function parseMaxFailures(text: string): SampleSize | undefined {
   return text === "0" || text === "0%" ? { hosts: 0 } : parseSampleSize(text);
 }
 
+/** Why parsePerTag() does not take a text, as the end of a sentence. */
+export function perTagProblem(text: string): string {
+  const wrong = text.split(",").find((word) => !PER_TAG.test(word));
+  if (wrong === undefined) return "it has a key twice";
+  const [, number] = /^\s*[^=\s]+=(-?\d+)\s*$/.exec(wrong) ?? [];
+  if (number !== undefined) return `${number} is not between 1 and 999999`;
+  return `"${wrong}" is not the key of a tag, = and a number of hosts`;
+}
+
+const PER_TAG = /^\s*([^=\s]+)=([1-9]\d{0,5})\s*$/;
+
 /** `rack=1`, `rack=1,zone=5`; undefined if it is not that. */
 export function parsePerTag(text: string): Readonly<Record<string, number>> | undefined {
-  const bounds = text.split(",").map((word) => /^\s*([^=\s]+)=([1-9]\d{0,5})\s*$/.exec(word));
+  const bounds = text.split(",").map((word) => PER_TAG.exec(word));
   const entries = bounds.flatMap((match): [string, number][] =>
     match === null ? [] : [[match[1] ?? "", Number(match[2])]],
   );

@@ -26,7 +26,7 @@ export const complete = defineVerb({
     "For shell completion: hosts, and other ways to continue an expression; groups as",
     "far as they are known; scripts that the hosts have reported or run; the newest",
     "runs, of all or of those that can be paused, continued, resumed or cancelled;",
-    "tags; pairing requests that wait; assets. No host is asked.",
+    "tags; pairing requests that wait; join tokens; assets. No host is asked.",
     "--word is what was typed of the word itself.",
   ].join("\n"),
   examples: ["ctrl-exec complete hosts", "ctrl-exec complete scripts web-01"],
@@ -77,9 +77,23 @@ async function words(
       const chosen = await hostsAtHand(controller, hosts.map(unquoted));
       return await scriptsAtHand(controller, chosen);
     }
+    case "tokens":
+      return await tokenWords(controller, hosts);
     case "requests":
       return (await listRequests(controller)).map(({ id }) => id);
     default:
       throw new CtrlExecError("usage", `Cannot complete "${kind}": no such kind`);
   }
+}
+
+/** What follows `token`. Loaded on demand, as all that makes and keeps tokens. */
+async function tokenWords(
+  controller: Awaited<ReturnType<typeof openController>>,
+  typed: readonly string[],
+): Promise<readonly string[]> {
+  if (typed.length === 0) return ["create", "list", "revoke"];
+  if (typed.length > 1 || typed[0] !== "revoke") return [];
+  const { listTokens } = await import("../../controller/pairing/join-tokens.ts");
+  const { tokens } = await listTokens(controller);
+  return tokens.flatMap(({ token, state }) => (state === "open" ? [token.id] : []));
 }

@@ -20,8 +20,12 @@ import { numberOption } from "../command/numbers.ts";
 import { showError } from "../render/error.ts";
 import { writeJson } from "../render/json.ts";
 import { tableFor } from "../render/table.ts";
+import { wrapped } from "../render/wrapped.ts";
 import { commonOptions, controllerOptions } from "./options.ts";
 import { openController } from "./setting.ts";
+
+/** Of a screen that is not wide. */
+const COLUMNS = 80;
 
 const createOptions = {
   ttl: controllerOptions.ttl,
@@ -48,9 +52,10 @@ export const joinToken = defineVerb({
     "Rules in the folder join.d beside ctrl-exec.conf bound all tokens: where there",
     "is one, a token or a host that no rule allows is refused.",
     "",
-    "The new host runs ctrl-exec-agent join while pairing-mode runs here. A name that",
-    "is registered already is refused, unless that host itself joins again with its",
-    "present key, or the token was made with --replace.",
+    "The new host runs ctrl-exec-agent join while pairing-mode runs here, or at any",
+    "time where join = on keeps the port open. A name that is registered already is",
+    "refused, unless that host itself joins again with its present key, or the token",
+    "was made with --replace.",
     "",
     "list shows every token, without secrets, and how often it was used. After revoke",
     "no further host joins with it; those that have stay.",
@@ -111,11 +116,13 @@ function show(io: Io, config: ControllerConfig, { text, token, rules }: CreatedT
   const hosts = token.uses === 1 ? "One host may join" : `${token.uses} hosts may join`;
   io.err(
     [
-      screenLine`Token ${token.id}. ${hosts} with it until ${token.expires}. It is not shown again.`,
-      ...(rules === undefined ? [] : [`Rules of join.d that allow it: ${rules.join(", ")}.`]),
-      "Put it into a file on the new host, readable by root alone, and install the agent there:",
-      "  ./install.sh --agent --pair <this host> --join-token-file <file>",
-      "Where the agent is installed:",
+      screenLine`Token ${token.id}, not shown again.`,
+      screenLine`${hosts} with it until ${token.expires}.`,
+      ...wrapped(rules === undefined ? "" : `Rules that allow it: ${rules.join(", ")}.`, COLUMNS),
+      "Put it into a file on the new host that root alone can read. To install the",
+      "agent there:",
+      `  ./install.sh --agent --pair <this host>${port} --join-token-file <file>`,
+      "Where it is installed:",
       `  ctrl-exec-agent join --ctrl-exec <this host>${port} --token-file <file>`,
       "",
     ].join("\n"),

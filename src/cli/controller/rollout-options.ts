@@ -9,6 +9,7 @@ import {
   parseBatch,
   parseMaxFailures,
   parsePerTag,
+  perTagProblem,
   type RolloutSetting,
 } from "../../core/rollout.ts";
 import type { Io } from "../command/io.ts";
@@ -105,7 +106,7 @@ export function rolloutChoice(options: RolloutOptions, canAsk: boolean): Rollout
     ...read("batch", batch, parseBatch, "1,10%,100%", batchProblem),
     ...read("max_failures", failures, parseMaxFailures, "3, or --max-failures 5%", sizeProblem),
     ...read("pause", pause, seconds, "30s, or --pause 5m"),
-    ...read("per_tag", perTag, parsePerTag, "rack=1"),
+    ...read("per_tag", perTag, parsePerTag, "rack=1", perTagProblem),
     ...read(
       "check",
       check,

@@ -1,6 +1,6 @@
 /** Addresses and prefixes of any length, as `allowed_ips` lists them (T28). */
 import type { BlockList } from "node:net";
-import { plainAddress } from "./host-name.ts";
+import { canonicalAddress } from "./host-name.ts";
 import { ipVersion } from "./ip-address.ts";
 
 export interface AddressPrefix {
@@ -16,11 +16,12 @@ const MAPPED_BITS = 96;
 /** Reads `10.0.0.1`, `10.0.0.0/8`, `2001:db8::/32`; undefined when the text is none of these. */
 export function parseAddressPrefix(text: string): AddressPrefix | undefined {
   const [, typed = "", digits] = /^([0-9A-Fa-f:.]+)(?:\/(\d{1,3}))?$/.exec(text) ?? [];
-  const address = plainAddress(typed);
+  const address = canonicalAddress(typed);
   const version = ipVersion(address);
   if (version === 0) return undefined;
   const width = version === 4 ? 32 : 128;
-  const mapped = address !== typed;
+  // In any of its forms: `::ffff:10.0.0.1`, `::ffff:a00:1`, `0:0:0:0:0:ffff:a00:1`.
+  const mapped = version === 4 && ipVersion(typed) === 6;
   const typedBits = digits === undefined ? undefined : Number(digits);
   const bits = (typedBits ?? (mapped ? 128 : width)) - (mapped ? MAPPED_BITS : 0);
   if (bits < 0 || bits > width) return undefined;
@@ -53,7 +54,8 @@ export class AddressList {
 
   /** An IPv4-mapped address counts as IPv4; a zone (`%eth0`) does not count. */
   has(address: string): boolean {
-    const [plain = ""] = plainAddress(address).split("%");
+    const [bare = ""] = address.split("%");
+    const plain = canonicalAddress(bare);
     const version = ipVersion(plain);
     if (version === 0) return false;
     const family = version === 4 ? "ipv4" : "ipv6";

@@ -123,6 +123,6 @@ function closed(phase: ConnectionPhase, peer: string, address: string): Connecti
     hint:
       peer === "agent"
         ? "Its rate limit or its allowed_ips may keep this host out, or its connections are used up: look for ACTION=rate-block, ip-block, accept-fatal, tls-failure or hang-up in its log. To lift a block at once: systemctl reload ctrl-exec-agent, there."
-        : "Check that pairing-mode runs there.",
+        : "Check that pairing-mode runs there, or ctrl-exec-api with join = on.",
   };
 }

@@ -51,7 +51,7 @@ const NETWORK: Readonly<Record<string, Explain>> = {
     hint:
       peer === "agent"
         ? "Check that it runs there (systemctl status ctrl-exec-agent), and that the port is that of its agent.conf."
-        : "Check the address, and that pairing-mode runs on the control host.",
+        : "Check address and port, and that pairing-mode runs on the control host, or ctrl-exec-api with join = on.",
   }),
   EHOSTUNREACH: hostUnreachable,
   EHOSTDOWN: hostUnreachable,

@@ -306,7 +306,7 @@ describe("the file of --join-token-file", () => {
     using folder = new TestFolder();
     folder.script("bin/ctrl-exec-agent", agent);
     const parts = readFileSync(INSTALLER, "utf8").replace(/\nmain "\$@"\n$/, "\n");
-    const set = `set -eu; dry_run=0 changes=0 running=0 controller=ctrl fingerprint='' root='' names=/x held=/x`;
+    const set = `set -eu; dry_run=0 changes=0 running=0 controller=ctrl pairing_port='' fingerprint='' root='' names=/x held=/x`;
     const call = `prefix=${folder.path} join_token=${token}; ${more} pair_agent`;
     const script = folder.write("parts.sh", `${parts}${set}\n${call}\n`);
     const { status, out, err } = await runCommand([...shell, script]);
@@ -321,8 +321,13 @@ describe("the file of --join-token-file", () => {
       const unpaired = '[ "$1" = join ] || exit 1';
       const failed = await pair(shell, token, "exit 1");
       expect([failed.status, folder.has("token")]).toEqual([1, true]);
-      const joined = await pair(shell, token, `${unpaired}; cat >${folder.join("read")}`);
+      const given = `echo "$*" >${folder.join("given")}`;
+      const joins = `${unpaired}; ${given}; cat >${folder.join("read")}`;
+      const joined = await pair(shell, token, joins, "pairing_port=27444;");
       expect([joined.status, folder.has("token")], joined.err).toEqual([0, false]);
+      expect(readFileSync(folder.join("given"), "utf8")).toBe(
+        "join --dispatcher ctrl --port 27444 --token-file - --timeout 600\n",
+      );
       expect(readFileSync(folder.join("read"), "utf8")).toBe("cxj1_x\n");
       folder.write("token", "cxj1_x\n", 0o600);
       const again = await pair(shell, token, "exit 0");
@@ -375,6 +380,9 @@ describe("refuses, and changes nothing", () => {
       2,
       "--ca-fingerprint is in the join token already",
     ],
+    ["--port without --pair", ["--agent", "--port", "27444"], 2, "--port goes with --pair"],
+    ["--port that is no number", ["--agent", "--pair", "c", "--port", "x"], 2, "from 1 to 65535"],
+    ["--port that is too big", ["--agent", "--pair", "c", "--port", "100000"], 2, "--port takes"],
     ["--pair without --agent", ["--ctrl-exec", "--pair", "c"], 2, "--pair goes with --agent"],
     ["a part with --uninstall", ["--uninstall", "--agent"], 2, "--uninstall takes everything"],
     ["a prefix with a shell's characters", ["--agent", "--prefix", "/a;b"], 2, "--prefix takes"],

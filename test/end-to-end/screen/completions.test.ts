@@ -84,6 +84,15 @@ beforeAll(async () => {
     `state/pairing/${request.id}.json`,
     JSON.stringify({ ...request, received: new Date().toISOString(), code: "042137" }),
   );
+  const token = { public_key: "0a".repeat(32), created: "2026-01-15T12:00:00Z", uses: 1 };
+  for (const [id, more] of [
+    ["c1b2c3d4e5f60718", {}],
+    ["c1b2c3d4e5f60719", { revoked: "2026-01-15T12:30:00Z" }],
+  ] as const) {
+    const expires = "2126-01-15T12:00:00Z";
+    const file = `state/join-tokens/${id}.json`;
+    folder.write(file, JSON.stringify({ id, ...token, expires, ...more }));
+  }
   // As the pairing-mode that holds the request's connection does.
   tryLock(folder.write("state/locks/.pairing-mode", ""));
   mkdirSync(folder.join("bin"));
@@ -294,6 +303,10 @@ describe.each([
     const help = await shell.press("ctrl-exec help r", /rotate-cert/);
     expect(help).toMatch(/\brun\b/);
     await shell.press("ctrl-exec help rot", /help rotate-cert/);
+    await shell.press("ctrl-exec token cr", /token create/);
+    await shell.press("ctrl-exec token rev", /token revoke/);
+    const tokens = await shell.press("ctrl-exec token revoke c", /c1b2c3d4e5f60718/);
+    expect(tokens).not.toContain("c1b2c3d4e5f60719");
     await shell.press("ctrl-exec tag web-0", /tag web-01/);
     const tags = await shell.press("ctrl-exec tag web-01 ", /role=/);
     expect(tags).not.toContain("--token");
@@ -368,6 +381,10 @@ describe("fish", () => {
     expect(await fish("ctrl-exec edit-agent web-01 --lookup-by ")).toEqual(["hostname", "ip"]);
     expect(await fish("ctrl-exec asset ctrl-exec-api.s")).toEqual(["ctrl-exec-api.service"]);
     expect(await fish("ctrl-exec approve ")).toEqual(["b1b2c3d4e5f60718"]);
+    const words = await fish("ctrl-exec token ");
+    expect(words.toSorted()).toEqual(["create", "list", "revoke"]);
+    expect(await fish("ctrl-exec token revoke ")).toEqual(["c1b2c3d4e5f60718"]);
+    expect(await fish("ctrl-exec token list ")).toEqual([]);
     const runs = ["a1b2c3d4e5f60723", "a1b2c3d4e5f60722", "a1b2c3d4e5f60721"];
     for (const mode of ["status", "wait", "logs"]) {
       expect((await fish(`ctrl-exec ${mode} `)).slice(0, 3)).toEqual(runs);

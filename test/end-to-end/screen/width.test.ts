@@ -76,7 +76,8 @@ test("token list, whose last column has several lines on a terminal alone", asyn
     "--tag=env=production",
     "--tag=role=database",
   ];
-  await control.mustRun("token", ["create", "--name=db-west-*", "--uses=20", ...bounds]);
+  const create = ["create", "--name=db-west-*", "--uses=20", ...bounds];
+  expectNarrow((await control.mustRun("token", create)).err, 6);
   const args = control.withSetting(["token", "list"]);
   const session = new TerminalSession("ctrl-exec", args, {}, COLUMNS);
   await session.ended();

@@ -7,6 +7,7 @@ import {
   parseBatch,
   parseMaxFailures,
   parsePerTag,
+  perTagProblem,
 } from "../../../src/core/rollout.ts";
 
 test("sizes are numbers and percentages", () => {
@@ -37,6 +38,13 @@ test("bounds by tag", () => {
   expect(parsePerTag("rack=1, zone=20")).toEqual({ rack: 1, zone: 20 });
   const wrong = ["", "rack", "rack=", "rack=0", "=1", "rack=1,rack=2", "rack=1,", "a b=1"];
   expect(wrong.filter((text) => parsePerTag(text) !== undefined)).toEqual([]);
+});
+
+test("of a bound by tag that is wrong, too", () => {
+  expect(perTagProblem("rack=0")).toBe("0 is not between 1 and 999999");
+  expect(perTagProblem("rack=1,zone=1000000")).toBe("1000000 is not between 1 and 999999");
+  expect(perTagProblem("rack")).toBe('"rack" is not the key of a tag, = and a number of hosts');
+  expect(perTagProblem("rack=1,rack=2")).toBe("it has a key twice");
 });
 
 test("the size that is wrong is named, and why", () => {

@@ -36,6 +36,17 @@ describe("T28 prefixes of any length, both families", () => {
     expect((await listOf("::ffff:10.0.0.1")).has("10.0.0.1")).toBe(true);
     expect((await listOf("::ffff:10.0.0.1")).has("10.0.0.2")).toBe(false);
   });
+
+  test.each([
+    ["::ffff:7f00:1", "127.0.0.1", "127.0.0.2"],
+    ["0:0:0:0:0:FFFF:7f00:1", "127.0.0.1", "127.0.0.2"],
+    ["::ffff:a00:0/104", "10.1.2.3", "11.1.2.3"],
+    ["::ffff:0:0/96", "203.0.113.9", "2001:db8::1"],
+    ["127.0.0.1", "::ffff:7f00:1", "::ffff:7f00:2"],
+  ])("and so they are in hexadecimal: %s has %s, not %s", async (entry, inside, outside) => {
+    const list = await listOf(entry);
+    expect([list.has(inside), list.has(outside)]).toEqual([true, false]);
+  });
 });
 
 test.each([
@@ -51,6 +62,7 @@ test.each([
   "10.0.0.0 /8",
   "::/129",
   "::ffff:10.0.0.0/95",
+  "::ffff:0:0/95",
   "fe80::1%eth0",
   "localhost",
   "10.0.0.0/255.0.0.0",

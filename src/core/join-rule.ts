@@ -65,10 +65,18 @@ export function hostProblem(
 }
 
 function tagProblem(rule: JoinRule, { tags = {} }: TokenBounds): string | undefined {
-  const other = Object.entries(tags).find(([key, value]) => {
-    return !rule.tags.some(([keys, values]) => {
-      return matchesWildcard(keys, key) && values.some((each) => matchesWildcard(each, value));
-    });
-  });
+  const other = Object.entries(tags).find((tag) => !isAllowed(rule, tag));
   return other === undefined ? undefined : `no tag ${other[0]}=${other[1]}`;
+}
+
+/** Of the tags that a name has, those that a host may have that takes it over by this rule. */
+export function tagsAllowed(rule: JoinRule, tags: Tags = {}): Tags | undefined {
+  const allowed = Object.entries(tags).filter((tag) => isAllowed(rule, tag));
+  return allowed.length === 0 ? undefined : Object.fromEntries(allowed);
+}
+
+function isAllowed(rule: JoinRule, [key, value]: readonly [key: string, value: string]): boolean {
+  return rule.tags.some(([keys, values]) => {
+    return matchesWildcard(keys, key) && values.some((each) => matchesWildcard(each, value));
+  });
 }

@@ -1,13 +1,13 @@
 /** What SIGHUP, and ctrl-exec-api reload, do: ctrl-exec.conf and the files that it names are read again. */
 import type { ApiServer } from "../../api/server.ts";
 import type { Controller } from "../../controller/control-host.ts";
-import { groupWarnings } from "../../controller/groups/groups.ts";
+import { groupProblems } from "../../controller/groups/groups.ts";
 import { startLooking } from "../../controller/notices/look.ts";
-import { noticeWarnings } from "../../controller/notices/receivers.ts";
-import { joinRuleWarnings } from "../../controller/pairing/join-rules.ts";
+import { noticeProblems } from "../../controller/notices/receivers.ts";
+import { joinRuleProblems } from "../../controller/pairing/join-rules.ts";
 import { startCheckLoop } from "../../controller/upkeep/check-loop.ts";
 import type { ConfigWarning } from "../../core/config/config-file.ts";
-import { messageOf } from "../../core/errors.ts";
+import { inOneLine, messageOf } from "../../core/errors.ts";
 import { warningLine } from "../command/config-warnings.ts";
 import { fixedWarnings } from "../reload-requests.ts";
 
@@ -77,9 +77,10 @@ export async function reload(
 
 /** Of the folders beside ctrl-exec.conf: what is wrong there is told before it is needed. */
 export async function folderWarnings(host: Controller): Promise<ConfigWarning[]> {
-  return [
-    ...(await groupWarnings(host)),
-    ...(await joinRuleWarnings(host.config)),
-    ...(await noticeWarnings(host.config)),
+  const found = [
+    ...(await groupProblems(host)),
+    ...(await joinRuleProblems(host.config)),
+    ...(await noticeProblems(host.config)),
   ];
+  return found.map(({ folder: key, problem }) => ({ key, message: inOneLine(problem) }));
 }

@@ -1,5 +1,6 @@
 /** The groups of groups.d, beside ctrl-exec.conf. */
 import { dirname, join } from "node:path";
+import { tomlFiles } from "../../core/config/config-folder.ts";
 import type { ControllerConfig } from "../../core/config/controller-config.ts";
 import { asCtrlExecError, CtrlExecError } from "../../core/errors.ts";
 import { fileVersion } from "../../system/files/file-version.ts";
@@ -30,10 +31,14 @@ export async function fileGroups(config: ControllerConfig): Promise<Groups> {
   }
 }
 
+export function groupFolder({ file }: ControllerConfig): string {
+  return join(dirname(file), "groups.d");
+}
+
 async function readFolder(config: ControllerConfig): Promise<Groups> {
-  const folder = join(dirname(config.file), "groups.d");
+  const folder = groupFolder(config);
   refuseUntrusted(folder);
-  const names = listFolder(folder).filter((name) => /^[^.].*\.toml$/.test(name));
+  const names = tomlFiles(listFolder(folder));
   if (names.length > MAX_FILES) {
     throw new CtrlExecError("config", `Cannot use ${folder}: more than ${MAX_FILES} files`, {
       hint: "One file may have many groups.",

@@ -1,12 +1,13 @@
 /** From the names of groups to their hosts. A group of groups.d wins over one of the same name from group_command. */
 import { attemptValue } from "../../core/check.ts";
-import type { ConfigWarning } from "../../core/config/config-file.ts";
-import { asCtrlExecError, CtrlExecError, inOneLine } from "../../core/errors.ts";
+import { type FolderProblem, strayProblems } from "../../core/config/config-folder.ts";
+import { asCtrlExecError, CtrlExecError } from "../../core/errors.ts";
 import { type HostExpression, termsOf, unionOf } from "../../core/hosts/expression.ts";
+import { listFolder } from "../../system/files/files.ts";
 import type { HostContext } from "../store/host.ts";
 import { commandGroups, lastCommandGroups } from "./command-groups.ts";
 import { expandGroups } from "./expand-groups.ts";
-import { fileGroups, type Groups } from "./group-files.ts";
+import { fileGroups, type Groups, groupFolder } from "./group-files.ts";
 
 /**
  * The expression with what its groups stand for; a group that is not known stays as it is. group_command is asked
@@ -62,16 +63,18 @@ export async function allGroups(host: HostContext): Promise<AllGroups> {
  * Called when the API is started or reloaded: a file or a group of groups.d that cannot be used is reported before it
  * is needed.
  */
-export async function groupWarnings({ config }: HostContext): Promise<ConfigWarning[]> {
-  const warning = (thrown: unknown) => ({ key: "groups.d", message: inOneLine(thrown) });
+export async function groupProblems({ config }: HostContext): Promise<FolderProblem[]> {
+  const found = (problem: unknown) => ({ folder: "groups.d", problem });
   const files = await fileGroups(config).catch(asCtrlExecError);
-  if (files instanceof CtrlExecError) return [warning(files)];
-  return [...files.keys()].flatMap((name) => {
+  if (files instanceof CtrlExecError) return [found(files)];
+  const path = groupFolder(config);
+  const unusable = [...files.keys()].flatMap((name) => {
     const group = unionOf([{ kind: "group", name }]);
     const find = (each: string) => files.get(each);
     const { problem } = attemptValue(() => expandGroups(group, find, config.file));
-    return problem === undefined ? [] : [warning(problem)];
+    return problem === undefined ? [] : [problem];
   });
+  return [...unusable, ...strayProblems(path, listFolder(path))].map(found);
 }
 
 /** Names for suggestions: without starting anything, and none if they cannot be read. */

@@ -1,5 +1,6 @@
 /** Whether there are any receivers: what a run may ask when it ends, without loading the code that sends notices. */
 import { dirname, join } from "node:path";
+import { tomlFiles } from "../../core/config/config-folder.ts";
 import type { ControllerConfig } from "../../core/config/controller-config.ts";
 import { listFolder } from "../../system/files/files.ts";
 
@@ -14,7 +15,7 @@ export function hasReceivers(config: ControllerConfig): boolean {
 
 /** Names in the folder; none when there is no such folder. @throws CtrlExecError `config` */
 export function receiverFiles(config: ControllerConfig): string[] {
-  return listFolder(noticeFolder(config)).filter((name) => /^[^.].*\.toml$/.test(name));
+  return tomlFiles(listFolder(noticeFolder(config)));
 }
 
 export function noticeFolder({ file }: ControllerConfig): string {

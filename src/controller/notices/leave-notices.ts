@@ -1,6 +1,6 @@
 /** Leaves notices in the spool, one for each receiver that wants them. */
 import { hostname } from "node:os";
-import { messageOf } from "../../core/errors.ts";
+import { inOneLine, messageOf } from "../../core/errors.ts";
 import type { NoticeNews } from "../../core/notices/news.ts";
 import { noticeOf } from "../../core/notices/notice.ts";
 import { newRequestId } from "../../core/request-id.ts";
@@ -15,7 +15,9 @@ export async function leaveNotices(host: HostContext, all: readonly NoticeNews[]
   const { config, log, now } = host;
   const { receivers, problems } = await readReceivers(config);
   // The receivers for whom they were meant do not learn of this.
-  for (const msg of problems) log({ event: "config-warn", key: "notify.d", msg });
+  for (const problem of problems) {
+    log({ event: "config-warn", key: "notify.d", msg: inOneLine(problem) });
+  }
   const since = now();
   for (const news of all) {
     const pending = { id: newRequestId(), since, news };

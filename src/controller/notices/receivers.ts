@@ -1,8 +1,10 @@
 /** The receivers of notify.d, beside ctrl-exec.conf. */
 import { join } from "node:path";
-import type { ConfigWarning } from "../../core/config/config-file.ts";
+import { attemptValue } from "../../core/check.ts";
+import { type FolderProblem, strayProblems } from "../../core/config/config-folder.ts";
 import type { ControllerConfig } from "../../core/config/controller-config.ts";
-import { CtrlExecError, inOneLine } from "../../core/errors.ts";
+import { CtrlExecError } from "../../core/errors.ts";
+import { listFolder } from "../../system/files/files.ts";
 import { readTrustedText, refuseUntrusted } from "../../system/files/trusted-file.ts";
 import { noticeFolder, receiverFiles } from "./has-receivers.ts";
 import { type Receiver, readReceiverFile } from "./receiver-file.ts";
@@ -17,7 +19,7 @@ const NAME = /^([A-Za-z0-9][A-Za-z0-9_-]{0,63})\.toml$/;
 export interface Receivers {
   readonly receivers: readonly Receiver[];
   /** One for each file that cannot be used: the others can. */
-  readonly problems: readonly string[];
+  readonly problems: readonly unknown[];
   /** Whether there is a file of that name, or nobody knows: what waits for it goes on waiting. */
   mayBeThere(name: string): boolean;
 }
@@ -25,7 +27,7 @@ export interface Receivers {
 /** None if there is no such folder. Never rejects: a file that cannot be used must not stop the others, or a run. */
 export async function readReceivers(config: ControllerConfig): Promise<Receivers> {
   const receivers: Receiver[] = [];
-  const problems: string[] = [];
+  const problems: unknown[] = [];
   const found = new Set<string | undefined>();
   let isWhole = false;
   try {
@@ -44,28 +46,32 @@ export async function readReceivers(config: ControllerConfig): Promise<Receivers
         const receiver = await readReceiverFile(name, file, readTrustedText(file));
         receivers.push(receiver);
       } catch (thrown) {
-        problems.push(inOneLine(thrown));
+        problems.push(thrown);
       }
     }
     isWhole = true;
   } catch (thrown) {
-    problems.push(inOneLine(thrown));
+    problems.push(thrown);
   }
   return { receivers, problems, mayBeThere: (name) => !isWhole || found.has(name) };
 }
 
-/** Called when the API is started or reloaded: a receiver that cannot be used is reported before it is needed. */
-export async function noticeWarnings(config: ControllerConfig): Promise<ConfigWarning[]> {
+/** For whoever starts the API or reloads it, and for doctor: what cannot be used is reported before it is needed. */
+export async function noticeProblems(config: ControllerConfig): Promise<FolderProblem[]> {
   const { receivers, problems } = await readReceivers(config);
   const unusable = receivers.flatMap((receiver) => {
     try {
       requireUsable(receiver);
       return [];
     } catch (thrown) {
-      return [inOneLine(thrown)];
+      return [thrown];
     }
   });
-  return [...problems, ...unusable].map((message) => ({ key: "notify.d", message }));
+  const path = noticeFolder(config);
+  const { value: names = [] } = attemptValue(() => listFolder(path));
+  return [...problems, ...unusable, ...strayProblems(path, names)].map((problem) => {
+    return { folder: "notify.d", problem };
+  });
 }
 
 function badName(file: string): CtrlExecError {

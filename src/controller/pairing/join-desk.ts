@@ -5,10 +5,11 @@
  * same host gets back (T10).
  */
 import { CtrlExecError, messageOf } from "../../core/errors.ts";
+import { tagsAllowed } from "../../core/join-rule.ts";
 import { AddressList, parseAddressPrefix } from "../../core/net/address-list.ts";
 import { pairedNameProblem } from "../../core/net/host-name.ts";
 import { Semaphore } from "../../core/semaphore.ts";
-import { changedTags, MAX_OWN_TAGS, type Tags } from "../../core/tags.ts";
+import { changedTags, MAX_OWN_TAGS, type Tags, tagText } from "../../core/tags.ts";
 import { isoSeconds } from "../../core/time.ts";
 import { joinStatement } from "../../core/wire/join-statement.ts";
 import type { JoinAnswer, JoinProof } from "../../core/wire/messages/join.ts";
@@ -144,7 +145,11 @@ export class JoinDesk {
     // If a join is only being completed, the record has them; what an operator has changed since then stays (T77).
     const record = known?.kind === "agent" ? known.record : undefined;
     const isRecorded = record !== undefined && record.reqid === earlier?.reqid;
-    const tags = isRecorded ? record.tags : joinedTags(known, token.tags);
+    const rule = rules.find(({ replace }) => replace || !decision.replaces);
+    // Another machine gets no tag of the name that this rule would not let a token give it (T77).
+    const isBound = decision.replaces && rule !== undefined;
+    const before = isBound ? tagsAllowed(rule, record?.tags) : record?.tags;
+    const tags = isRecorded ? record.tags : joinedTags(before, token.tags);
     if (tags instanceof CtrlExecError) return { code: "local", why: tags.message, told: LATER };
     const use = { key, nonce, hostname, ip, reqid: id, at: isoSeconds(now()) };
     // Before it is signed: a crash from here on costs at most this use, and never gives an additional one (T31).
@@ -164,9 +169,10 @@ export class JoinDesk {
         () => tags,
       );
       await writer.putUse(token.id, { ...use, registered: true });
-      const { reason, replaces } = decision;
-      const rule = rules.find(({ replace }) => replace || !replaces)?.rule;
-      log({ event: "join", agent: hostname, ip, reqid: id, token: token.id, reason, rule });
+      const { reason } = decision;
+      const lost = isBound ? lostTags(record?.tags, tags) : undefined;
+      const who = { agent: hostname, ip, reqid: id, token: token.id };
+      log({ event: "join", ...who, lost, reason, rule: rule?.rule });
       return answer;
     } catch (thrown) {
       if (!decision.counted) await this.#takeBack(writer, token.id, use);
@@ -268,12 +274,14 @@ function judged({ csr, hostname }: JoinProof): JudgedCsr | CtrlExecError {
   }
 }
 
-/** The name's existing tags stay; those of the token win. */
-function joinedTags(
-  known: Registered | undefined,
-  given: Tags = {},
-): Tags | undefined | CtrlExecError {
-  const before = known?.kind === "agent" ? known.record.tags : undefined;
+/** The own tags that went with the former host, for the log; undefined if there are none. */
+function lostTags(before: Tags = {}, after: Tags = {}): string[] | undefined {
+  const lost = Object.entries(before).filter(([key]) => !Object.hasOwn(after, key));
+  return lost.length === 0 ? undefined : lost.map(([key, value]) => `${key}=${tagText(value)}`);
+}
+
+/** The tags of the name that stay; those of the token win. */
+function joinedTags(before: Tags | undefined, given: Tags = {}): Tags | undefined | CtrlExecError {
   const tags = changedTags(before ?? {}, { set: given, remove: [] });
   if (tags === undefined) return before;
   if (Object.keys(tags).length <= MAX_OWN_TAGS) return tags;

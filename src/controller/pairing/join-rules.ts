@@ -4,9 +4,9 @@
  */
 import { existsSync, lstatSync } from "node:fs";
 import { dirname, join } from "node:path";
-import type { ConfigWarning } from "../../core/config/config-file.ts";
+import { type FolderProblem, strayProblems, tomlFiles } from "../../core/config/config-folder.ts";
 import type { ControllerConfig } from "../../core/config/controller-config.ts";
-import { asCtrlExecError, CtrlExecError, inOneLine } from "../../core/errors.ts";
+import { asCtrlExecError, CtrlExecError } from "../../core/errors.ts";
 import {
   hostProblem,
   type JoinRule,
@@ -70,12 +70,14 @@ export async function rulesForHost(
 }
 
 /** For whoever starts the API or reloads it, and for doctor. */
-export async function joinRuleWarnings(config: ControllerConfig): Promise<ConfigWarning[]> {
+export async function joinRuleProblems(config: ControllerConfig): Promise<FolderProblem[]> {
+  const path = joinRuleFolder(config);
   try {
     await readRules(config);
-    return [];
-  } catch (thrown) {
-    return [{ key: "join.d", message: inOneLine(thrown) }];
+    const strays = strayProblems(path, listFolder(path));
+    return strays.map((problem) => ({ folder: "join.d", problem }));
+  } catch (problem) {
+    return [{ folder: "join.d", problem }];
   }
 }
 
@@ -121,7 +123,7 @@ async function readRules(config: ControllerConfig): Promise<Rules> {
     });
   }
   const visible = all.filter((name) => !name.startsWith("."));
-  const names = visible.filter((name) => name.endsWith(".toml"));
+  const names = tomlFiles(visible);
   if (names.length === 0 && visible.length > 0) {
     // Whoever wrote web.conf meant it to bound what may join.
     throw new CtrlExecError("config", `Cannot use ${folder}: no file in it ends in .toml`, {

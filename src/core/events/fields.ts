@@ -68,6 +68,7 @@ export const FIELDS = {
   left: field("number", "how many processes of a script could not be ended"),
   len: field("number", "the length of the request's body in bytes"),
   lookupBy: field("text", "how the agent is dialled: by `hostname` or by `ip`"),
+  lost: field("list", "`key=value` of each of this host's tags that a name no longer has"),
   method: field("text", "of the HTTP request"),
   msg: field("text", "what is wrong, and what mends it"),
   newSerial: field("text", "of the certificate from now on"),

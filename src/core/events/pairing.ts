@@ -71,8 +71,8 @@ export const PAIRING_EVENTS = {
   join: {
     level: "info",
     fields: ["agent", "ip", "reqid", "token"],
-    maybe: ["reason", "rule"],
-    when: "a host has joined with a token; REASON says why, if its name was registered before or its join was repeated, and RULE which rule of `join.d` allowed it, if there are any",
+    maybe: ["lost", "reason", "rule"],
+    when: "a host has joined with a token; LOST has tags that a host has lost whose name it has taken over; REASON says why, if its name was registered before or its join was repeated, and RULE which rule of `join.d` allowed it, if there are any",
   },
   "join-refuse": {
     level: "warning",

@@ -1,24 +1,25 @@
 /** The programs and files that the administrator has named: whether they can be used as they are now. */
+import { failed } from "../../../core/check.ts";
 import type { ControllerConfig } from "../../../core/config/controller-config.ts";
 import { readPrivateText } from "../../../system/files/files.ts";
 import { judgeStartable } from "../../../system/process/startable.ts";
-import { groupWarnings } from "../../groups/groups.ts";
-import { noticeWarnings } from "../../notices/receivers.ts";
-import { joinRuleWarnings } from "../../pairing/join-rules.ts";
+import { groupProblems } from "../../groups/groups.ts";
+import { noticeProblems } from "../../notices/receivers.ts";
+import { joinRuleProblems } from "../../pairing/join-rules.ts";
 import type { HostContext } from "../../store/host.ts";
 import { type Finding, ofSetting, passed } from "./finding.ts";
 
 export async function programFindings(host: HostContext): Promise<Finding[]> {
-  const warnings = [
-    ...(await groupWarnings(host)),
-    ...(await joinRuleWarnings(host.config)),
-    ...(await noticeWarnings(host.config)),
+  const problems = [
+    ...(await groupProblems(host)),
+    ...(await joinRuleProblems(host.config)),
+    ...(await noticeProblems(host.config)),
   ];
   return [
     ...(["auth_hook", "group_command"] as const).flatMap((key) => checkProgram(host.config, key)),
     ...tokenFindings(host.config),
-    ...warnings.map(({ key, message }) => {
-      return { name: key, ok: false, detail: message, misconfigured: true };
+    ...problems.map(({ folder, problem }) => {
+      return { ...failed(folder, problem), misconfigured: true };
     }),
   ];
 }

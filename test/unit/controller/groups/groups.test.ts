@@ -4,12 +4,13 @@ import { existsSync } from "node:fs";
 import { listedDefinition } from "../../../../src/controller/groups/definition.ts";
 import {
   allGroups,
-  groupWarnings,
+  groupProblems,
   knownGroupNames,
   withGroups,
   withKnownGroups,
 } from "../../../../src/controller/groups/groups.ts";
 import { groupsWithHosts } from "../../../../src/controller/groups/list-groups.ts";
+import { inOneLine } from "../../../../src/core/errors.ts";
 import { termsOf } from "../../../../src/core/hosts/expression.ts";
 import { parseHostExpression } from "../../../../src/core/hosts/parse-expression.ts";
 import { LocalFleet } from "../../../support/local-fleet.ts";
@@ -112,15 +113,16 @@ test("by what is at hand, one that only the program knows stays; without groups 
 
 test("what is wrong with groups.d is told before it is needed", async () => {
   await setUp(FILE);
-  expect(await groupWarnings(fleet.controller)).toEqual([]);
+  expect(await groupProblems(fleet.controller)).toEqual([]);
   write("[web]\nhost = 'a'");
-  expect(await groupWarnings(fleet.controller)).toEqual([
-    { key: "groups.d", message: expect.stringContaining("did you mean hosts?") },
-  ]);
+  const found = async () => {
+    return (await groupProblems(fleet.controller)).map(({ problem }) => inOneLine(problem));
+  };
+  expect(await found()).toEqual([expect.stringContaining("did you mean hosts?")]);
   write("[web]\nhosts = 'a'\n[none]\nhosts = []\n[own]\nhosts = '@@own'\n[far]\nhosts = '@@cloud'");
-  expect(await groupWarnings(fleet.controller)).toEqual([
-    { key: "groups.d", message: expect.stringContaining("@@none of ") },
-    { key: "groups.d", message: expect.stringContaining("@@own has @@own. See: ctrl-exec list-") },
+  expect(await found()).toEqual([
+    expect.stringContaining("@@none of "),
+    expect.stringContaining("@@own has @@own. See: ctrl-exec list-"),
   ]);
 });
 

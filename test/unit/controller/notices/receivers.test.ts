@@ -2,7 +2,8 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { chmodSync } from "node:fs";
 import { hasReceivers } from "../../../../src/controller/notices/has-receivers.ts";
-import { noticeWarnings, readReceivers } from "../../../../src/controller/notices/receivers.ts";
+import { noticeProblems, readReceivers } from "../../../../src/controller/notices/receivers.ts";
+import { messageOf } from "../../../../src/core/errors.ts";
 import { LocalFleet } from "../../../support/local-fleet.ts";
 
 let fleet: LocalFleet;
@@ -22,7 +23,11 @@ function write(name: string, text = `url = "https://x/"\nkey_file = "${key}"`): 
 
 async function read() {
   const { receivers, problems, mayBeThere } = await readReceivers(fleet.controller.config);
-  return { names: receivers.map(({ name }) => name), problems, mayBeThere };
+  return {
+    names: receivers.map(({ name }) => name),
+    problems: problems.map(messageOf),
+    mayBeThere,
+  };
 }
 
 test("without the folder, or with an empty one, nobody is told anything", async () => {
@@ -74,14 +79,14 @@ test("T35 more files than a control host needs are refused", async () => {
 test("T35 the owner is told of a key that all can read or guess, and of a program that is missing", async () => {
   write("pager.toml");
   const { config } = fleet.controller;
-  expect(await noticeWarnings(config)).toEqual([]);
+  expect(await noticeProblems(config)).toEqual([]);
   chmodSync(key, 0o644);
   write("page.toml", 'program = ["/nowhere/page"]');
   const short = fleet.folder.write("control/short-key", "0123", 0o600);
   write("short.toml", `url = "https://x/"\nkey_file = "${short}"`);
-  const told = await noticeWarnings(config);
-  expect(told.map((each) => each.key)).toEqual(["notify.d", "notify.d", "notify.d"]);
-  const [program, pager, guessed] = told.map(({ message }) => message);
+  const told = await noticeProblems(config);
+  expect(told.map((each) => each.folder)).toEqual(["notify.d", "notify.d", "notify.d"]);
+  const [program, pager, guessed] = told.map(({ problem }) => messageOf(problem));
   expect(program).toContain("/nowhere");
   expect(pager).toContain("notify-key: every user of this host may open it (mode 0644)");
   expect(guessed).toContain("16 or more printable characters");

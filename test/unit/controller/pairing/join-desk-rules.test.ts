@@ -176,4 +176,36 @@ describe("T33 a registered name", () => {
     expect(stage.fleet.log.of("join").at(-1)?.fields).toMatchObject({ RULE: "b" });
     expect([...(await stage.controller.store.certificates.revoked())]).toEqual([serial]);
   });
+
+  test("T77 is taken over without the tags that the rule would not let a token give", async () => {
+    await using stage = await JoinStage.open();
+    await stage.join(await stage.token(), "web-01");
+    const tag = async (tags: Record<string, string>) => {
+      const record = { ...stage.fleet.record("web-01"), tags };
+      await stage.controller.store.exclusively((writer) => writer.putAgent(record));
+    };
+    await tag({ rack: "3", role: "secret-db" });
+    rule(
+      stage,
+      "web",
+      'names = ["web-*"]\nreplace = true\ntags = { rack = ["*"], role = ["web"] }',
+    );
+    const token = await stage.token({ replace: true, uses: 3 });
+    const host = await joiner("web-01");
+    expect((await stage.join(token, host)).kind).toBe("joined");
+    expect(stage.fleet.record("web-01").tags).toEqual({ rack: "3" });
+    expect(stage.fleet.log.of("join").at(-1)?.fields).toMatchObject({ LOST: "role=secret-db" });
+    // What an operator gives the new host is its own, also if it asks again.
+    await tag({ role: "secret-db" });
+    expect((await stage.join(token, host)).kind).toBe("joined");
+    expect(stage.fleet.record("web-01").tags).toEqual({ role: "secret-db" });
+    expect(stage.fleet.log.of("join").at(-1)?.fields).not.toHaveProperty("LOST");
+  });
+
+  test("without rules the operator who made the token hands it over as it is", async () => {
+    await using stage = await JoinStage.open();
+    await stage.join(await stage.token({ tags: { role: "web" } }), "web-01");
+    await stage.join(await stage.token({ replace: true }), "web-01");
+    expect(stage.fleet.record("web-01").tags).toEqual({ role: "web" });
+  });
 });

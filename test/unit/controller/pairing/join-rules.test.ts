@@ -2,11 +2,11 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { chmodSync, mkdirSync, rmSync, symlinkSync } from "node:fs";
 import {
-  joinRuleWarnings,
+  joinRuleProblems,
   rulesForHost,
   rulesForToken,
 } from "../../../../src/controller/pairing/join-rules.ts";
-import { asCtrlExecError } from "../../../../src/core/errors.ts";
+import { asCtrlExecError, messageOf } from "../../../../src/core/errors.ts";
 import { LocalFleet } from "../../../support/local-fleet.ts";
 
 let fleet: LocalFleet;
@@ -42,9 +42,9 @@ async function problem(): Promise<string> {
   };
   const [one, other] = [await refused(host("web-01")), await refused(token({}))];
   expect([one.code, other.message]).toEqual(["config", one.message]);
-  const warned = await joinRuleWarnings(fleet.controller.config);
-  expect(warned.map(({ key }) => key)).toEqual(["join.d"]);
-  expect(warned[0]?.message).toContain(one.message);
+  const warned = await joinRuleProblems(fleet.controller.config);
+  expect(warned.map(({ folder }) => folder)).toEqual(["join.d"]);
+  expect(messageOf(warned[0]?.problem)).toBe(one.message);
   return one.message;
 }
 
@@ -53,7 +53,7 @@ test("without the folder, or with nothing in it, there is no rule", async () => 
   mkdirSync(fleet.folder.join("control/join.d"));
   fleet.folder.write("control/join.d/.web.toml.swp", "[");
   expect([await host("web-01"), await token({})]).toEqual(["free", "free"]);
-  expect(await joinRuleWarnings(fleet.controller.config)).toEqual([]);
+  expect(await joinRuleProblems(fleet.controller.config)).toEqual([]);
 });
 
 test("T31 one rule must allow name, network and tags; the others' reasons are named", async () => {

@@ -71,10 +71,35 @@ test("a receiver of notices that cannot be told anything is named", async () => 
   ]);
 });
 
+test.each(["groups.d", "join.d", "notify.d"])(
+  "a file of %s whose name does not end in .toml is named, with what to do",
+  async (folder) => {
+    await using fleet = await LocalFleet.bare();
+    const put = (name: string, text: string) =>
+      fleet.folder.write(`control/${folder}/${name}`, text);
+    // Nothing is wrong with these.
+    if (folder === "join.d") put("all.toml", 'names = ["*"]');
+    for (const name of ["README", "web.toml.bak", "web.toml~", ".web.conf.swp"]) put(name, "");
+    expect(faults(await programFindings(fleet.controller))).toEqual([]);
+    const file = put("pager.conf", "");
+    expect((await programFindings(fleet.controller)).filter(({ ok }) => !ok)).toEqual([
+      {
+        name: folder,
+        ok: false,
+        detail: `${file} counts for nothing: its name does not end in .toml`,
+        remedy: "Name it pager.toml, or remove it.",
+        misconfigured: true,
+      },
+    ]);
+  },
+);
+
 test("a rule of join.d that cannot be used is named: no host can join then", async () => {
   await using fleet = await LocalFleet.bare();
   const file = fleet.folder.write("control/join.d/web.toml", "names = []");
-  expect(faults(await programFindings(fleet.controller))).toEqual([
-    expect.stringContaining(`join.d: Cannot use ${file}: names: expected a list`),
-  ]);
+  const [found] = (await programFindings(fleet.controller)).filter(({ ok }) => !ok);
+  expect(found?.detail).toBe(
+    `Cannot use ${file}: names: expected a list of patterns for names, such as web-*`,
+  );
+  expect(found?.remedy).toContain('docs/CONFIGURATION.md, "join.d"');
 });

@@ -77,7 +77,12 @@ test("token list, whose last column has several lines on a terminal alone", asyn
     "--tag=role=database",
   ];
   const create = ["create", "--name=db-west-*", "--uses=20", ...bounds];
-  expectNarrow((await control.mustRun("token", create)).err, 6);
+  const { err: told } = await control.mustRun("token", create);
+  expectNarrow(told, 6);
+  // Its port is not the usual one.
+  expect(told).toMatch(
+    /install\.sh --agent --pair <this host> --port \S+ --join-token-file <file>/,
+  );
   const args = control.withSetting(["token", "list"]);
   const session = new TerminalSession("ctrl-exec", args, {}, COLUMNS);
   await session.ended();

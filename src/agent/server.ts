@@ -3,6 +3,7 @@ import { type AgentShares, agentShares } from "../core/descriptor-shares.ts";
 import { messageOf } from "../core/errors.ts";
 import type { AgentLog } from "../core/events.ts";
 import { QuietLog } from "../core/quiet-log.ts";
+import type { Connection } from "../system/net/connection.ts";
 import { listenTcp } from "../system/net/tcp.ts";
 import { descriptorLimit } from "../system/process/descriptors.ts";
 import { Door } from "./door/door.ts";
@@ -11,6 +12,8 @@ import { JobTable } from "./jobs/job-table.ts";
 import { jobsFolderOf } from "./jobs/jobs-folder.ts";
 import type { ShimProgram } from "./jobs/shim-link.ts";
 import { UnkeptRuns } from "./jobs/unkept-runs.ts";
+import type { Via } from "./links/kept-link.ts";
+import { Links } from "./links/links.ts";
 import { AgentMetrics } from "./metrics/agent-metrics-port.ts";
 import { RunningScripts } from "./scripts/running-scripts.ts";
 import type { AgentState } from "./state/state.ts";
@@ -22,7 +25,8 @@ import { inboxOf } from "./upgrade/places.ts";
 const CLOSE_MS = 10_000;
 
 export interface AgentServer {
-  readonly port: number;
+  /** Undefined with `listen = no`. */
+  readonly port: number | undefined;
   /** Puts a new state in force from the next connection and the next request on; limits start afresh. */
   replaceState(state: AgentState): void;
   /** Stops accepting, and waits up to 10 s for the answers that are due. */
@@ -72,24 +76,35 @@ export async function startAgentServer(options: AgentServerOptions): Promise<Age
     spoolBytes: table?.spoolBytes,
     spoolLimit: keeper.state.config.run_spool,
   }));
-  const listening = listenTcp(state.config.bind, state.config.port, (connection) => {
-    door.accept(connection).catch((thrown) => {
+  const accept = (connection: Connection, via?: Via) => {
+    door.accept(connection, via).catch((thrown) => {
       log({ event: "accept-fatal", peer: connection.address, reason: messageOf(thrown) });
       connection.close();
     });
+  };
+  const { bind, listen, connect = [] } = state.config;
+  const listening = listen ? listenTcp(bind, state.config.port, (one) => accept(one)) : undefined;
+  const links = new Links({
+    state: () => keeper.current(),
+    log,
+    now,
+    onCaller: accept,
+    random: Math.random,
   });
-  const { port } = listening;
-  log({ event: "start", port });
+  log({ event: "start", port: listening?.port });
+  links.keep(connect);
   return {
-    port,
+    port: listening?.port,
     replaceState(next) {
       keeper.replace(next);
       const measured = shareDescriptors(next, log);
       running.resize(measured.processes);
       door.reset(next, measured.connections);
+      links.keep(next.config.connect ?? []);
     },
     async close() {
-      listening.stop();
+      listening?.stop();
+      links.stop();
       closeMetrics?.();
       door.closeAll((connection) => requests.isBusy(connection));
       await requests.finish(CLOSE_MS);

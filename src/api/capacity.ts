@@ -14,7 +14,8 @@ export function shareDescriptors(controller: Controller): ApiShares {
   const { api_max_requests } = config;
   const limit = descriptorLimit();
   const door = config.join ? pairingShare(controller).connections : 0;
-  const shares = apiShares(limit - door, api_max_requests);
+  const ofHub = config.hub ? Math.floor(limit / 2) : 0;
+  const shares = apiShares(limit - door - ofHub, api_max_requests);
   workDescriptors().resize(shares.work);
   if (shares.requests < api_max_requests) {
     log({

@@ -2,6 +2,7 @@
 import type { Controller } from "../controller/control-host.ts";
 import type { KeptPort } from "../controller/pairing/kept-port.ts";
 import { ANY_TIME, loadCredential } from "../controller/trust/credential.ts";
+import type { Hub } from "../hub/hub.ts";
 import { startHttpServer } from "../system/net/http-server.ts";
 import { pairingShare } from "./capacity.ts";
 import { startMetricsPort } from "./metrics-port.ts";
@@ -49,6 +50,8 @@ export async function startApi(first: Controller, drainMs?: number): Promise<Api
   const usesTls = api.tls !== undefined;
   await api.detached.start();
   const door = config.join ? await openDoor(first) : undefined;
+  let current = first;
+  const hub = config.hub ? await openHub(() => current) : undefined;
   // From now on, commands add what they count.
   void first.counts.all();
   log({ event: "api-start", bind: config.api_bind, port, tls: usesTls ? "yes" : "no" });
@@ -58,17 +61,24 @@ export async function startApi(first: Controller, drainMs?: number): Promise<Api
     reload(next) {
       metrics?.reload(next);
       api.reload(next);
+      current = next;
     },
     async stop() {
       server.stopAccepting();
       metrics?.stopAccepting();
       await door?.close();
       await api.drain();
+      hub?.close();
       server.closeAll();
       metrics?.closeAll();
       log({ event: "api-stop" });
     },
   };
+}
+
+async function openHub(current: () => Controller): Promise<Hub> {
+  const { startHubPort } = await import("./hub-port.ts");
+  return await startHubPort(current);
 }
 
 /** Loaded only if it is needed: it signs. */

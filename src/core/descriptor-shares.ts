@@ -66,6 +66,27 @@ export function apiShares(limit: number, maxRequests: number): ApiShares {
   };
 }
 
+/** For a hub: half of what its process has; the other half is the API's. */
+export interface HubShares {
+  /** Not yet known. */
+  readonly strangers: number;
+  readonly agents: number;
+  /** Control hosts, and commands of theirs. */
+  readonly callers: number;
+  /** Two connections each. */
+  readonly calls: number;
+}
+
+export function hubShares(limit: number): HubShares {
+  const usable = usableDescriptors(limit) / 2;
+  return {
+    strangers: atLeastOne(Math.min(256, usable / 8)),
+    agents: atLeastOne(usable / 2),
+    callers: atLeastOne(Math.min(256, usable / 8)),
+    calls: atLeastOne(Math.min(4096, usable / 8)),
+  };
+}
+
 /** How many connections beyond the pairing queue there may be at once: hosts that join with tokens, above all. */
 const MAX_JOINS = 256;
 

@@ -9,11 +9,12 @@ import { API_EVENTS } from "./events/api.ts";
 import { COMMON_EVENTS } from "./events/common.ts";
 import { CONTROLLER_EVENTS } from "./events/controller.ts";
 import type { Entries, Entry, EventOf, Level } from "./events/entry.ts";
+import { HUB_EVENTS } from "./events/hub.ts";
 import type { LogColumn } from "./log-line.ts";
 
 /** By the tag in the log. The API uses the control host's. */
 const CATALOGUES = {
-  "ctrl-exec": { ...COMMON_EVENTS, ...CONTROLLER_EVENTS, ...API_EVENTS },
+  "ctrl-exec": { ...COMMON_EVENTS, ...CONTROLLER_EVENTS, ...API_EVENTS, ...HUB_EVENTS },
   "ctrl-exec-agent": { ...COMMON_EVENTS, ...AGENT_EVENTS },
 } as const satisfies Record<string, Entries>;
 
@@ -35,6 +36,7 @@ export type AgentEvent = EventFrom<"ctrl-exec-agent">;
 export type CommonLog = Sink<CommonEvent>;
 export type ControlLog = Sink<ControlEvent>;
 export type AgentLog = Sink<AgentEvent>;
+export type HubLog = Sink<EventOf<typeof HUB_EVENTS>>;
 
 /** The layout of an event's lines. */
 export interface LineLayout {
@@ -58,7 +60,10 @@ export function lineLayouts<Of extends Program>(program: Of): (name: EventName<O
 }
 
 export function layoutOf(name: string, { action = name, level, fields, maybe = [] }: Entry) {
-  const columns = [...fields, ...maybe, "by"].map((field) => ({ field, name: nameInLine(field) }));
+  const columns = [...fields, ...maybe, "by", "via"].map((field) => ({
+    field,
+    name: nameInLine(field),
+  }));
   return { action, level, columns: columns.sort((a, b) => (a.name < b.name ? -1 : 1)) };
 }
 

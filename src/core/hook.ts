@@ -35,6 +35,8 @@ export interface HookRequest {
   readonly time: Date;
   /** Whether the command line or the API asks; absent on the agent, which does not know. */
   readonly via?: "cli" | "api";
+  /** On the agent: the hub through which the caller came. Then `sourceIp` is the hub's word. */
+  readonly hub?: string | undefined;
   /** The API's route as in its document: `GET /status/{reqid}`. */
   readonly route?: string | undefined;
   /** The run that the request is about, and who submitted it. */
@@ -54,6 +56,7 @@ export function hookInput(request: HookRequest): string {
     source_ip: request.sourceIp,
     timestamp: isoSeconds(request.time),
     via: request.via,
+    hub: request.hub,
     route: request.route,
     reqid: request.reqid,
     submitter: request.submitter,
@@ -73,6 +76,7 @@ export function hookEnvironment(request: HookRequest): Record<string, string> {
     ENVEXEC_SOURCE_IP: request.sourceIp,
     ENVEXEC_TIMESTAMP: isoSeconds(request.time),
     ...(request.via === undefined ? {} : { ENVEXEC_VIA: request.via }),
+    ...(request.hub === undefined ? {} : { ENVEXEC_HUB: request.hub }),
     ...(request.route === undefined ? {} : { ENVEXEC_ROUTE: request.route }),
     ...(request.reqid === undefined ? {} : { ENVEXEC_REQID: request.reqid }),
     ...(request.submitter === undefined ? {} : { ENVEXEC_SUBMITTER: request.submitter }),

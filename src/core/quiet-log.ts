@@ -1,7 +1,7 @@
 /**
  * Log lines that strangers can cause, at most one a minute of each kind: further ones are only counted (T21).
  */
-import type { AgentEvent, AgentLog } from "./events.ts";
+import type { AgentEvent, Sink } from "./events.ts";
 
 const QUIET_MS = 60_000;
 
@@ -14,14 +14,14 @@ interface Kind {
   unlogged: number;
 }
 
-/** One that may have a count. */
-type CountedEvent = Extract<AgentEvent, { readonly count?: number | undefined }>;
+/** Those that may have a count. */
+type Counted<Event> = Extract<Event, { readonly count?: number | undefined }>;
 
-export class QuietLog {
-  readonly #log: AgentLog;
+export class QuietLog<Event = AgentEvent> {
+  readonly #log: Sink<Event>;
   readonly #kinds = new Map<string, Kind>();
 
-  constructor(log: AgentLog) {
+  constructor(log: Sink<Event>) {
     this.#log = log;
   }
 
@@ -30,7 +30,7 @@ export class QuietLog {
    * @param kind what makes two events the same: the action and the peer
    * @param now milliseconds
    */
-  event(kind: string, now: number, event: CountedEvent): void {
+  event(kind: string, now: number, event: Counted<Event>): void {
     const known = this.#kinds.get(kind);
     if (known !== undefined && now - known.loggedAt < QUIET_MS) {
       known.unlogged += 1;

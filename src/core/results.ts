@@ -18,6 +18,12 @@ export const pingResult = z.object({
   version: text,
   reqid: runResult.shape.reqid.check(z.describe(RUN_RESULT_WORDS.reqid)),
   error: failure,
+  via: z
+    .exactOptional(text)
+    .check(z.describe("The hub through which the host was called; absent if that was direct.")),
+  via_since: z
+    .exactOptional(text)
+    .check(z.describe("Since when the host is connected to that hub, ISO 8601.")),
   clock_offset: z
     .exactOptional(z.int())
     .check(

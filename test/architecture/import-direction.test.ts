@@ -8,12 +8,12 @@ import { posix } from "node:path";
 import manifest from "../../package.json";
 import { importsOf, readSources, type Sources, transpiler } from "./sources.ts";
 
-const ROOMS = ["cli", "api", "controller", "agent", "pki", "system", "core"] as const;
+const ROOMS = ["cli", "api", "controller", "agent", "hub", "pki", "system", "core"] as const;
 type Room = (typeof ROOMS)[number];
 /** `main` and `multicall` are the two files that stand at the top of src. */
 type Place = Room | "main" | "multicall";
 
-const BELOW_THE_FACES: readonly Place[] = ["controller", "agent", "pki", "system", "core"];
+const BELOW_THE_FACES: readonly Place[] = ["controller", "agent", "hub", "pki", "system", "core"];
 const EVERYWHERE: readonly Place[] = ["main", "multicall", ...ROOMS];
 const except = (...places: Place[]): readonly Place[] =>
   EVERYWHERE.filter((place) => !places.includes(place));
@@ -46,8 +46,18 @@ const ROOM_BANS: readonly { from: readonly Place[]; to: readonly Place[]; why: s
     why: "A managed host must not carry the control host's powers; what both need belongs in core, pki or system.",
   },
   {
-    from: ["pki", "system", "core"],
+    from: ["hub"],
     to: ["controller", "agent"],
+    why: "A hub may be somebody else's machine: it joins bytes, and has neither side's powers.",
+  },
+  {
+    from: ["controller", "agent"],
+    to: ["hub"],
+    why: "Both sides reach a hub over the wire alone, wherever it runs.",
+  },
+  {
+    from: ["pki", "system", "core"],
+    to: ["controller", "agent", "hub"],
     why: "The lower rooms serve both sides and so cannot know either.",
   },
   {

@@ -271,7 +271,7 @@ export class TestAgent {
     );
     this.#serving = running;
     if (logsToSocket) await until(`${this.name} listens`, () => starts().length > earlier);
-    else await running.seen(/ACTION=start PORT=\d+/);
+    else await running.seen(/ACTION=start\b/);
     return running;
   }
 

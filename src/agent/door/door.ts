@@ -1,21 +1,23 @@
 /**
  * From accept to an identified caller: allowed_ips -> rate limits -> connection cap -> TLS handshake ->
- * revocation. Each step refuses before the next one costs anything.
+ * revocation. Each step refuses before the next one costs anything. A caller that comes through a hub takes the same
+ * steps: what the hub says of its address decides about allowed_ips alone, and is marked as the hub's word.
  */
 import type { X509Certificate } from "node:crypto";
 import type { AgentLog } from "../../core/events.ts";
 import { callerNetwork } from "../../core/net/caller-network.ts";
 import { QuietLog } from "../../core/quiet-log.ts";
 import { identityOf } from "../../pki/certificate.ts";
+import { checkCertificate } from "../../pki/certificate-check.ts";
 import type { Connection } from "../../system/net/connection.ts";
 import { handshakePace } from "../../system/net/handshake-pace.ts";
 import { refusal } from "../endpoints/endpoint.ts";
 import { ConnectionClock, type Late } from "../http/connection-clock.ts";
 import { sendReply } from "../http/replies.ts";
 import type { Visit } from "../http/visit.ts";
+import type { Via } from "../links/kept-link.ts";
 import type { AgentState } from "../state/state.ts";
 import type { StateKeeper } from "../state/state-keeper.ts";
-import { checkCertificate } from "./certificate-check.ts";
 import { Connections } from "./connections.ts";
 import { Gate } from "./gate.ts";
 import { handshake } from "./handshake.ts";
@@ -27,7 +29,11 @@ const HANDSHAKE_MS = 10_000;
 const KEPT_HANDSHAKE_MS = 3_000;
 
 interface Arrival {
+  /** The other end of the TCP connection: the limits count it. */
+  readonly source: string;
+  /** The caller's address: the same, or what the hub says. */
   readonly ip: string;
+  readonly hub: string | undefined;
   /** As performance.now() gives it. */
   readonly at: number;
 }
@@ -74,29 +80,33 @@ export class Door {
     this.#connections.closeAll(keep);
   }
 
-  async accept(connection: Connection): Promise<void> {
-    const ip = connection.address;
+  /** @param via for a connection to a hub, at whose other end a caller begins TLS */
+  async accept(connection: Connection, via?: Via): Promise<void> {
+    const source = connection.address;
     // The peer has already gone: there is nothing to check, count or name.
-    if (ip === "") {
+    if (source === "") {
       connection.reset();
       return;
     }
-    const arrival = { ip, at: performance.now() };
-    const admission = this.#gate.admits(ip, arrival.at);
+    // A caller on the hub's own host has the hub's address.
+    const ip = via?.caller ?? source;
+    const arrival = { source, ip, hub: via?.hub, at: performance.now() };
+    const atHub = via === undefined ? undefined : { hub: via.hub, address: ip };
+    const admission = this.#gate.admits(source, arrival.at, atHub);
     const kept = admission === "one-at-a-time";
-    if (admission === "refused" || (kept && this.#keptSlots.isFull(ip))) {
+    if (admission === "refused" || (kept && this.#keptSlots.isFull(source))) {
       connection.reset();
       return;
     }
     if (!this.#connections.admit(connection, this.#cap)) {
-      this.#refuseFull(connection, ip);
+      this.#refuseFull(connection, arrival);
       return;
     }
     connection.onClose(() => this.#connections.remove(connection));
     if (!kept) await this.#secure(connection, arrival, HANDSHAKE_MS);
     else {
       const work = () => this.#secure(connection, arrival, KEPT_HANDSHAKE_MS);
-      await this.#keptSlots.inTurn(ip, work);
+      await this.#keptSlots.inTurn(source, work);
     }
   }
 
@@ -106,19 +116,20 @@ export class Door {
     const { credential } = this.#options.keeper.current().trust.identity;
     const outcome = await handshake(connection, credential, deadlineMs);
     if (outcome.kind === "done") this.#welcome(connection, arrival, outcome.peer);
-    else if (outcome.kind === "failed") this.#handshakeFailed(arrival.ip, outcome.reason);
+    else if (outcome.kind === "failed") this.#handshakeFailed(arrival, outcome.reason);
   }
 
   #newGate({ config, allowedIps }: AgentState): Gate {
     return new Gate(config, allowedIps.list, this.#options.log);
   }
 
-  #refuseFull(connection: Connection, ip: string): void {
+  #refuseFull(connection: Connection, { ip, hub }: Arrival): void {
     connection.reset();
     this.#quiet.event("full", performance.now(), {
       event: "accept-fatal",
       peer: ip,
       reason: `${this.#connections.size} connections are open`,
+      via: hub,
     });
   }
 
@@ -130,36 +141,38 @@ export class Door {
     });
   }
 
-  #handshakeFailed(ip: string, reason: string): void {
+  #handshakeFailed({ source, ip, hub }: Arrival, reason: string): void {
     const now = performance.now();
     this.#quiet.event(`${callerNetwork(ip)} ${reason}`, now, {
       event: "tls-failure",
       peer: ip,
       reason,
+      via: hub,
     });
-    this.#gate.handshakeFailed(ip, now);
+    this.#gate.handshakeFailed(source, now);
   }
 
   /** The peer only sees that it was hung up on; the reason is known only here. */
-  #tellLate(ip: string, late: Late): void {
+  #tellLate({ ip, hub: via }: Arrival, late: Late): void {
     if (late === "idle") return;
     const reason =
       late === "request" ? "no whole request came in time" : "the answer was not taken in time";
     const kind = `${callerNetwork(ip)} ${late}`;
-    this.#quiet.event(kind, performance.now(), { event: "hang-up", peer: ip, reason });
+    this.#quiet.event(kind, performance.now(), { event: "hang-up", peer: ip, reason, via });
   }
 
-  #welcome(connection: Connection, { ip, at }: Arrival, peer: X509Certificate): void {
+  #welcome(connection: Connection, arrival: Arrival, peer: X509Certificate): void {
+    const { source, ip, hub, at } = arrival;
     const { keeper, now, onVisit } = this.#options;
     const { trust } = keeper.current();
     const check = checkCertificate(peer, trust.revoked, now());
     if (check.kind === "failed") {
-      this.#handshakeFailed(ip, check.reason);
+      this.#handshakeFailed(arrival, check.reason);
       connection.close();
       return;
     }
     const clock = new ConnectionClock((late) => {
-      this.#tellLate(ip, late);
+      this.#tellLate(arrival, late);
       connection.close();
     });
     connection.onClose(() => clock.stop());
@@ -169,6 +182,7 @@ export class Door {
         event: "revoked-cert",
         peer: ip,
         serial: check.serial,
+        via: hub,
       });
       void sendReply(connection, refusal(403, "certificate revoked"), true, now());
       void connection.hangUp();
@@ -177,10 +191,11 @@ export class Door {
     const certificate = identityOf(peer);
     if (trust.controller.judge(certificate).kind === "trusted") {
       this.#connections.promote(connection);
-      this.#gate.trustedFrom(ip, at);
+      this.#gate.trustedFrom(source, at);
     }
     onVisit({
-      caller: { ip, certificate, local: connection.isLocal },
+      // At a hub, both ends may be on this host, and the caller anywhere.
+      caller: { ip, hub, certificate, local: hub === undefined && connection.isLocal },
       connection,
       clock,
     });

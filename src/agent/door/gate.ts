@@ -13,6 +13,11 @@ import { callerNetwork } from "../../core/net/caller-network.ts";
 import { QuietLog } from "../../core/quiet-log.ts";
 import { MAX_SOURCES, RateLimiter } from "./rate-limit.ts";
 
+export interface CallerAtHub {
+  readonly hub: string;
+  readonly address: string;
+}
+
 export type Admission = "admitted" | "one-at-a-time" | "refused";
 
 export class Gate {
@@ -35,10 +40,16 @@ export class Gate {
     this.#quiet = new QuietLog(log);
   }
 
-  /** @param now milliseconds of a clock that does not run backwards */
-  admits(ip: string, now: number): Admission {
-    if (this.#allowed?.has(ip) === false) {
-      this.#quiet.event(`ip-block ${callerNetwork(ip)}`, now, { event: "ip-block", peer: ip });
+  /**
+   * @param now milliseconds of a clock that does not run backwards
+   * @param caller who calls through a hub at `ip`, as the hub tells it: whether it may connect depends on its own address,
+   * and what it may cost on the hub's, about which the hub cannot lie
+   */
+  admits(ip: string, now: number, caller: CallerAtHub | undefined = undefined): Admission {
+    const { address = ip, hub: via } = caller ?? {};
+    if (this.#allowed?.has(address) === false) {
+      const kind = `ip-block ${callerNetwork(address)}`;
+      this.#quiet.event(kind, now, { event: "ip-block", peer: address, via });
       return "refused";
     }
     if (!this.#limited) return "admitted";

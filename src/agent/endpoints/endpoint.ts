@@ -10,9 +10,12 @@ import type { UpgradeInbox } from "../upgrade/inbox.ts";
 
 /** A caller whose certificate this CA signed and which is not revoked. */
 export interface Caller {
+  /** Its address; through a hub, what the hub says. */
   readonly ip: string;
+  /** The hub through which it came; undefined if it called directly. */
+  readonly hub?: string | undefined;
   readonly certificate: CertificateIdentity;
-  /** It calls from this host itself. */
+  /** It calls from this host itself, which nobody can show through a hub. */
   readonly local: boolean;
 }
 
@@ -52,6 +55,8 @@ export interface AgentContext {
   readonly running: RunningScripts;
   readonly jobs: Jobs;
   readonly inbox: UpgradeInbox;
+  /** The hub through which the request came: what is logged of it says so. */
+  readonly hub?: string;
 }
 
 export function refusal(status: number, error: string): JsonReply {

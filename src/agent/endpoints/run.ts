@@ -111,6 +111,7 @@ async function runParsed(
       script,
       judged,
       peerIp,
+      hub: context.hub,
       lock,
       timeout: request.timeout,
     };

@@ -184,13 +184,21 @@ export class Requests {
     }
   }
 
+  /** What comes through a hub is marked in every line that it causes. */
+  #contextFor({ hub }: Caller): AgentContext {
+    const context = this.#context();
+    if (hub === undefined) return context;
+    return { ...context, hub, log: (event) => context.log({ ...event, via: hub }) };
+  }
+
   /** The refusal of a request that cannot be read. @param reason for the log, which may say more */
-  #refuse({ ip }: Caller, status: number, error: string, reason = error): JsonReply {
+  #refuse({ ip, hub }: Caller, status: number, error: string, reason = error): JsonReply {
     const kind = `request-refused ${callerNetwork(ip)} ${reason}`;
     this.#context().quiet.event(kind, performance.now(), {
       event: "request-refused",
       peer: ip,
       reason,
+      via: hub,
     });
     return refusal(status, error);
   }
@@ -204,7 +212,7 @@ export class Requests {
     talk.body = text;
     // JSON must be UTF-8 (RFC 8259 section 8.1); anything else would arrive changed (T11).
     if (!exact) return this.#refuse(caller, 400, "the body is not UTF-8");
-    const context = this.#context();
+    const context = this.#contextFor(caller);
     try {
       const request = { peerIp: caller.ip, body: text };
       return await answerRoute(context, caller, `${method} ${target}`, request);

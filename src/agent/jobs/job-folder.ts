@@ -31,6 +31,8 @@ export interface JobRequest {
   readonly args: readonly string[];
   readonly username: string;
   readonly peer_ip: string;
+  /** The hub through which it came: `peer_ip` is its word. */
+  readonly hub?: string;
   /** ISO 8601. */
   readonly asked: string;
 }

@@ -7,10 +7,14 @@ export interface LoggedRequest {
   readonly reqid: string;
   readonly script: string;
   readonly peer_ip: string;
+  readonly hub?: string;
 }
 
-export function logStart(log: AgentLog, { reqid, script, peer_ip: peer }: LoggedRequest): void {
-  log({ event: "run-start", peer, reqid, script });
+export function logStart(
+  log: AgentLog,
+  { reqid, script, peer_ip: peer, hub: via }: LoggedRequest,
+): void {
+  log({ event: "run-start", peer, reqid, script, via });
 }
 
 export function logStalled(log: AgentLog, { reqid, script }: LoggedRequest, bytes: number): void {
@@ -19,10 +23,10 @@ export function logStalled(log: AgentLog, { reqid, script }: LoggedRequest, byte
 
 export function logEnd(
   log: AgentLog,
-  { reqid, script, peer_ip: peer }: LoggedRequest,
+  { reqid, script, peer_ip: peer, hub: via }: LoggedRequest,
   { state, exit, error = "", started, ended: at }: RunEnding,
 ): void {
-  const ended = { exit, peer, reqid, script };
+  const ended = { exit, peer, reqid, script, via };
   const took = new Date(at).getTime() - new Date(started).getTime();
   if (state === "ended") log({ event: "run", ...ended, took: took >= 0 ? took : undefined });
   else log({ event: "run-problem", error, ...ended });

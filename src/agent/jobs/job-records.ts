@@ -28,13 +28,14 @@ export function recordIn(folder: JobFolder): JobRecord | undefined {
 }
 
 function headOf(value: unknown): JobHead | undefined {
-  const { reqid, script, args, username, peer_ip, asked, shim } = membersOf(value);
+  const { reqid, script, args, username, peer_ip, hub, asked, shim } = membersOf(value);
   const id = processId(shim);
   if (!isText(reqid) || !isText(script) || !isArrayOfText(args) || !isText(username)) {
     return undefined;
   }
   if (!isText(peer_ip) || !isTime(asked) || id === undefined) return undefined;
-  return { reqid, script, args, username, peer_ip, asked, shim: id };
+  const via = isText(hub) ? { hub } : {};
+  return { reqid, script, args, username, peer_ip, ...via, asked, shim: id };
 }
 
 function startOf(value: unknown): JobStart | undefined {

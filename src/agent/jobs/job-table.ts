@@ -83,7 +83,7 @@ export class JobTable implements Jobs {
   }
 
   async start(order: RunOrder): Promise<StartOutcome> {
-    const { reqid, script, args, username, peerIp, lock } = order;
+    const { reqid, script, args, username, peerIp, hub, lock } = order;
     const claim = { reqid, script: script.name, lock };
     const [lost] = lock ? await this.#lost.runsOf(script.name) : [];
     // Nothing is awaited from here until it is among the running.
@@ -96,6 +96,7 @@ export class JobTable implements Jobs {
       args,
       username,
       peer_ip: peerIp,
+      ...(hub === undefined ? {} : { hub }),
       asked: asked.toISOString(),
     };
     const job = new OpenJob(this.#spool.folderOf(newJobName()), request, this.#spool);

@@ -18,6 +18,8 @@ export interface RunOrder {
   /** Passed to the script, and never written to a file. */
   readonly token: string;
   readonly peerIp: string;
+  /** The hub through which it came; undefined if it came directly. */
+  readonly hub?: string | undefined;
   /** Refuse it if the same script is already running here as a job. */
   readonly lock: boolean;
   /** Seconds; the script's own limit counts if it is lower. */

@@ -25,7 +25,7 @@ import type {
   Withdrawal,
 } from "./job.ts";
 import type { JobCancel } from "./job-folder.ts";
-import { logEnd, logStalled, logStart } from "./job-log.ts";
+import { type LoggedRequest, logEnd, logStalled, logStart } from "./job-log.ts";
 import { newJobName } from "./jobs-folder.ts";
 import { limitsOf } from "./limits.ts";
 
@@ -130,7 +130,7 @@ export class UnkeptRuns implements Jobs {
 
 class UnkeptRun implements BegunRun, Endable {
   readonly name = newJobName();
-  readonly request: { readonly reqid: string; readonly script: string; readonly peer_ip: string };
+  readonly request: LoggedRequest;
   readonly ended: Promise<RunEnding>;
   readonly #username: string;
   readonly #captures: Readonly<Record<OutputStream, Capture>>;
@@ -143,8 +143,9 @@ class UnkeptRun implements BegunRun, Endable {
   /** What it leaves behind may become a child of process 1, which gets others' too. */
   readonly isAlone = false;
 
-  constructor({ reqid, script, peerIp, username }: RunOrder, maxOutput: number) {
-    this.request = { reqid, script: script.name, peer_ip: peerIp };
+  constructor({ reqid, script, peerIp, hub, username }: RunOrder, maxOutput: number) {
+    const via = hub === undefined ? {} : { hub };
+    this.request = { reqid, script: script.name, peer_ip: peerIp, ...via };
     this.ended = this.#ended.promise;
     this.#username = username;
     this.#captures = { stdout: new Capture(maxOutput), stderr: new Capture(maxOutput) };

@@ -6,17 +6,20 @@ export interface ScriptContext {
   readonly args: readonly string[];
   readonly reqid: string;
   readonly peerIp: string;
+  /** The hub through which it came: `peerIp` is its word. */
+  readonly hub?: string | undefined;
   readonly username: string;
   readonly token: string;
 }
 
 export function scriptContext(context: ScriptContext, time: Date): string {
-  const { script, args, reqid, peerIp, username, token } = context;
+  const { script, args, reqid, peerIp, hub, username, token } = context;
   return JSON.stringify({
     script: script.name,
     args,
     reqid,
     peer_ip: peerIp,
+    hub,
     username,
     token,
     timestamp: isoSeconds(time),

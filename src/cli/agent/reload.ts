@@ -11,7 +11,7 @@ import { fixedWarnings } from "../reload-requests.ts";
 import { type AgentSetting, openAgentSetting, type SettingOptions } from "./setting.ts";
 
 /** What stays as it is until a restart. */
-const FIXED = ["port", "bind", "metrics_bind", "metrics_port"] as const;
+const FIXED = ["port", "bind", "listen", "metrics_bind", "metrics_port"] as const;
 
 export interface Serving {
   readonly server: AgentServer;

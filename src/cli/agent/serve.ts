@@ -54,14 +54,19 @@ export const serve = defineVerb({
     started.resolve(serving);
     reloads.serve(input.io.env, serving.log);
     notifyReady(input.io.env.NOTIFY_SOCKET);
-    const at = formatHostPort(serving.config.bind, serving.server.port);
-    sayUp(input.io, `ctrl-exec-agent is up: it listens on ${at}`);
+    sayUp(input.io, `ctrl-exec-agent is up: ${whereOf(serving)}`);
     await stopped;
     reloads.stop();
     await serving.server.close();
     return 0;
   },
 });
+
+function whereOf({ config, server: { port } }: Serving): string {
+  if (port !== undefined) return `it listens on ${formatHostPort(config.bind, port)}`;
+  const hubs = (config.connect ?? []).map(({ label }) => label);
+  return `it opens no port, and waits for calls through ${hubs.join(", ")}`;
+}
 
 type Input = VerbInput<typeof options>;
 

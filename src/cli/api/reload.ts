@@ -18,6 +18,9 @@ const FIXED = [
   "metrics_bind",
   "metrics_port",
   "join",
+  "hub",
+  "hub_bind",
+  "hub_port",
   "pairing_bind",
   "pairing_port",
 ] as const;

@@ -56,14 +56,18 @@ export const ping = defineVerb({
     }).finally(() => progress?.end());
     if (options.json) writeJson(io, { ok: 1, results, ...warned(warnings) });
     else {
-      const rows = results.map(({ host, status, rtt, expiry, version }) => [
+      // Where no hub is in use, nothing is said of hubs.
+      const hubs = results.some(({ via }) => via !== undefined);
+      const rows = results.map(({ host, status, rtt, expiry, version, ...way }) => [
         host,
         status,
         rtt,
         expiry,
         version,
+        ...(hubs ? [wayText(way)] : []),
       ]);
-      io.out(tableFor(io, ["HOST", "STATUS", "RTT", "CERT EXPIRY", "VERSION"], rows));
+      const header = ["HOST", "STATUS", "RTT", "CERT EXPIRY", "VERSION", ...(hubs ? ["WAY"] : [])];
+      io.out(tableFor(io, header, rows));
       for (const { host, error } of results) {
         if (error !== undefined)
           io.err(`${host}: ${forOneLine(withNextStep(error, controller.config))}\n`);
@@ -73,6 +77,10 @@ export const ping = defineVerb({
     return results.some(({ status }) => status !== "ok") ? 1 : 0;
   },
 });
+
+function wayText({ via, via_since: since = "" }: Pick<PingResult, "via" | "via_since">): string {
+  return via === undefined ? "direct" : `hub ${via} since ${since}`;
+}
 
 /** As if every answer had come just now. */
 function clocksOf(results: readonly PingResult[]): ClockVerdict {

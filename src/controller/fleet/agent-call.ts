@@ -15,6 +15,8 @@ import type { HttpStream } from "../../system/net/http-stream.ts";
 import { agentProblem, droppedAnswer } from "./agent-problem.ts";
 import { type AgentRequest, BOUNDS, type RunStream, type ShownByAgent } from "./agent-request.ts";
 import type { Dialler } from "./dialler.ts";
+import type { AgentAtHub } from "./hub-client.ts";
+import type { WayThroughHub } from "./hubs.ts";
 import { identityProblem } from "./peer-identity.ts";
 import type { AgentConnection, AgentPool } from "./pool.ts";
 import { otherPortHint } from "./target-hints.ts";
@@ -34,6 +36,11 @@ const STREAM_LEASE_MS = 1000;
  */
 const LONGEST_REFUSAL = 65_536;
 
+/** A host that can be called directly answers within this time; otherwise the hub is next. */
+const DIRECT_FIRST_MS = 2_000;
+
+type Connect = () => Promise<AgentConnection>;
+
 /** Its total deadline runs from the host's own start. */
 export class AgentCall {
   readonly #dialler: Dialler;
@@ -41,7 +48,11 @@ export class AgentCall {
   readonly #request: AgentRequest;
   readonly #share: ReplyShare;
   readonly #onPeer: (address: string) => void;
+  /** As in the request's head. */
+  #host = "";
+  /** For messages. */
   #address = "";
+  #hub: AgentAtHub | undefined;
   #shown: ShownByAgent | undefined;
   #clock: Deadline | undefined;
   #expired = false;
@@ -103,16 +114,34 @@ export class AgentCall {
     return this.#shown;
   }
 
-  async #work(): Promise<HttpReply> {
-    const { config, pool } = this.#dialler;
-    const address = await dialAddress(this.#target, config.connect_timeout * 1000, config.file);
-    this.#address = formatHostPort(address, this.#target.port);
-    if (isIp(address)) this.#onPeer(address);
-    if (pool !== undefined) return await this.#askThrough(pool, address);
-    return await this.#askOnce(await this.#connect(address), false);
+  /** The hub through which it was answered; undefined if that was direct. */
+  get hub(): AgentAtHub | undefined {
+    return this.#hub;
   }
 
-  async #askThrough(pool: AgentPool, address: string): Promise<HttpReply> {
+  async #work(): Promise<HttpReply> {
+    const { config, pool, hubs } = this.#dialler;
+    const { record, port } = this.#target;
+    // Only a registered host has a name that a hub can be asked for, and that must be in its certificate.
+    const way = record && (await hubs?.wayTo(record.hostname));
+    if (way !== undefined && (!way.listens || config.reach === "hub")) {
+      this.#host = formatHostPort(record?.hostname ?? "", port);
+      this.#address = `${this.#host} through the hub ${way.hub}`;
+      return await this.#ask(pool, () => this.#connectThrough(way));
+    }
+    const address = await dialAddress(this.#target, config.connect_timeout * 1000, config.file);
+    this.#host = formatHostPort(address, port);
+    this.#address = this.#host;
+    if (isIp(address)) this.#onPeer(address);
+    return await this.#ask(pool, () => this.#connectEither(address, way));
+  }
+
+  async #ask(pool: AgentPool | undefined, connect: Connect): Promise<HttpReply> {
+    if (pool !== undefined) return await this.#askWithPool(pool, connect);
+    return await this.#askOnce(await connect(), false);
+  }
+
+  async #askWithPool(pool: AgentPool, connect: Connect): Promise<HttpReply> {
     const { serial } = this.#dialler;
     const lease = await pool.lease(
       `${serial} ${this.#address} ${this.#target.record?.hostname ?? ""}`,
@@ -128,7 +157,7 @@ export class AgentCall {
           return reply;
         }
       }
-      connection = await this.#connect(address);
+      connection = await connect();
       const reply = await this.#askOnce(connection, true);
       keepMs = reply.keepMs;
       return reply;
@@ -147,7 +176,7 @@ export class AgentCall {
     await new Promise(setImmediate);
     await new Promise(setImmediate);
     if (connection.tls.closed) return undefined;
-    this.#onPeer(connection.peerAddress);
+    if (connection.hub === undefined) this.#onPeer(connection.peerAddress);
     this.#startClock();
     try {
       return await this.#askOnce(connection, true);
@@ -158,13 +187,36 @@ export class AgentCall {
     }
   }
 
-  async #connect(address: string): Promise<AgentConnection> {
-    const { config, credential, handshakes } = this.#dialler;
+  /** Direct first. Nothing has been sent when that fails, so the hub repeats nothing. */
+  async #connectEither(address: string, way: WayThroughHub | undefined): Promise<AgentConnection> {
+    const timeoutMs = this.#dialler.config.connect_timeout * 1000;
+    if (way === undefined) return await this.#connect(address, timeoutMs);
+    try {
+      return await this.#connect(address, Math.min(timeoutMs, DIRECT_FIRST_MS));
+    } catch (thrown) {
+      if (!(thrown instanceof ConnectionFailed) || this.#expired || this.#isUnwanted) throw thrown;
+      this.#address = `${this.#host} through the hub ${way.hub}`;
+      return await this.#connectThrough(way);
+    }
+  }
+
+  async #connectThrough(way: WayThroughHub): Promise<AgentConnection> {
+    return await this.#connect("", this.#dialler.config.connect_timeout * 1000, way);
+  }
+
+  /** @param way undefined for a direct connection */
+  async #connect(
+    address: string,
+    timeoutMs: number,
+    way?: WayThroughHub,
+  ): Promise<AgentConnection> {
+    const { credential, handshakes } = this.#dialler;
     const { record, port } = this.#target;
     let peerAddress = "";
     let release: (() => void) | undefined;
     const onConnected = async (connection: Connection) => {
-      peerAddress = connection.address;
+      // The other end of a connection to a hub is the hub.
+      peerAddress = way === undefined ? connection.address : "";
       if (peerAddress !== "") this.#onPeer(peerAddress);
       // Waiting for a slot does not count as the host's time.
       release = await handshakes.acquire();
@@ -173,17 +225,17 @@ export class AgentCall {
       if (this.#expired || this.#isUnwanted) this.#abort();
       this.#startClock();
     };
-    const timeoutMs = config.connect_timeout * 1000;
     try {
-      const way = { host: address, port, credential, timeoutMs, onConnected };
-      const { connection, peer } = await dial(way);
+      const open = way && { open: () => way.open() };
+      const route = { host: address, port, credential, timeoutMs, ...open, onConnected };
+      const { connection, peer } = await dial(route);
       const openedAt = performance.now();
       const identity = identityOf(peer);
       if (record !== undefined && speaksFor(identity, record.hostname)) {
         const notAfter = new Date(peer.validTo);
         this.#shown = { serial: identity.serial, notAfter, address: peerAddress, port };
       }
-      return { tls: connection, peer: identity, peerAddress, openedAt };
+      return { tls: connection, peer: identity, peerAddress, hub: way, openedAt };
     } finally {
       release?.();
     }
@@ -191,6 +243,7 @@ export class AgentCall {
 
   async #askOnce(connection: AgentConnection, keepAlive: boolean): Promise<HttpReply> {
     const { tls } = connection;
+    this.#hub = connection.hub;
     const { method, path, body, reply, onStream } = this.#request;
     this.#abort = () => tls.close();
     this.#requireIdentity(connection);
@@ -202,7 +255,7 @@ export class AgentCall {
     return await requestOver(tls, {
       method,
       path,
-      host: this.#address,
+      host: this.#host,
       body: body === undefined ? undefined : JSON.stringify(body),
       ...BOUNDS[reply],
       keepAlive,
@@ -216,9 +269,11 @@ export class AgentCall {
   }
 
   /** @throws CtrlExecError `untrusted` if it is not the host that was called, or is revoked by now */
-  #requireIdentity({ tls, peer }: AgentConnection): void {
+  #requireIdentity({ tls, peer, hub }: AgentConnection): void {
     const { config, revoked } = this.#dialler;
-    const problem = identityProblem(this.#target, peer, config.verify_agent_identity, revoked);
+    // Who answers at a hub is the hub's choice: `ca` would leave it to the hub which agent that is.
+    const policy = hub === undefined ? config.verify_agent_identity : "strict";
+    const problem = identityProblem(this.#target, peer, policy, revoked);
     if (problem === undefined) return;
     tls.close();
     throw new CtrlExecError("untrusted", problem, otherPortHint(this.#target));

@@ -3,6 +3,7 @@ import type { Serial } from "../../core/serial.ts";
 import { MAX_SHORT_ANSWER } from "../../core/wire/limits.ts";
 import type { HeardClock } from "../../system/net/http-client.ts";
 import type { HttpStream } from "../../system/net/http-stream.ts";
+import type { AgentAtHub } from "./hub-client.ts";
 
 /** A run's stream, of which each piece is taken only from the host that was called. */
 export type RunStream = Pick<HttpStream, "next" | "abandon">;
@@ -47,6 +48,8 @@ export interface AgentReply {
   readonly heard?: HeardClock | undefined;
   /** What its handshake showed; undefined on a connection that already existed, or for another host. */
   readonly shown?: ShownByAgent | undefined;
+  /** The hub through which it was asked; undefined if that was direct. */
+  readonly hub?: AgentAtHub | undefined;
 }
 
 /** What the handshake with a registered host showed, if the certificate was its own. */

@@ -24,7 +24,7 @@ export async function askAgent(
     const { keepMs: _, ...reply } = await call.make();
     if (reply.json !== undefined || reply.streamed) {
       kept = dialler.account !== undefined;
-      return { ...reply, shown: call.shown };
+      return { ...reply, shown: call.shown, hub: call.hub };
     }
     throw withName(notJson(), target.label);
   } finally {

@@ -9,6 +9,7 @@ import {
   clientCredential,
 } from "../trust/credential.ts";
 import { type Dialler, MAX_HANDSHAKES } from "./dialler.ts";
+import { Hubs } from "./hubs.ts";
 
 /** One of the controller's own certificates that agents may trust. */
 export type DialCredential = Pick<Dialler, "credential" | "serial">;
@@ -24,9 +25,11 @@ export function dialSetting(
   config: ControllerConfig,
   { current, others }: ControllerCredentials,
 ): DialSetting {
+  const credentials = [dialCredential(current), ...others.map(dialCredential)] as const;
   return {
     config,
-    credentials: [dialCredential(current), ...others.map(dialCredential)],
+    credentials: [...credentials],
+    hubs: Hubs.of(config, [...credentials]),
     handshakes: new Semaphore(MAX_HANDSHAKES),
     pace: new ReadPace(),
     budget: new ReplyBudget(config.max_replies),

@@ -5,6 +5,7 @@ import type { Semaphore } from "../../core/semaphore.ts";
 import type { Serial } from "../../core/serial.ts";
 import type { ReadPace } from "../../system/net/read-pace.ts";
 import type { TlsCredential } from "../../system/net/tls-credential.ts";
+import type { Hubs } from "./hubs.ts";
 import type { Revoked } from "./peer-identity.ts";
 import type { AgentPool } from "./pool.ts";
 import type { ResolvedTarget } from "./targets.ts";
@@ -22,6 +23,8 @@ export interface Dialler {
   readonly revoked: Revoked;
   /** Beyond 8 they starve each other (docs/DECISIONS.md, "Handshakes under way are limited"). */
   readonly handshakes: Semaphore;
+  /** Undefined if hosts are only called directly. */
+  readonly hubs?: Hubs | undefined;
   /** Open connections; undefined if each request makes its own. */
   readonly pool?: AgentPool;
   /** Limits how much of the replies is read at a time. */

@@ -50,6 +50,7 @@ export class KeptDialler {
   /** Closes every connection that is not in use; those in use close after their answer. */
   close(): void {
     this.#kept?.pool.close();
+    this.#kept?.setting.hubs?.close();
     this.#kept = undefined;
   }
 }

@@ -5,6 +5,7 @@
 import type { Pool } from "../../core/pool.ts";
 import type { CertificateIdentity } from "../../pki/certificate.ts";
 import type { Connection } from "../../system/net/connection.ts";
+import type { AgentAtHub } from "./hub-client.ts";
 
 export interface AgentConnection {
   readonly tls: Connection;
@@ -12,6 +13,8 @@ export interface AgentConnection {
   readonly peer: CertificateIdentity;
   /** The peer's address, which a closed connection no longer has. */
   readonly peerAddress: string;
+  /** The hub that it goes through; undefined if it is direct. */
+  readonly hub?: AgentAtHub | undefined;
   /** Milliseconds of `performance.now()`. */
   readonly openedAt: number;
 }

@@ -80,16 +80,18 @@ function pingResult(outcome: HostOutcome, answer: Answer<Pong>, reqid: string): 
   const { expiry, version } = answer.data;
   const { clockOffset: offset } = outcome;
   const told = offset !== undefined && differs({ offset }) ? { clock_offset: offset } : {};
-  return { host, status: "ok", rtt, expiry, version, reqid, ...told };
+  const hub = outcome.reply?.hub;
+  const way = hub === undefined ? {} : { via: hub.hub, via_since: hub.since };
+  return { host, status: "ok", rtt, expiry, version, reqid, ...way, ...told };
 }
 
 /** 0.8 logs RESULT and TARGET, but its documents promise STATUS and PEER: tools look for either. */
 function logResult(
   { log }: HostContext,
   { target, peer, rtt, fault }: HostOutcome,
-  { reqid, status, error }: PingResult,
+  { reqid, status, error, via }: PingResult,
 ): void {
-  const asked = { peer, reqid, rtt, status, target: formatHostPort(target.name, target.port) };
+  const asked = { peer, reqid, via, rtt, status, target: formatHostPort(target.name, target.port) };
   if (error === undefined) log({ event: "ping", ...asked, result: "ok" });
   else log({ event: "ping-fail", ...asked, error, fault });
 }

@@ -2,6 +2,7 @@
 
 import { dirname, join } from "node:path";
 import * as z from "zod/mini";
+import { CtrlExecError } from "../errors.ts";
 import { DEFAULT_MAX_OUTPUT } from "../output-bounds.ts";
 import { shellWord } from "../shell-word.ts";
 import { parseRateLimit, type RateLimit } from "../units.ts";
@@ -11,6 +12,7 @@ import {
   byteSize,
   commaList,
   flag,
+  hubAddresses,
   keyType,
   loopbackAddress,
   optional,
@@ -32,6 +34,8 @@ export const AGENT_CONFIG_VARIABLE = "CTRL_EXEC_AGENT_CONFIG";
 const shape = z.object({
   port: withDefault(port, 7443),
   bind: withDefault(bindAddress, "::"),
+  listen: withDefault(flag, true),
+  connect: optional(hubAddresses),
   cert: optional(absolutePath),
   key: optional(absolutePath),
   ca: optional(absolutePath),
@@ -112,6 +116,11 @@ export async function parseAgentConfig(
   text: string,
 ): Promise<LoadedConfig<AgentConfig>> {
   const { config, warnings } = await parseConfig(file, text, schema);
+  if (!config.listen && (config.connect ?? []).length === 0) {
+    throw new CtrlExecError("config", `Cannot use ${file}: listen = no, and connect names no hub`, {
+      hint: "Nobody could reach this agent. Name a hub in connect, or set listen = yes.",
+    });
+  }
   const folder = dirname(file);
   return {
     config: {

@@ -17,9 +17,20 @@ export const AGENT_KEYS = {
     group: NETWORK,
     text: "Address to listen on; :: means every address, IPv4 included. A change needs a restart.",
   },
+  listen: {
+    group: NETWORK,
+    text: "no if the agent opens no port, and is reached only through the hubs of connect. A change needs a restart.",
+    example: "no",
+  },
+  connect: {
+    group: NETWORK,
+    text: "Hubs that the agent keeps a connection to, so that control hosts can call it through them: host or host:port (7446). A control host's own hub shows that host's certificate, which the agent knows; any other is pinned by the fingerprint of its certificate, host:port#sha256:<64 hex digits>. At most eight.",
+    example:
+      "ctrl-1.example.com, edge.example.com:7446#sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+  },
   allowed_ips: {
     group: NETWORK,
-    text: "Addresses and prefixes that may connect; others are dropped before TLS. If it is not set, any address may connect; if it lacks 127.0.0.1, self-ping cannot. If it has no valid entry, the agent does not start.",
+    text: "Addresses and prefixes that may connect; others are dropped before TLS. For a caller that comes through a hub, its address is what the hub says. If it is not set, any address may connect; if it lacks 127.0.0.1, self-ping cannot. If it has no valid entry, the agent does not start.",
     example: "127.0.0.1, 192.168.1.0/24, 10.0.0.1",
   },
   max_connections: {

@@ -9,6 +9,7 @@ import * as z from "zod/mini";
 import { isArrayOfText } from "../json.ts";
 import { isLoopback } from "../net/foreign-host.ts";
 import { isResolvableName, lowerAscii } from "../net/host-name.ts";
+import { type HubAddress, parseHubAddress } from "../net/hub-address.ts";
 import { isIp } from "../net/ip-address.ts";
 import { parseReleaseKey } from "../release/release-key.ts";
 import { parseByteSize, parseRateLimit } from "../units.ts";
@@ -97,6 +98,18 @@ export const hostNames = z.pipe(
     (items) => items.length > 0 && items.every(isResolvableName),
   ),
   z.transform((names: string[]) => names.map(lowerAscii)),
+);
+
+/** Hubs: `host`, `host:port`, with `#sha256:...` unless it is the control host's own. At most eight: each is a connection. */
+export const hubAddresses = z.pipe(
+  listField(
+    ",",
+    "expected at most eight hubs, host[:port] or host[:port]#sha256:<64 hex digits>, separated by commas",
+    (items) => items.length <= 8 && items.every((item) => parseHubAddress(item) !== undefined),
+  ),
+  z.transform((items: string[]): readonly HubAddress[] =>
+    items.flatMap((item) => parseHubAddress(item) ?? []),
+  ),
 );
 
 export const rateLimit = textField(

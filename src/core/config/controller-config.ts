@@ -1,6 +1,7 @@
 /** Every key of ctrl-exec.conf. */
 import { dirname, join } from "node:path";
 import * as z from "zod/mini";
+import { DEFAULT_HUB_PORT } from "../net/hub-address.ts";
 import { DEFAULT_MAX_REPLY } from "../output-bounds.ts";
 import { shellWord } from "../shell-word.ts";
 import {
@@ -9,6 +10,7 @@ import {
   byteSize,
   flag,
   hostNames,
+  hubAddresses,
   keyType,
   oneOf,
   optional,
@@ -68,8 +70,15 @@ const shape = z.object({
   api_auth_default: withDefault(oneOf("deny", "allow"), "deny"),
   api_max_requests: withDefault(wholeNumber(1, 10_000), 64),
   metrics_bind: optional(bindAddress),
-  metrics_port: withDefault(port, 7446),
+  metrics_port: withDefault(port, 7448),
   metrics_token_file: optional(absolutePath),
+  hub: withDefault(flag, false),
+  hub_bind: withDefault(bindAddress, "::"),
+  hub_port: withDefault(port, DEFAULT_HUB_PORT),
+  hub_cert: optional(absolutePath),
+  hub_key: optional(absolutePath),
+  hubs: optional(hubAddresses),
+  reach: withDefault(oneOf("direct", "hub"), "direct"),
   release_key: optional(releaseKey),
   run_retention: withDefault(seconds, 86_400),
   run_records_max: withDefault(byteSize, 4 * 2 ** 30),
@@ -94,6 +103,8 @@ export type ControllerConfig = Settings & {
   readonly cert: string;
   readonly key: string;
   readonly ca: string;
+  readonly hub_cert: string;
+  readonly hub_key: string;
 };
 
 /** @param text the file's content; an empty text means every default */
@@ -111,6 +122,8 @@ export async function parseControllerConfig(
       cert: config.cert ?? join(caDir, "ctrl-exec.crt"),
       key: config.key ?? join(caDir, "ctrl-exec.key"),
       ca: config.ca ?? join(caDir, "ca.crt"),
+      hub_cert: config.hub_cert ?? join(caDir, "hub.crt"),
+      hub_key: config.hub_key ?? join(caDir, "hub.key"),
     },
     warnings,
   };

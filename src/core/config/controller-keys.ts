@@ -4,6 +4,7 @@ import type { ControllerKey } from "./controller-config.ts";
 
 const IDENTITY = "Keys, certificates and state";
 const CALLS = "Calling agents";
+const HUB = "Hubs";
 const AUTH = "Authorisation";
 const PAIRING = "Pairing";
 const NOTICES = "Notices";
@@ -54,6 +55,29 @@ export const CONTROLLER_KEYS = {
   },
   max_parallel: { group: CALLS, text: "Most hosts that are called at the same time." },
   max_hosts: { group: CALLS, text: "Most hosts in one request." },
+  hub: {
+    group: HUB,
+    text: "on if ctrl-exec-api is a hub as well: agents that name this host in connect keep a connection to it, and are called through it. A change needs a restart.",
+    example: "on",
+  },
+  hub_bind: { group: HUB, text: "Address of the hub; :: means every address, IPv4 included." },
+  hub_port: { group: HUB, text: "Port of the hub." },
+  hubs: {
+    group: HUB,
+    text: "Hubs on other machines through which agents are called, each with the fingerprint of its certificate: host:port#sha256:<64 hex digits>.",
+    example:
+      "edge.example.com:7446#sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+  },
+  reach: {
+    group: HUB,
+    text: "How a host is called that listens and is connected to a hub: direct (through the hub if that fails) or hub.",
+    example: "hub",
+  },
+  hub_cert: {
+    group: HUB,
+    text: "Certificate of a hub that is not a control host's: ctrl-exec-api --hub-only makes it, signed by itself.",
+  },
+  hub_key: { group: HUB, text: "Private key of that certificate; mode 0600." },
   release_key: {
     group: CALLS,
     text: "Public key of the releases that upgrade brings to hosts, as ssh-keygen writes it (Ed25519). Without it, upgrade refuses.",

@@ -2,7 +2,23 @@
 import type { Entries } from "./entry.ts";
 
 export const AGENT_EVENTS = {
-  start: { level: "info", fields: ["port"], when: "it listens" },
+  start: {
+    level: "info",
+    fields: [],
+    maybe: ["port"],
+    when: "it can be called: it listens on PORT, or with `listen = no` waits for calls through its hubs",
+  },
+  "hub-up": {
+    level: "info",
+    fields: ["hub"],
+    when: "it is connected to a hub: it can be called through it",
+  },
+  "hub-down": {
+    level: "warning",
+    fields: ["hub", "reason"],
+    maybe: ["count"],
+    when: "it is not, or not any more; it tries again within 30 seconds. Once a minute for each reason",
+  },
   ping: { level: "info", fields: ["peer", "reqid"], when: "it was asked" },
   "run-start": {
     level: "info",

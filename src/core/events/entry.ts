@@ -23,7 +23,7 @@ export type EventOf<Catalogue extends Entries> = {
   [Name in keyof Catalogue & string]: { readonly event: Name } & {
     readonly [F in Catalogue[Name]["fields"][number]]: FieldValue<F>;
   } & {
-    readonly [F in Maybe<Catalogue[Name]> | "by"]?: FieldValue<F> | undefined;
+    readonly [F in Maybe<Catalogue[Name]> | "by" | "via"]?: FieldValue<F> | undefined;
   };
 }[keyof Catalogue & string];
 

@@ -55,13 +55,14 @@ export const FIELDS = {
     "why an agent could not be asked, in one word: `refused`, `timeout`, `name` (cannot be resolved), `no-route`, `closed`, `tls`, `certificate`, `identity` (another host's), `serial`, `late`, `answer` (cannot be read, or is too long), or `local` (this host cannot call it)",
   ),
   from: field("text", "the version before"),
-  fingerprint: field("text", "SHA-256 of the CA's certificate"),
+  fingerprint: field("text", "SHA-256 of the CA's certificate; at the start of a hub, of its own"),
   hook: field("text", "the file of the auth hook"),
   host: field(
     "text",
     "a host, of a run as its results name it; of a refused request the name that it gave this host",
   ),
   hosts: field("list", "the hosts that it is about"),
+  hub: field("text", "a hub, as `agent.conf` or `ctrl-exec.conf` names it"),
   ip: field("text", "the address of the caller, or of the agent"),
   key: field("text", "a key of the configuration"),
   kind: field("text", "the kind of a notice"),
@@ -114,6 +115,10 @@ export const FIELDS = {
   took: field("number", "milliseconds that the script ran"),
   tls: field("text", "whether it speaks TLS: `yes` or `no`"),
   token: field("text", "the id of a join token; it is not a secret"),
+  via: field(
+    "text",
+    "the hub through which it came or was called. What the line says of addresses is the hub's word",
+  ),
   user: field("text", "what `--username` or the request says; nobody verified it"),
 } as const;
 

@@ -29,8 +29,14 @@ export interface Call {
 /**
  * @param address IPv4 or IPv6, perhaps with a zone
  * @param onEnd called when it no longer holds a descriptor: it has failed, or its connection is closed
+ * @param handlers of the connection: `Connection.accepted` if it is read before its handshake
  */
-export function call(address: string, port: number, onEnd: () => void): Call {
+export function call(
+  address: string,
+  port: number,
+  onEnd: () => void,
+  handlers = Connection.dialled,
+): Call {
   const { promise: answered, resolve, reject } = Promise.withResolvers<Connection>();
   let calling: Connection | undefined;
   let stands = false;
@@ -46,7 +52,7 @@ export function call(address: string, port: number, onEnd: () => void): Call {
     onEnd();
   };
   const socket: SocketHandler<Connection> = {
-    ...Connection.dialled,
+    ...handlers,
     open(opened) {
       const connection = new Connection(opened);
       calling = connection;

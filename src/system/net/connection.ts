@@ -3,7 +3,7 @@
  * third more time for each connection, and a program that loads them starts later and larger.
  *
  * Nothing is read from a connection before its handshake, so that a peer can be refused, or made to wait,
- * before any TLS.
+ * before any TLS; except at a hub, where peers say first what they have come for, and whose splices have no TLS here.
  */
 import type { X509Certificate } from "node:crypto";
 import type { Socket, SocketHandler, TLSOptions, TLSUpgradeOptions } from "bun";
@@ -37,6 +37,8 @@ export class Connection {
   #fault: ConnectionFailed | undefined;
   #handshake: PromiseWithResolvers<X509Certificate> | undefined;
   #mayBeAnybody = false;
+  /** Its TLS has begun: what the TCP below it still reports is ciphertext. */
+  #secured = false;
   #paused = false;
   /** Written and not yet taken by the system. */
   #unsent: Uint8Array[] = [];
@@ -115,7 +117,15 @@ export class Connection {
     return issuerOf(this.#socket);
   }
 
-  /** From now on, data goes to this reader, beginning with what arrived before. */
+  /** Whether something that was written is not taken by the system yet. */
+  get isBehind(): boolean {
+    return this.#unsent.length > 0;
+  }
+
+  /**
+   * From now on, data goes to this reader, beginning with what arrived before. Before the handshake that is what
+   * arrives in the clear, if the handlers are `accepted`; the handshake ends it.
+   */
   read(reader: ConnectionReader): void {
     const closed = this.#closed;
     this.#reader = reader;
@@ -204,6 +214,8 @@ export class Connection {
       data: this,
       socket: Connection.#secureHandlers,
     };
+    this.#secured = true;
+    this.#reader = undefined;
     try {
       this.resume();
       [, this.#socket] = this.#socket.upgradeTLS(upgrade);
@@ -244,6 +256,11 @@ export class Connection {
     else this.#reader.data(chunk);
   }
 
+  #takeEnd(): void {
+    this.#ended = true;
+    this.#reader?.end();
+  }
+
   #finish(fault: ConnectionFailed | undefined): void {
     if (this.#closed) return;
     this.#closed = true;
@@ -271,11 +288,18 @@ export class Connection {
     drain: () => undefined,
   };
 
-  /** The same for one that was accepted. */
+  /** The same for one that was accepted, or that is read in the clear. */
   static readonly accepted: SocketHandler<Connection> = {
-    ...Connection.dialled,
-    data({ data: connection }) {
+    ...Connection.#ending,
+    data({ data: connection }, chunk) {
       connection.#heard = true;
+      if (!connection.#secured) connection.#take(chunk);
+    },
+    drain({ data: connection }) {
+      if (!connection.#secured) connection.#send();
+    },
+    end({ data: connection }) {
+      if (!connection.#secured) connection.#takeEnd();
     },
   };
 
@@ -291,8 +315,7 @@ export class Connection {
       connection.#send();
     },
     end({ data: connection }) {
-      connection.#ended = true;
-      connection.#reader?.end();
+      connection.#takeEnd();
     },
   };
 }

@@ -16,6 +16,8 @@ export interface DialOptions {
   readonly timeoutMs: number;
   /** True only for pairing, where the caller judges the certificate itself. */
   readonly mayBeAnybody?: boolean;
+  /** Gives the connection in place of TCP to host and port. */
+  open?(): Promise<Connection>;
   /** Called after TCP connects; the handshake waits for it. */
   onConnected?(connection: Connection): void | Promise<void>;
 }
@@ -28,10 +30,10 @@ export interface Dialled {
 
 /** @throws ConnectionFailed, which `unreachable` explains */
 export async function dial(options: DialOptions): Promise<Dialled> {
-  const { host, port, credential, timeoutMs, mayBeAnybody, onConnected } = options;
+  const { host, port, credential, timeoutMs, mayBeAnybody, open, onConnected } = options;
   let phase: ConnectionPhase = "connect";
   try {
-    const connection = await connectTcp(host, port, timeoutMs);
+    const connection = await (open?.() ?? connectTcp(host, port, timeoutMs));
     await onConnected?.(connection);
     phase = "handshake";
     const peer = await connection.secureAsClient(credential, timeoutMs, mayBeAnybody);

@@ -22,6 +22,7 @@ export async function connectTcp(
   timeoutMs: number,
   lookUp = addressesOf,
   descriptors = workDescriptors(),
+  handlers = Connection.dialled,
 ): Promise<Connection> {
   const { promise: late, reject } = Promise.withResolvers<never>();
   let waitsFor = "EAI_AGAIN";
@@ -37,10 +38,15 @@ export async function connectTcp(
     }
     waitsFor = "ETIMEDOUT";
     underWay += 1;
-    const made = call(address, port, () => {
-      underWay -= 1;
-      descriptors.giveBack(1);
-    });
+    const made = call(
+      address,
+      port,
+      () => {
+        underWay -= 1;
+        descriptors.giveBack(1);
+      },
+      handlers,
+    );
     calls.push(made);
     return await made.answered;
   };

@@ -66,7 +66,7 @@ async function serving(change: Partial<AgentConfig> = {}, disturb?: (event: stri
     },
     now: () => new Date(),
   });
-  const { port } = server;
+  const { port = 0 } = server;
   const ping = (identity = control) => ask(port, identity, post("/ping", {}));
   /** Ones that have shown nothing yet. */
   const strangers = async (count: number) => {
@@ -200,7 +200,7 @@ describe("who is not let in", () => {
       const state = await stateOf();
       const log = new EventLog("ctrl-exec-agent");
       const server = await startAgentServer({ state, log: log.log, now: () => now });
-      const status = statusOf(await ask(server.port, control, post("/ping", {})));
+      const status = statusOf(await ask(server.port ?? 0, control, post("/ping", {})));
       await server.close();
       return [status, log.of("tls-failure").map(({ fields }) => fields.REASON)];
     };

@@ -54,7 +54,7 @@ test("events of one action differ in level", () => {
 
 test("every field is one of an event's", () => {
   const used = new Set(ENTRIES.flatMap(([, { fields, maybe = [] }]) => [...fields, ...maybe]));
-  expect([...used, "by"].sort()).toEqual(Object.keys(FIELDS).sort());
+  expect([...used, "by", "via"].sort()).toEqual(Object.keys(FIELDS).sort());
 });
 
 test("the type checker refuses what the catalogue does not have", () => {
@@ -67,7 +67,7 @@ test("the type checker refuses what the catalogue does not have", () => {
     // @ts-expect-error no event
     control.log({ event: "dispatched" });
     // @ts-expect-error a field that is missing
-    log({ event: "start" });
+    log({ event: "hub-up" });
     // @ts-expect-error a field too many
     log({ event: "start", port: 1, peer: "" });
     // @ts-expect-error of another type

@@ -2,7 +2,7 @@
  * Further checks of a verified certificate at every connection, after a full handshake or a resumed one (T02).
  */
 import type { X509Certificate } from "node:crypto";
-import { type Serial, serialFromHex } from "../../core/serial.ts";
+import { type Serial, serialFromHex } from "../core/serial.ts";
 
 export type CertificateCheck =
   | { readonly kind: "good"; readonly serial: Serial }

@@ -1,8 +1,8 @@
 import { expect, test } from "bun:test";
 import { X509Certificate } from "node:crypto";
-import { checkCertificate } from "../../../../src/agent/door/certificate-check.ts";
-import { serialFromHex } from "../../../../src/core/serial.ts";
-import { Authority } from "../../../support/authority.ts";
+import { serialFromHex } from "../../../src/core/serial.ts";
+import { checkCertificate } from "../../../src/pki/certificate-check.ts";
+import { Authority } from "../../support/authority.ts";
 
 test("T02 dates and revocation are looked at whatever the TLS library has verified", async () => {
   const { cert } = await (await Authority.create()).issue("web-01", { days: 1 });

@@ -1,0 +1,89 @@
+/** The hubs through which this control host calls agents: its own, and those that `hubs` names. */
+import type { X509Certificate } from "node:crypto";
+import type { ControllerConfig } from "../../core/config/controller-config.ts";
+import { formatHostPort } from "../../core/net/host-name.ts";
+import type { HubAddress } from "../../core/net/hub-address.ts";
+import type { Serial } from "../../core/serial.ts";
+import { factsOf, identityOf } from "../../pki/certificate.ts";
+import type { Connection } from "../../system/net/connection.ts";
+import type { TlsCredential } from "../../system/net/tls-credential.ts";
+import { type AgentAtHub, HubClient } from "./hub-client.ts";
+
+/** How a host can be reached through a hub. */
+export interface WayThroughHub extends AgentAtHub {
+  /** @throws CtrlExecError `unreachable`, or ConnectionFailed */
+  open(): Promise<Connection>;
+}
+
+/** This host's certificates: its own hub shows the one in force. */
+interface OwnCredential {
+  readonly serial: Serial;
+  readonly credential: TlsCredential;
+}
+
+export class Hubs {
+  readonly #clients: readonly HubClient[];
+
+  private constructor(clients: readonly HubClient[]) {
+    this.#clients = clients;
+  }
+
+  /** Undefined if there are none: then nothing is asked. @param credentials first the one in force */
+  static of(
+    config: ControllerConfig,
+    credentials: readonly [OwnCredential, ...OwnCredential[]],
+  ): Hubs | undefined {
+    const own = config.hub ? [ownHub(config)] : [];
+    const addresses = [...own, ...(config.hubs ?? [])];
+    if (addresses.length === 0) return undefined;
+    const [{ credential }] = credentials;
+    const serials = new Set(credentials.map(({ serial }) => serial));
+    const clients = addresses.map((address) => {
+      const judge = (peer: X509Certificate) => {
+        if (address.pin === undefined) {
+          const { serial } = identityOf(peer);
+          return serials.has(serial)
+            ? undefined
+            : `it shows the certificate ${serial}, not this host's`;
+        }
+        const { fingerprint } = factsOf(peer);
+        return fingerprint === address.pin
+          ? undefined
+          : `it shows another certificate: ${fingerprint}`;
+      };
+      return new HubClient({
+        address,
+        credential,
+        timeoutMs: config.connect_timeout * 1000,
+        judge,
+      });
+    });
+    return new Hubs(clients);
+  }
+
+  /**
+   * The first hub at which the host is; undefined if it is at none, as far as they can be asked: a hub that is down
+   * must not keep hosts from being called directly.
+   */
+  async wayTo(hostname: string): Promise<WayThroughHub | undefined> {
+    const found = await Promise.all(
+      this.#clients.map(async (client) => {
+        const agent = await client.find(hostname).catch(() => undefined);
+        return agent && { ...agent, open: () => client.open(hostname) };
+      }),
+    );
+    return found.find((way) => way !== undefined);
+  }
+
+  close(): void {
+    for (const client of this.#clients) client.close();
+  }
+}
+
+const ANY: Readonly<Record<string, string>> = { "::": "127.0.0.1", "0.0.0.0": "127.0.0.1" };
+
+/** Called as any other program calls it: on the command line, and in ctrl-exec-api itself. */
+function ownHub({ hub_bind, hub_port: port }: ControllerConfig): HubAddress {
+  const host = ANY[hub_bind] ?? hub_bind;
+  return { host, port, pin: undefined, label: formatHostPort(host, port) };
+}

@@ -1,0 +1,103 @@
+/**
+ * Strangers at a hub's port, until it is known who they are: what they have come for, in one line, and for a control
+ * connection the handshake. They are few at once, and none stays long (T19).
+ */
+import type { X509Certificate } from "node:crypto";
+import { messageOf } from "../core/errors.ts";
+import type { Serial } from "../core/serial.ts";
+import { readGreeting, TLS_MAY_BEGIN } from "../core/wire/hub-greeting.ts";
+import { Deadline } from "../system/deadline.ts";
+import type { Connection } from "../system/net/connection.ts";
+import { ConnectionFailed } from "../system/net/connection-failed.ts";
+import { handshakePace } from "../system/net/handshake-pace.ts";
+import { OpenConnections } from "../system/net/open-connections.ts";
+import type { TlsCredential } from "../system/net/tls-credential.ts";
+import type { SpliceEnd } from "./splice.ts";
+
+const GREETING_MS = 5_000;
+const HANDSHAKE_MS = 10_000;
+
+/** More than the first flight of a TLS client needs: the hub holds it until the agent has come. */
+const MAX_EARLY = 16_384;
+
+export interface ReceptionOptions {
+  readonly limit: number;
+  /** @param serial the one that the peer would know it by */
+  credential(serial: Serial | undefined): TlsCredential;
+  /** A peer with a certificate of the CA. The connection is for the callee to close. */
+  onPeer(connection: Connection, peer: X509Certificate): void;
+  /** @returns false if the ticket opens nothing */
+  onTicket(ticket: string, end: SpliceEnd): boolean;
+  onRefused(address: string, reason: string): void;
+}
+
+export class Reception {
+  readonly #options: ReceptionOptions;
+  readonly #strangers: OpenConnections<{ destroy(): void }>;
+
+  constructor(options: ReceptionOptions) {
+    this.#options = options;
+    this.#strangers = new OpenConnections(options.limit);
+  }
+
+  async accept(connection: Connection): Promise<void> {
+    const { address } = connection;
+    const stranger = { destroy: () => connection.reset() };
+    if (address === "" || !this.#strangers.admit(stranger, address, () => true)) {
+      connection.reset();
+      return;
+    }
+    const known = () => this.#strangers.remove(stranger);
+    connection.onClose(known);
+    try {
+      await this.#receive(connection);
+    } catch (thrown) {
+      connection.reset();
+      const reason = thrown instanceof ConnectionFailed ? thrown.code : messageOf(thrown);
+      // A port check says nothing, and leaves: it is nobody.
+      if (connection.heard) this.#options.onRefused(address, reason || "unknown");
+    } finally {
+      connection.offClose(known);
+      known();
+    }
+  }
+
+  closeAll(): void {
+    this.#strangers.closeAll();
+  }
+
+  async #receive(connection: Connection): Promise<void> {
+    const greeting = await greetingOf(connection);
+    if (greeting.kind === "bad") throw new ConnectionFailed("not the greeting of a hub's peer");
+    if (greeting.kind === "ticket") {
+      connection.pause();
+      const { ticket, rest } = greeting;
+      const fits = rest.length <= MAX_EARLY;
+      if (fits && this.#options.onTicket(ticket, { connection, early: Buffer.from(rest) })) return;
+      throw new ConnectionFailed("the ticket opens nothing");
+    }
+    await handshakePace.turn("server");
+    void connection.write(TLS_MAY_BEGIN);
+    const credential = this.#options.credential(greeting.serial);
+    const peer = await connection.secureAsServer(credential, HANDSHAKE_MS);
+    this.#options.onPeer(connection, peer);
+  }
+}
+
+async function greetingOf(connection: Connection) {
+  const { promise, resolve, reject } =
+    Promise.withResolvers<NonNullable<ReturnType<typeof readGreeting>>>();
+  using _late = new Deadline(GREETING_MS, () => connection.fail(new ConnectionFailed("ETIMEDOUT")));
+  let came: Buffer = Buffer.alloc(0);
+  connection.read({
+    data(chunk) {
+      came = came.length === 0 ? chunk : Buffer.concat([came, chunk]);
+      const greeting = readGreeting(came);
+      if (greeting !== undefined) resolve(greeting);
+    },
+    end: () => connection.fail(new ConnectionFailed("ECONNRESET")),
+    closed: (fault) => reject(fault ?? new ConnectionFailed("ECONNRESET")),
+  });
+  connection.resume();
+  return await promise;
+}

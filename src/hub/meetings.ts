@@ -11,6 +11,9 @@ import { type SpliceEnd, splice } from "./splice.ts";
 /** How long both have to come. */
 const TICKET_MS = 10_000;
 
+/** More than the first flight of a TLS client needs. */
+const MAX_EARLY = 16_384;
+
 type Side = "agent" | "caller";
 
 interface Seat {
@@ -79,6 +82,8 @@ class Meeting {
   readonly #late: Deadline;
   readonly #onEnd: () => void;
   readonly #ends: Partial<Record<Side, SpliceEnd>> = {};
+  /** What the one that came first has said already. */
+  #said: Buffer[] = [];
   #over = false;
 
   constructor(guests: Guests, ticketMs: number, onEnd: () => void) {
@@ -95,12 +100,13 @@ class Meeting {
     this.#ends[side] = end;
     const { agent, caller } = this.#ends;
     if (agent === undefined || caller === undefined) {
-      end.connection.onClose(this.#leftAlone);
+      this.#wait(end);
       return;
     }
     this.#late.stop();
-    for (const { connection } of [agent, caller]) connection.offClose(this.#leftAlone);
-    splice(agent, caller, () => this.#finish());
+    const waited = side === "agent" ? caller : agent;
+    const early = Buffer.concat(this.#said.splice(0));
+    splice({ ...waited, early }, end, () => this.#finish());
   }
 
   /** Ends it now, with a reset: nobody may take it for an orderly end. */
@@ -109,8 +115,18 @@ class Meeting {
     this.#finish();
   }
 
-  /** Who came first has left again: the other one need not come. */
-  readonly #leftAlone = (): void => this.cut();
+  /** It is read meanwhile, so that it is noticed if it leaves: then the other one need not come. */
+  #wait({ connection, early }: SpliceEnd): void {
+    let bytes = 0;
+    const keep = (piece: Buffer) => {
+      this.#said.push(piece);
+      bytes += piece.length;
+      if (bytes > MAX_EARLY) this.cut();
+    };
+    keep(early);
+    connection.read({ data: keep, end: () => this.cut(), closed: () => this.cut() });
+    if (!connection.closed) connection.resume();
+  }
 
   #finish(): void {
     if (this.#over) return;

@@ -17,9 +17,6 @@ import type { SpliceEnd } from "./splice.ts";
 const GREETING_MS = 5_000;
 const HANDSHAKE_MS = 10_000;
 
-/** More than the first flight of a TLS client needs: the hub holds it until the agent has come. */
-const MAX_EARLY = 16_384;
-
 export interface ReceptionOptions {
   readonly limit: number;
   /** @param serial the one that the peer would know it by */
@@ -72,8 +69,7 @@ export class Reception {
     if (greeting.kind === "ticket") {
       connection.pause();
       const { ticket, rest } = greeting;
-      const fits = rest.length <= MAX_EARLY;
-      if (fits && this.#options.onTicket(ticket, { connection, early: Buffer.from(rest) })) return;
+      if (this.#options.onTicket(ticket, { connection, early: Buffer.from(rest) })) return;
       throw new ConnectionFailed("the ticket opens nothing");
     }
     await handshakePace.turn("server");

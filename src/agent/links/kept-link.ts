@@ -80,9 +80,12 @@ export class KeptLink {
     const serial = this.#address.pin === undefined ? trust.controller.current : undefined;
     const { connection } = await dialHub(this.#address, credential, DIAL_MS, serial, judge);
     const { promise, resolve } = Promise.withResolvers<string>();
+    let isUp = false;
     const take = (frame: HubFrame) => {
-      if (frame.type === "W") this.#options.log({ event: "hub-up", hub: this.#address.label });
-      else if (frame.type === "T") void this.#dialBack(frame.ticket, frame.caller);
+      if (frame.type === "W" && !isUp) {
+        isUp = true;
+        this.#options.log({ event: "hub-up", hub: this.#address.label });
+      } else if (frame.type === "T") void this.#dialBack(frame.ticket, frame.caller);
       else {
         resolve(frame.type === "R" ? `it refuses: ${frame.error}` : `it sends ${frame.type}`);
         link.close();

@@ -1,11 +1,11 @@
 /** The command table of ctrl-exec-api. */
 import type { Program } from "../command/command.ts";
-import { commonOptions } from "../controller/options.ts";
+import { apiOptions } from "./options.ts";
 
 export const apiProgram: Program = {
   name: "ctrl-exec-api",
   summary: "serve run, ping and discovery over HTTP",
-  options: commonOptions,
+  options: apiOptions,
   verbs: {
     serve: {
       summary: "Start the HTTP API",

@@ -9,21 +9,26 @@ import { reapOrphans } from "../../system/process/orphans.ts";
 import { notifyReady } from "../../system/process/service-manager.ts";
 import { defineVerb } from "../command/command.ts";
 import { untilStopped } from "../command/stop-signals.ts";
-import { commonOptions } from "../controller/options.ts";
 import { openController } from "../controller/setting.ts";
 import { type Reload, Reloads } from "../reload-requests.ts";
 import { sayUp } from "../render/up.ts";
+import { apiOptions } from "./options.ts";
 import { folderWarnings, Loops, reload } from "./reload.ts";
 
 export const serve = defineVerb({
   positionals: "",
   arity: [0, 0],
-  options: commonOptions,
+  options: apiOptions,
   details: [
     "Serves run, ping, discovery, run records and the output of runs over HTTP on",
     "api_bind and api_port of ctrl-exec.conf (default 127.0.0.1, 7445), with TLS when",
     "the files of api_cert and api_key exist. The init system usually starts it.",
     "GET / lists the routes.",
+    "",
+    "With hub = on it is a hub too: agents that cannot be called connect to it, and",
+    "are called through it. --hub-only starts a hub and nothing else, for a machine",
+    "that is not a control host: it needs the CA's certificate, makes a certificate",
+    "of its own, and says its fingerprint, by which agents and control hosts know it.",
     "",
     "With join = on it holds the pairing port too: hosts join with tokens, and a",
     "request without one waits for an operator (ctrl-exec pairing-mode).",
@@ -37,6 +42,10 @@ export const serve = defineVerb({
   examples: ["ctrl-exec-api", "ctrl-exec-api --config /etc/ctrl-exec/ctrl-exec.conf --log stderr"],
   async run({ options, io }) {
     reapOrphans();
+    if (options["hub-only"]) {
+      const { serveHubOnly } = await import("./hub-only.ts");
+      return await serveHubOnly(await openController(options), io);
+    }
     // Before anything else: a SIGHUP while the API is starting must not end it.
     const started = Promise.withResolvers<Reload>();
     const ready = started.promise.then(() => undefined);

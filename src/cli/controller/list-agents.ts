@@ -1,3 +1,5 @@
+import type { AgentAtHub } from "../../controller/fleet/hub-client.ts";
+import { hubWays } from "../../controller/inventory/hub-ways.ts";
 import type { AgentRecord } from "../../controller/store/agent-record.ts";
 import type { KnownHost, LearnedStore } from "../../controller/store/ports/learned.ts";
 import { readChosen } from "../../controller/store/ports/registry.ts";
@@ -16,6 +18,7 @@ import { renderClocks } from "../render/clock.ts";
 import { writeJson } from "../render/json.ts";
 import { KNOWN_HEADER, knownCells, knownJson } from "../render/known-host.ts";
 import { staleLines } from "../render/stale.ts";
+import { wayText } from "../render/way.ts";
 import { renderTable, type TableScreen, tableFor } from "../render/table.ts";
 import { listedHosts, localHosts } from "./host-options.ts";
 import { choiceOptions, commonOptions, controllerOptions } from "./options.ts";
@@ -40,7 +43,8 @@ export const listAgents = defineVerb({
     "itself: its version, and its tags (see tag). LAST REPORT is when it last",
     "answered ping or discovery; what it shows was true then. Hosts whose clocks",
     "differed from this one's by a minute or more in the last day are named. --json",
-    "has everything, with clock_offset in seconds.",
+    "has everything, with clock_offset in seconds. With hubs (hub = on, or hubs) it",
+    "says which hosts are connected to one, and since when.",
   ].join("\n"),
   examples: [
     "ctrl-exec list-agents",
@@ -65,19 +69,26 @@ export const listAgents = defineVerb({
     const offsets = new Map(clocks.differ.map(({ host, offset }) => [host, offset]));
     const needsKnown = options.json || options.wide;
     const { known, problem: unread } = needsKnown ? await knownHosts(store.learned) : NOT_ASKED;
+    const hubs = await hubWays(controller, [...agents.values()].map(({ hostname }) => hostname));
     const list = [...agents.values()].map((record): Listed => {
       const told = known.get(lowerAscii(record.hostname));
-      return { record, told, status: statusOf(record) };
+      const way = hubs.ways.get(record.hostname);
+      return { record, told, status: statusOf(record), way };
     });
     if (options.json) {
-      const json = list.map(({ record, told, status }) => ({
+      const json = list.map(({ record, told, status, way }) => ({
         ...agentJson(record, status, config.cert_days, now()),
+        via: way?.hub,
+        via_since: way?.since,
         clock_offset: offsets.get(record.hostname),
         ...knownJson(record, told),
       }));
       writeJson(io, json);
     } else {
-      io.out(options.wide ? renderWide(list, now()) : renderNarrow(io, list));
+      const table = options.wide
+        ? renderWide(list, now(), hubs.inUse)
+        : renderNarrow(io, list, hubs.inUse);
+      io.out(table);
       if (list.length === 0 && broken.length === 0) {
         const pairing = `ctrl-exec pairing-mode${configArgument(config.file)}`;
         io.err(`No host is registered. To pair one: ${pairing}\n`);
@@ -92,6 +103,7 @@ export const listAgents = defineVerb({
     }
     renderClocks(io, clocks);
     const problems = [...broken.map(({ problem }) => problem), ...unread];
+    for (const problem of hubs.problems) renderProblem(io, problem);
     for (const problem of problems) renderProblem(io, problem);
     return problems.length === 0 ? 0 : 1;
   },
@@ -116,21 +128,25 @@ interface Listed {
   readonly record: AgentRecord;
   readonly told: KnownHost | undefined;
   readonly status: SerialStatus;
+  /** Undefined if it is at no hub. */
+  readonly way: AgentAtHub | undefined;
 }
 
 /** The columns of docs/PROTOCOL.md, section 5. Days, so that a name of 39 characters and any IPv4 address fit 80. */
-function renderNarrow(io: TableScreen, list: readonly Listed[]): string {
-  const rows = list.map(({ record }) => [
+function renderNarrow(io: TableScreen, list: readonly Listed[], hubs: boolean): string {
+  const rows = list.map(({ record, way }) => [
     record.hostname,
     record.ip,
     shownTime(parseIso(record.paired), record.paired, isoDay),
     shownTime(parseOpensslTime(record.expiry), record.expiry, isoDay),
+    ...(hubs ? [wayText(way)] : []),
   ]);
-  return tableFor(io, ["HOSTNAME", "IP", "PAIRED", "CERT EXPIRY"], rows);
+  const header = ["HOSTNAME", "IP", "PAIRED", "CERT EXPIRY", ...(hubs ? ["WAY"] : [])];
+  return tableFor(io, header, rows);
 }
 
-function renderWide(list: readonly Listed[], now: Date): string {
-  const rows = list.map(({ record, told, status }) => {
+function renderWide(list: readonly Listed[], now: Date, hubs: boolean): string {
+  const rows = list.map(({ record, told, status, way }) => {
     const expiry = parseOpensslTime(record.expiry);
     return [
       record.hostname,
@@ -142,10 +158,12 @@ function renderWide(list: readonly Listed[], now: Date): string {
       status,
       shortSerial(record.serial),
       ...knownCells(record, told, now),
+      ...(hubs ? [wayText(way)] : []),
     ];
   });
   const header = ["HOSTNAME", "IP", "PAIRED", "CERT EXPIRY", "DAYS LEFT", "PORT"];
-  return renderTable([...header, "SERIAL STATUS", "CERT SERIAL", ...KNOWN_HEADER], rows);
+  const more = ["SERIAL STATUS", "CERT SERIAL", ...KNOWN_HEADER, ...(hubs ? ["WAY"] : [])];
+  return renderTable([...header, ...more], rows);
 }
 
 /** If a record has something other than a time, it is shown as it is. */

@@ -8,6 +8,7 @@ import { defineVerb } from "../command/command.ts";
 import { renderClocks } from "../render/clock.ts";
 import { warned, writeJson } from "../render/json.ts";
 import { Progress } from "../render/progress.ts";
+import { wayText } from "../render/way.ts";
 import { tableFor } from "../render/table.ts";
 import { hostChoice, listedHosts, sayNotes } from "./host-options.ts";
 import { callerOptions, commonOptions, controllerOptions, hostOptions } from "./options.ts";
@@ -58,13 +59,13 @@ export const ping = defineVerb({
     else {
       // Where no hub is in use, nothing is said of hubs.
       const hubs = results.some(({ via }) => via !== undefined);
-      const rows = results.map(({ host, status, rtt, expiry, version, ...way }) => [
+      const rows = results.map(({ host, status, rtt, expiry, version, via: hub, via_since: since = "" }) => [
         host,
         status,
         rtt,
         expiry,
         version,
-        ...(hubs ? [wayText(way)] : []),
+        ...(hubs ? [wayText(hub === undefined ? undefined : { hub, since })] : []),
       ]);
       const header = ["HOST", "STATUS", "RTT", "CERT EXPIRY", "VERSION", ...(hubs ? ["WAY"] : [])];
       io.out(tableFor(io, header, rows));
@@ -77,10 +78,6 @@ export const ping = defineVerb({
     return results.some(({ status }) => status !== "ok") ? 1 : 0;
   },
 });
-
-function wayText({ via, via_since: since = "" }: Pick<PingResult, "via" | "via_since">): string {
-  return via === undefined ? "direct" : `hub ${via} since ${since}`;
-}
 
 /** As if every answer had come just now. */
 function clocksOf(results: readonly PingResult[]): ClockVerdict {

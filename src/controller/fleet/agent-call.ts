@@ -53,6 +53,7 @@ export class AgentCall {
   /** For messages. */
   #address = "";
   #hub: AgentAtHub | undefined;
+  #isAtHub = false;
   #shown: ShownByAgent | undefined;
   #clock: Deadline | undefined;
   #expired = false;
@@ -100,10 +101,21 @@ export class AgentCall {
       // TLS 1.3: a client may send before the server has judged its certificate; if that is refused, nobody
       // reads the data.
       if (refusesCertificate(systemCode(thrown))) this.#dialler.sending?.turnedAway(this.#target);
-      throw agentProblem(thrown, this.#target, this.#address, config.file);
+      throw this.#alsoNotAtHub(agentProblem(thrown, this.#target, this.#address, config.file));
     } finally {
       signal?.removeEventListener("abort", giveUp);
     }
+  }
+
+  /** Nobody should look at the network of a host that was meant to be called through a hub. */
+  #alsoNotAtHub(problem: unknown): unknown {
+    const { hubs } = this.#dialler;
+    if (hubs === undefined || this.#isAtHub || this.#target.record === undefined) return problem;
+    if (!(problem instanceof CtrlExecError) || problem.code !== "unreachable") return problem;
+    const [down] = hubs.problems;
+    const why = down?.message ?? "No hub knows it either: if it should, its log has ACTION=hub-down";
+    const hint = [why, problem.hint].filter((part) => part !== undefined).join(". ");
+    return new CtrlExecError("unreachable", problem.message, { cause: problem.cause, hint });
   }
 
   end(): void {
@@ -124,6 +136,7 @@ export class AgentCall {
     const { record, port } = this.#target;
     // Only a registered host has a name that a hub can be asked for, and that must be in its certificate.
     const way = record && (await hubs?.wayTo(record.hostname));
+    this.#isAtHub = way !== undefined;
     if (way !== undefined && (!way.listens || config.reach === "hub")) {
       this.#host = formatHostPort(record?.hostname ?? "", port);
       this.#address = `${this.#host} through the hub ${way.hub}`;

@@ -46,9 +46,15 @@ export class HubClient {
   /** As performance.now() has it: when the hub could not be reached. */
   #failedAt: number | undefined;
   #lastId = 0;
+  #problem: CtrlExecError | undefined;
 
   constructor(options: HubClientOptions) {
     this.#options = options;
+  }
+
+  /** Why it cannot be asked; undefined if it can, or was not asked yet. */
+  get problem(): CtrlExecError | undefined {
+    return this.#problem;
   }
 
   get label(): string {
@@ -97,6 +103,12 @@ export class HubClient {
     );
   }
 
+  #hubHint(): string {
+    return this.#options.address.pin === undefined
+      ? "Is ctrl-exec-api running here, with hub = on? See: systemctl status ctrl-exec-api"
+      : "Is it running there, and is the pin in hubs the fingerprint that it says at its start?";
+  }
+
   async #join(): Promise<Joined> {
     if (this.#failedAt !== undefined && performance.now() - this.#failedAt > AGAIN_MS) {
       this.#joined = undefined;
@@ -123,18 +135,23 @@ export class HubClient {
         forget,
       );
       this.#link = link;
+      this.#problem = undefined;
       return { link, waiting };
     } catch (thrown) {
       this.#failedAt = performance.now();
-      const why = reasonOf(thrown);
-      throw unreachable(`Cannot reach the hub ${this.label}: ${why}`, thrown);
+      this.#problem = new CtrlExecError(
+        "unreachable",
+        `Cannot reach the hub ${this.label}: ${reasonOf(thrown)}`,
+        { cause: thrown, hint: this.#hubHint() },
+      );
+      throw this.#problem;
     }
   }
 }
 
-function unreachable(message: string, cause: unknown = new ConnectionFailed("ECONNRESET")) {
+function unreachable(message: string) {
   return new CtrlExecError("unreachable", message, {
-    cause,
+    cause: new ConnectionFailed("ECONNRESET"),
     hint: "See whether the agent is running there, and names this hub in connect: its log then has ACTION=hub-up.",
   });
 }

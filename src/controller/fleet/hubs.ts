@@ -1,6 +1,7 @@
 /** The hubs through which this control host calls agents: its own, and those that `hubs` names. */
 import type { X509Certificate } from "node:crypto";
 import type { ControllerConfig } from "../../core/config/controller-config.ts";
+import type { CtrlExecError } from "../../core/errors.ts";
 import { formatHostPort } from "../../core/net/host-name.ts";
 import type { HubAddress } from "../../core/net/hub-address.ts";
 import type { Serial } from "../../core/serial.ts";
@@ -73,6 +74,11 @@ export class Hubs {
       }),
     );
     return found.find((way) => way !== undefined);
+  }
+
+  /** Of those that could not be asked. */
+  get problems(): readonly CtrlExecError[] {
+    return this.#clients.flatMap(({ problem }) => problem ?? []);
   }
 
   close(): void {

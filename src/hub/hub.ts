@@ -13,6 +13,7 @@ import { isoSeconds } from "../core/time.ts";
 import { VERSION } from "../core/version.ts";
 import type { HubFrame } from "../core/wire/hub-frames.ts";
 import { type CertificateIdentity, identityOf } from "../pki/certificate.ts";
+import { checkCertificate } from "../pki/certificate-check.ts";
 import { formOf } from "../pki/whose-certificate.ts";
 import { Deadline } from "../system/deadline.ts";
 import type { Connection } from "../system/net/connection.ts";
@@ -119,8 +120,11 @@ class RunningHub {
   #welcome(connection: Connection, certificate: X509Certificate): void {
     const identity = identityOf(certificate);
     const { address, isLocal } = connection;
-    if (this.#options.isRevoked(identity.serial)) {
-      this.#tellRefused(address, `revoked certificate ${identity.serial}`);
+    const { isRevoked, now } = this.#options;
+    const check = checkCertificate(certificate, { has: isRevoked }, now());
+    if (check.kind !== "good") {
+      const why = check.kind === "revoked" ? `revoked certificate ${check.serial}` : check.reason;
+      this.#tellRefused(address, why);
       connection.close();
       return;
     }
@@ -171,6 +175,7 @@ class RunningHub {
       address,
       since: now(),
       listens,
+      serial: identity.serial,
       link,
       invite: (ticket, caller) => {
         link.send({ type: "T", ticket, ...(caller === undefined ? {} : { caller }) });
@@ -218,7 +223,9 @@ class RunningHub {
       return;
     }
     const member = this.#members.find(host);
-    if (member === undefined) {
+    const isOut = member !== undefined && this.#options.isRevoked(member.serial);
+    if (isOut) member.sendAway("its certificate is revoked");
+    if (member === undefined || isOut) {
       link.send({ type: "N", id, error: "it is not connected" });
       return;
     }

@@ -1,5 +1,6 @@
 /** The agents that are connected to a hub, by name. */
 import { lowerAscii } from "../core/net/host-name.ts";
+import type { Serial } from "../core/serial.ts";
 
 /** How a hub holds on to an agent. */
 export interface Member {
@@ -9,6 +10,8 @@ export interface Member {
   readonly since: Date;
   /** Whether it says that it can be called directly as well. */
   readonly listens: boolean;
+  /** Of the certificate with which it came. */
+  readonly serial: Serial;
   /** Its control connection, by which its calls are known. */
   readonly link: object;
   invite(ticket: string, caller: string | undefined): void;

@@ -46,7 +46,7 @@ _ctrl_exec_table() {
     'ctrl-exec-agent pairing-status') options='--config --json --help' kinds='' ;;
     'ctrl-exec-agent apply-upgrade') options='--config --log --help' kinds='' ;;
     'ctrl-exec-agent help') options='--help' kinds='' modes='serve reload self-check self-ping request-pairing join pairing-status apply-upgrade help' ;;
-    'ctrl-exec-api ') options='--config --log --help --version' ;;
+    'ctrl-exec-api ') options='--config --log --hub-only --help --version' ;;
   esac
 }
 

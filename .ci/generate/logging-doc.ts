@@ -6,7 +6,8 @@ import { COMMON_EVENTS } from "../../src/core/events/common.ts";
 import { CONTROLLER_EVENTS } from "../../src/core/events/controller.ts";
 import type { Entries } from "../../src/core/events/entry.ts";
 import { FIELDS } from "../../src/core/events/fields.ts";
-import { type LineLayout, layoutOf, nameInLine } from "../../src/core/events.ts";
+import { HUB_EVENTS } from "../../src/core/events/hub.ts";
+import { type LineLayout, layoutOf, nameInLine, UNIVERSAL } from "../../src/core/events.ts";
 
 /** By the name of the section that they fill. */
 export function eventTables(): [name: string, table: string][] {
@@ -14,6 +15,7 @@ export function eventTables(): [name: string, table: string][] {
     ["all programs", eventTable(COMMON_EVENTS)],
     ["control host", eventTable(CONTROLLER_EVENTS)],
     ["API", eventTable(API_EVENTS)],
+    ["hub", eventTable(HUB_EVENTS)],
     ["agent", eventTable(AGENT_EVENTS)],
     ["fields", fieldTable()],
   ];
@@ -30,9 +32,9 @@ function eventTable(entries: Entries): string {
   return `${lines.join("\n")}\n`;
 }
 
-/** BY, which every line may have, is not repeated. */
+/** BY and VIA, which every line may have, are not repeated. */
 function shownFields({ columns }: LineLayout, maybe: ReadonlySet<string>): string {
-  const shown = columns.filter(({ field }) => field !== "by");
+  const shown = columns.filter(({ field }) => !UNIVERSAL.includes(field));
   if (shown.length === 0) return "none";
   return shown.map(({ field, name }) => (maybe.has(field) ? `[${name}]` : name)).join(" ");
 }

@@ -59,8 +59,11 @@ export function lineLayouts<Of extends Program>(program: Of): (name: EventName<O
   };
 }
 
+/** Fields that any event may have: who called with lent rights, and through which hub. */
+export const UNIVERSAL: readonly string[] = ["by", "via"];
+
 export function layoutOf(name: string, { action = name, level, fields, maybe = [] }: Entry) {
-  const columns = [...fields, ...maybe, "by", "via"].map((field) => ({
+  const columns = [...fields, ...maybe, ...UNIVERSAL].map((field) => ({
     field,
     name: nameInLine(field),
   }));

@@ -8,7 +8,7 @@ import { x509 } from "./x509-library.ts";
 /** Peers compare its fingerprint, and nothing else: it need not end before its key is replaced. */
 const HUB_DAYS = 3650;
 
-export const HUB_NAME = "ctrl-exec hub";
+const HUB_NAME = "ctrl-exec-hub";
 
 export interface HubCertificateOptions {
   readonly key: KeyObject;

@@ -36,6 +36,9 @@ const OFF = "upgrades are off: agent.conf has no allow_upgrade = yes with a rele
 const nobodyTakesIt = ({ upgrade_state }: AgentConfig) =>
   `nothing on this host carries out upgrades: ${upgrade_state} is missing; install.sh --agent sets that up with systemd, OpenRC or procd`;
 
+/** Root's part asks the new program on the agent's own port, and puts the old one back if nobody answers. */
+const NO_PORT = "upgrades are off: with listen = no, nobody could tell whether the new program answers";
+
 const PIECE_CHARS = Math.ceil(MAX_PIECE_BYTES / 3) * 4;
 
 export const upgradeStatus: Endpoint = whereAllowed(async ({ state: { config }, inbox }) => {
@@ -128,10 +131,11 @@ type Allowed = (
 
 function whereAllowed(answer: Allowed): Endpoint {
   return async (context, request) => {
-    const { allow_upgrade, release_key } = context.state.config;
+    const { allow_upgrade, release_key, listen } = context.state.config;
     if (!allow_upgrade || release_key === undefined) return refusal(403, OFF);
     const { config } = context.state;
     if (!hasRootsPart(config)) return refusal(403, nobodyTakesIt(config));
+    if (!listen) return refusal(403, NO_PORT);
     try {
       return await answer(context, request, release_key);
     } catch (thrown) {

@@ -26,6 +26,7 @@ export const selfPing = defineVerb({
   async run({ options, io }) {
     io.out("Checking config...\n");
     const { config } = await openAgentSetting(options, "error");
+    if (!config.listen) throw opensNoPort(config);
     io.out(`Config OK (port ${config.port})\n`);
     const trust = loadTrust(config);
     io.out(`Paired: yes (cert expires ${opensslTime(trust.identity.certificate.notAfter)})\n`);
@@ -53,6 +54,12 @@ export const selfPing = defineVerb({
     return 0;
   },
 });
+
+function opensNoPort({ file }: AgentConfig): CtrlExecError {
+  return new CtrlExecError("config", `Cannot self-ping: ${file} has listen = no, so there is no port to call`, {
+    hint: "Its log says ACTION=hub-up when it can be called through a hub. Ping it from the control host.",
+  });
+}
 
 /** The agent is running: it closed the connection before, or instead of, the handshake. */
 function isHungUp(thrown: unknown): boolean {

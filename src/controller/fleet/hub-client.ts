@@ -105,7 +105,7 @@ export class HubClient {
 
   #hubHint(): string {
     return this.#options.address.pin === undefined
-      ? "Is ctrl-exec-api running here, with hub = on? See: systemctl status ctrl-exec-api"
+      ? "It is part of ctrl-exec-api, with hub = on. See whether that runs: systemctl status ctrl-exec-api"
       : "Is it running there, and is the pin in hubs the fingerprint that it says at its start?";
   }
 

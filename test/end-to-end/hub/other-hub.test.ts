@@ -48,7 +48,7 @@ test("it makes a certificate of its own once, which agents and control hosts pin
   expect(again).toEqual([pin, Number(port)]);
   const file = machine.join("hub.crt");
   const { stdout } = Bun.spawnSync(["openssl", "x509", "-in", file, "-noout", "-issuer", "-subject"]);
-  expect(stdout.toString()).toMatch(/issuer=CN ?= ?ctrl-exec hub\nsubject=CN ?= ?ctrl-exec hub\n/);
+  expect(stdout.toString()).toMatch(/issuer=CN ?= ?ctrl-exec-hub\nsubject=CN ?= ?ctrl-exec-hub\n/);
 });
 
 test("T43 a host is called through it, and what passes there is ciphertext", async () => {

@@ -5,10 +5,17 @@ import { COMMON_EVENTS } from "../../../src/core/events/common.ts";
 import { CONTROLLER_EVENTS } from "../../../src/core/events/controller.ts";
 import type { Entries } from "../../../src/core/events/entry.ts";
 import { FIELDS } from "../../../src/core/events/fields.ts";
+import { HUB_EVENTS } from "../../../src/core/events/hub.ts";
 import { type AgentLog, type ControlLog, layoutOf, lineLayouts } from "../../../src/core/events.ts";
 import { EventLog } from "../../support/event-log.ts";
 
-const PARTS: readonly Entries[] = [COMMON_EVENTS, CONTROLLER_EVENTS, API_EVENTS, AGENT_EVENTS];
+const PARTS: readonly Entries[] = [
+  COMMON_EVENTS,
+  CONTROLLER_EVENTS,
+  API_EVENTS,
+  HUB_EVENTS,
+  AGENT_EVENTS,
+];
 const ENTRIES = PARTS.flatMap((part) => Object.entries(part));
 
 test("docs/PROTOCOL.md, section 7: the fields of every event are in alphabetical order, each once", () => {
@@ -26,6 +33,7 @@ test("a field of several words has them joined in the line", () => {
     "NEW_SERIAL",
     "OLD_SERIAL",
     "OVERLAP_EXPIRES",
+    "VIA",
   ]);
 });
 
@@ -38,7 +46,7 @@ test("an event has the action of its line, and its level", () => {
 });
 
 test("no event of one part hides that of another", () => {
-  const ofControlHost = [COMMON_EVENTS, CONTROLLER_EVENTS, API_EVENTS].flatMap(Object.keys);
+  const ofControlHost = [COMMON_EVENTS, CONTROLLER_EVENTS, API_EVENTS, HUB_EVENTS].flatMap(Object.keys);
   const ofAgent = [COMMON_EVENTS, AGENT_EVENTS].flatMap(Object.keys);
   for (const names of [ofControlHost, ofAgent]) expect(names).toHaveLength(new Set(names).size);
 });

@@ -17,10 +17,11 @@ export function portFindings(
   around: Surroundings,
   { api, keeper }: WhoRuns,
 ): Finding[] {
-  const { metrics_bind } = config;
+  const { metrics_bind, hub, hub_bind } = config;
   return [
     apiFinding(config, around, api),
-    ...(metrics_bind === undefined ? [] : [metricsFinding(config, around, api, metrics_bind)]),
+    ...(metrics_bind === undefined ? [] : [sidePort("metrics", metrics_bind, config, around, api)]),
+    ...(hub ? [sidePort("hub", hub_bind, config, around, api)] : []),
     pairingFinding(config, around, api, keeper),
   ];
 }
@@ -44,22 +45,24 @@ function apiFinding(config: ControllerConfig, around: Surroundings, runs: boolea
   return { name, ok: false, detail, remedy: "see why: systemctl status ctrl-exec-api" };
 }
 
-function metricsFinding(
-  { metrics_port: port }: ControllerConfig,
+/** A port that the API holds beside its own. */
+function sidePort(
+  name: "metrics" | "hub",
+  bind: string,
+  config: ControllerConfig,
   around: Surroundings,
   apiRuns: boolean,
-  bind: string,
 ): Finding {
-  const name = "metrics";
+  const port = config[`${name}_port`];
   const at = formatHostPort(bind, port);
   const taken = isTaken(around, bind, port);
   if (!apiRuns) {
     return taken === true
       ? foreign(name, "the API is not running, and", port)
-      : passed(name, "the API serves them, and is not running");
+      : passed(name, "part of the API, which is not running");
   }
   if (taken !== false) return passed(name, `served on ${at}`);
-  const detail = `nothing listens on ${at}: metrics_bind or metrics_port has changed since ctrl-exec-api was started`;
+  const detail = `nothing listens on ${at}: ${name}_bind or ${name}_port has changed since ctrl-exec-api was started`;
   return { name, ok: false, detail, remedy: RESTART };
 }
 

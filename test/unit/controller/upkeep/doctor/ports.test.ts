@@ -20,14 +20,23 @@ test("the port of the metrics is looked at where they have one", () => {
   const metrics = { metrics_bind: "127.0.0.1" };
   expect(found(API, [7445]).map(({ name }) => name)).not.toContain("metrics");
   expect(faults(found(NOBODY, [], metrics))).toEqual([]);
-  expect(faults(found(NOBODY, [7446], metrics))).toEqual([
-    "metrics: the API is not running, and another program has its port 7446",
+  expect(faults(found(NOBODY, [7448], metrics))).toEqual([
+    "metrics: the API is not running, and another program has its port 7448",
   ]);
-  expect(faults(found(API, [7445, 7446], metrics))).toEqual([]);
+  expect(faults(found(API, [7445, 7448], metrics))).toEqual([]);
   const [fault] = found(API, [7445], metrics).filter(({ ok }) => !ok);
   expect([fault?.detail, fault?.remedy]).toEqual([
-    "nothing listens on 127.0.0.1:7446: metrics_bind or metrics_port has changed since ctrl-exec-api was started",
+    "nothing listens on 127.0.0.1:7448: metrics_bind or metrics_port has changed since ctrl-exec-api was started",
     "systemctl restart ctrl-exec-api",
+  ]);
+});
+
+test("so is the port of the hub", () => {
+  const hub = { hub: true };
+  expect(found(API, [7445]).map(({ name }) => name)).not.toContain("hub");
+  expect(faults(found(API, [7445, 7446], hub))).toEqual([]);
+  expect(faults(found(API, [7445], hub))).toEqual([
+    "hub: nothing listens on [::]:7446: hub_bind or hub_port has changed since ctrl-exec-api was started",
   ]);
 });
 

@@ -3,6 +3,7 @@ import { afterEach, beforeAll, describe, expect, jest, test } from "bun:test";
 import { X509Certificate } from "node:crypto";
 import { Door } from "../../../../src/agent/door/door.ts";
 import type { ConnectionClock } from "../../../../src/agent/http/connection-clock.ts";
+import type { Via } from "../../../../src/agent/links/kept-link.ts";
 import type { Visit } from "../../../../src/agent/http/visit.ts";
 import { readAllowedIps } from "../../../../src/agent/state/allowed-ips.ts";
 import type { AgentState } from "../../../../src/agent/state/state.ts";
@@ -114,7 +115,9 @@ async function doorWith({ lines = [], cap = 10, now = new Date(), revoked = [] }
     state,
     visits,
     idle,
-    accept: (visitor: Visitor) => door.accept(visitor as unknown as Connection),
+    accept: (visitor: Visitor, via?: Via) => {
+      return door.accept(visitor as unknown as Connection, via);
+    },
     logged: () => log.events.map(({ action, fields }) => [action, fields] as const),
   };
 }
@@ -155,6 +158,49 @@ test("a visitor is handed on with its certificate, its address, and whether it i
   expect(visit?.connection).toBe(visitor as unknown as Connection);
   expect(visitor.limitMs).toBe(10_000);
   visit?.clock.stop();
+});
+
+describe("T43 through a hub", () => {
+  const hub = "hub.example.com:7446";
+
+  test("allowed_ips is applied to what the hub says of the caller, which the log marks", async () => {
+    const { accept, logged, visits } = await doorWith({ lines: ["allowed_ips = 10.0.0.0/8"] });
+    const [good, bad, own] = [1, 2, 3].map(() => new Visitor("203.0.113.9"));
+    await accept(good as Visitor, { hub, caller: "10.0.0.1" });
+    await accept(bad as Visitor, { hub, caller: "192.0.2.1" });
+    // On the hub's own host: it has the hub's address, which is not allowed.
+    await accept(own as Visitor, { hub, caller: undefined });
+    expect([good?.calls, bad?.calls, own?.calls]).toEqual([["handshake"], ["reset"], ["reset"]]);
+    expect(visits.map(({ caller }) => [caller.ip, caller.hub])).toEqual([["10.0.0.1", hub]]);
+    expect(logged()).toEqual([
+      ["ip-block", { PEER: "192.0.2.1", VIA: hub }],
+      ["ip-block", { PEER: "203.0.113.9", VIA: hub }],
+    ]);
+    for (const { clock } of visits) clock.stop();
+  });
+
+  test("nobody is on this host, whatever both ends of the connection are", async () => {
+    const { accept, visits } = await doorWith();
+    const visitor = new Visitor("127.0.0.1");
+    visitor.isLocal = true;
+    await accept(visitor, { hub, caller: undefined });
+    expect(visits[0]?.caller).toMatchObject({ ip: "127.0.0.1", hub, local: false });
+    visits[0]?.clock.stop();
+  });
+
+  test("the limits count the hub's address, of which it cannot say another", async () => {
+    const { accept, logged } = await doorWith({ lines: ["rate_limit_probe = 2/60/300"] });
+    const visitors = [1, 2, 3, 4].map(() => new Visitor("203.0.113.9", "ERR_SSL_ALERT"));
+    for (const [n, visitor] of visitors.entries()) {
+      await accept(visitor, { hub, caller: `10.0.0.${n}` });
+    }
+    expect(visitors.at(-1)?.calls).toEqual(["reset"]);
+    expect(logged().at(-1)).toEqual(["rate-block", { PEER: "203.0.113.9", REASON: "probe" }]);
+    // Whoever has one of the addresses that it named is not kept out.
+    const direct = new Visitor("10.0.0.0");
+    await accept(direct);
+    expect(direct.calls).toEqual(["handshake"]);
+  });
 });
 
 describe("T19 beyond the cap", () => {

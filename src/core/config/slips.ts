@@ -13,6 +13,9 @@ const DECIDING = [
   "verify_agent_identity",
 ];
 
+/** A key of agent.conf that begins as one of ctrl-exec.conf does: it is in the wrong file, and not mistyped. */
+const OF_THE_OTHER_FILE = ["connect"];
+
 /**
  * The known name that an unknown one was most likely meant to be. A mistyped setting must not be ignored: without its
  * hook or its `allowed_ips`, a program would allow what it was told to refuse (T28).
@@ -21,6 +24,7 @@ const DECIDING = [
  * Names that decide about power may differ more, or be in the middle of other words: `export auth_hook`.
  */
 export function slipOf(typed: string, known: readonly string[]): string | undefined {
+  if (OF_THE_OTHER_FILE.includes(typed)) return undefined;
   const usual = lowerAscii(typed).replaceAll("-", "_");
   const changes = Math.min(3, Math.max(1, Math.floor(typed.length / 4)));
   return nearestMatch(usual, known, changes) ?? decidingSlipOf(typed, known);

@@ -60,8 +60,9 @@ export function call(
       if (!LINUX) established(connection);
     },
     // The connection is established: it can be written to.
-    drain({ data: connection }) {
-      established(connection);
+    drain(opened) {
+      established(opened.data);
+      handlers.drain?.(opened);
     },
   };
   void connect(address, port, socket).catch((thrown) => fail(ConnectionFailed.from(thrown)));

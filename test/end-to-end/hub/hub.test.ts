@@ -18,6 +18,7 @@ beforeAll(async () => {
     "api_port = 0",
     "api_auth_default = allow",
     "hub = on",
+    "join = on",
     "hub_bind = 127.0.0.1",
     `hub_port = ${hubPort}`,
   ]);
@@ -94,6 +95,22 @@ test("the API goes through its own hub", async () => {
   expect(answer.json).toMatchObject({ results: [{ stdout: "hello api\n", exit: 3 }] });
   const pinged = await api.post("/ping", { hosts: ["edge-01"] });
   expect(pinged.json).toMatchObject({ results: [{ status: "ok", via: HUB }] });
+});
+
+test("a host that joins with a token is there, though nothing can reach it", async () => {
+  const [, port] = await api.running.seen(/ACTION=pairing-mode-start PORT=(\d+)/);
+  const { token } = JSON.parse((await control.mustRun("token", ["create", "--json"])).out);
+  const file = control.folder.write("token", token, 0o600);
+  const laptop = await control.addAgent("laptop-01", {
+    config: ["listen = no", `connect = ${HUB}`],
+  });
+  const args = [...laptop.pairingArgs(Number(port)), `--token-file=${file}`, "--timeout=0"];
+  expect((await laptop.run("join", args)).status).toBe(0);
+  const running = await laptop.serve();
+  await running.seen(/ACTION=hub-up/);
+  const { err, status } = await control.run("ping", ["laptop-01"]);
+  expect([err, status]).toEqual(["", 0]);
+  await laptop.stop();
 });
 
 test("an agent whose hub is restarted is back by itself", async () => {

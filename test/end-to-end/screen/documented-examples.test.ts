@@ -32,7 +32,7 @@ test("with every example set, self-check and self-ping pass, scripts run, and a 
   const set = examples(readDocument("src/assets/agent.conf")).map((line) => here(line.slice(1)));
   const keys = set.flatMap((line) => /^(\w+) = /.exec(line)?.[1] ?? []);
   expect(keys).toEqual([
-    ...["allowed_ips", "metrics_bind", "script_dirs", "auth_hook"],
+    ...["connect", "allowed_ips", "metrics_bind", "script_dirs", "auth_hook"],
     ...["release_key", "upgrade_restart", "env", "role"],
   ]);
   folder.script("image/etc/ctrl-exec-agent/auth-hook", "exit 0");

@@ -14,7 +14,7 @@ let agent: LocalAgent;
 beforeEach(async () => {
   const port = freePort();
   fleet = await LocalFleet.create(["hub = on", "hub_bind = 127.0.0.1", `hub_port = ${port}`]);
-  hub = startHubPort(() => fleet.controller);
+  hub = await startHubPort(() => fleet.controller);
   agent = await fleet.addAgent("web-01", { lines: ["listen = no", `connect = 127.0.0.1:${port}`] });
   await connected(1);
 });

@@ -25,7 +25,7 @@ beforeAll(async () => {
     // The weakest there is: even so, who answers at a hub must be who was called.
     "verify_agent_identity = ca",
   ]);
-  hub = startHubPort(() => fleet.controller);
+  hub = await startHubPort(() => fleet.controller);
   tampering = await TamperingHub.before(port);
   const lines = ["listen = no", `connect = 127.0.0.1:${tampering.port}`];
   first = await fleet.addAgent("web-01", { lines });

@@ -96,7 +96,7 @@ class RunningHub {
     this.#reception = new Reception({
       limit: limits.strangers,
       credential: options.credential,
-      onPeer: (connection, peer) => this.#welcome(connection, peer),
+      onPeer: (connection, peer, settled) => this.#welcome(connection, peer, settled),
       onTicket: (ticket, end) => this.#meetings.arrive(ticket, end),
       onRefused: (address, reason) => this.#tellRefused(address, reason),
     });
@@ -116,8 +116,11 @@ class RunningHub {
     for (const link of this.#links) link.close();
   }
 
-  /** The chain is verified, so the peer is an agent or a control host of this CA. */
-  #welcome(connection: Connection, certificate: X509Certificate): void {
+  /**
+   * The chain is verified, so the peer is an agent or a control host of this CA.
+   * @param settled called when it counts as one, and not as a stranger any more
+   */
+  #welcome(connection: Connection, certificate: X509Certificate, settled: () => void): void {
     const identity = identityOf(certificate);
     const { address, isLocal } = connection;
     const { isRevoked, now } = this.#options;
@@ -143,6 +146,7 @@ class RunningHub {
     this.#links.add(link);
     const peer = { link, address, isLocal, identity };
     if (formOf(identity) === "control-host") {
+      settled();
       const caller = this.#takeCaller(peer);
       if (caller === undefined) return;
       onFrame = caller.onFrame;
@@ -153,11 +157,13 @@ class RunningHub {
     onGone = () => late.stop();
     onFrame = (frame) => {
       late.stop();
-      const member = frame.type === "H" ? this.#takeAgent(peer, frame.listens) : undefined;
-      if (member === undefined) {
-        link.end();
+      settled();
+      if (frame.type !== "H") {
+        link.close();
         return;
       }
+      const member = this.#takeAgent(peer, frame.listens);
+      if (member === undefined) return;
       onFrame = () => link.close();
       onGone = (reason) => {
         this.#members.remove(member);
@@ -180,10 +186,7 @@ class RunningHub {
       invite: (ticket, caller) => {
         link.send({ type: "T", ticket, ...(caller === undefined ? {} : { caller }) });
       },
-      sendAway: (error) => {
-        link.send({ type: "R", error });
-        link.end();
-      },
+      sendAway: (error) => link.end({ type: "R", error }),
     };
     if (!this.#members.admit(member)) {
       this.#refuse(link, address, `${this.#members.size} agents are connected`);
@@ -198,7 +201,6 @@ class RunningHub {
     const { link, address } = peer;
     if (this.#callers >= this.#options.limits.callers) {
       this.#refuse(link, address, `${this.#callers} control hosts are connected`);
-      link.end();
       return undefined;
     }
     this.#callers += 1;
@@ -246,7 +248,7 @@ class RunningHub {
 
   #refuse(link: HubLink, address: string, error: string): void {
     this.#tellRefused(address, error);
-    link.send({ type: "R", error });
+    link.end({ type: "R", error });
   }
 
   #tellRefused(peer: string, reason: string): void {

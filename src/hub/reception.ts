@@ -21,8 +21,11 @@ export interface ReceptionOptions {
   readonly limit: number;
   /** @param serial the one that the peer would know it by */
   credential(serial: Serial | undefined): TlsCredential;
-  /** A peer with a certificate of the CA. The connection is for the callee to close. */
-  onPeer(connection: Connection, peer: X509Certificate): void;
+  /**
+   * A peer with a certificate of the CA. The connection is for the callee to close.
+   * @param settled to be called when it is not a stranger any more
+   */
+  onPeer(connection: Connection, peer: X509Certificate, settled: () => void): void;
   /** @returns false if the ticket opens nothing */
   onTicket(ticket: string, end: SpliceEnd): boolean;
   onRefused(address: string, reason: string): void;
@@ -44,18 +47,18 @@ export class Reception {
       connection.reset();
       return;
     }
-    const known = () => this.#strangers.remove(stranger);
-    connection.onClose(known);
+    const settled = () => {
+      this.#strangers.remove(stranger);
+      connection.offClose(settled);
+    };
+    connection.onClose(settled);
     try {
-      await this.#receive(connection);
+      await this.#receive(connection, settled);
     } catch (thrown) {
       connection.reset();
       const reason = thrown instanceof ConnectionFailed ? thrown.code : messageOf(thrown);
       // A port check says nothing, and leaves: it is nobody.
       if (connection.heard) this.#options.onRefused(address, reason || "unknown");
-    } finally {
-      connection.offClose(known);
-      known();
     }
   }
 
@@ -63,12 +66,13 @@ export class Reception {
     this.#strangers.closeAll();
   }
 
-  async #receive(connection: Connection): Promise<void> {
+  async #receive(connection: Connection, settled: () => void): Promise<void> {
     const greeting = await greetingOf(connection);
     if (greeting.kind === "bad") throw new ConnectionFailed("not the greeting of a hub's peer");
     if (greeting.kind === "ticket") {
       connection.pause();
       const { ticket, rest } = greeting;
+      settled();
       if (this.#options.onTicket(ticket, { connection, early: Buffer.from(rest) })) return;
       throw new ConnectionFailed("the ticket opens nothing");
     }
@@ -76,7 +80,7 @@ export class Reception {
     void connection.write(TLS_MAY_BEGIN);
     const credential = this.#options.credential(greeting.serial);
     const peer = await connection.secureAsServer(credential, HANDSHAKE_MS);
-    this.#options.onPeer(connection, peer);
+    if (!connection.closed) this.#options.onPeer(connection, peer, settled);
   }
 }
 

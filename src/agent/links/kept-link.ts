@@ -79,6 +79,10 @@ export class KeptLink {
     const { credential } = trust.identity;
     const serial = this.#address.pin === undefined ? trust.controller.current : undefined;
     const { connection } = await dialHub(this.#address, credential, DIAL_MS, serial, judge);
+    if (this.#ended.signal.aborted) {
+      connection.close();
+      return "it was stopped";
+    }
     const { promise, resolve } = Promise.withResolvers<string>();
     let isUp = false;
     const take = (frame: HubFrame) => {
@@ -109,7 +113,8 @@ export class KeptLink {
     if (this.#dials >= MAX_DIALS || this.#ended.signal.aborted) return;
     this.#dials += 1;
     try {
-      this.#options.onCaller(await dialWithTicket(this.#address, ticket, DIAL_MS), { hub, caller });
+      const connection = await dialWithTicket(this.#address, ticket, DIAL_MS, "server");
+      this.#options.onCaller(connection, { hub, caller });
     } catch (thrown) {
       const reason = `cannot dial back: ${reasonOf(thrown)}`;
       this.#quiet.event(reason, performance.now(), { event: "hub-down", hub, reason });

@@ -77,7 +77,9 @@ export class HubClient {
   async open(host: string): Promise<Connection> {
     const { address, timeoutMs } = this.#options;
     const answer = await this.#ask({ type: "O", host });
-    if (answer.type === "G") return await dialWithTicket(address, answer.ticket, timeoutMs);
+    if (answer.type === "G") {
+      return await dialWithTicket(address, answer.ticket, timeoutMs, "client");
+    }
     const why = answer.type === "N" ? answer.error : "the hub does not say why";
     throw unreachable(`Cannot call ${host} through the hub ${this.label}: ${why}`);
   }

@@ -38,6 +38,7 @@ export async function dialHub(
     const peer = await connection.secureAsClient(credential, timeoutMs, pin !== undefined);
     const problem = judge(peer);
     if (problem !== undefined) throw new ConnectionFailed("EHUB", new Error(problem));
+    if (connection.closed) throw new ConnectionFailed("ECONNRESET");
     return { connection, peer };
   } catch (thrown) {
     connection.close();
@@ -45,13 +46,18 @@ export async function dialHub(
   }
 }
 
-/** @throws ConnectionFailed */
+/**
+ * @param side which one this end is in the TLS that follows: a server notices whether its client has said anything
+ * @throws ConnectionFailed
+ */
 export async function dialWithTicket(
   { host, port }: Where,
   ticket: string,
   timeoutMs: number,
+  side: "client" | "server",
 ): Promise<Connection> {
-  const connection = await connectTcp(host, port, timeoutMs);
+  const handlers = side === "server" ? Connection.accepted : Connection.dialled;
+  const connection = await connectTcp(host, port, timeoutMs, undefined, undefined, handlers);
   await connection.write(ticketGreeting(ticket));
   return connection;
 }

@@ -96,8 +96,8 @@ test("a control host is told who is there, and gets a ticket to call him", async
   const { ticket: its, caller: where } = await web.hears("T");
   // A caller on the hub's own host has whatever address the hub has for the agent.
   expect([mine === its, where]).toEqual([false, undefined]);
-  const near = await dialWithTicket(at(), mine, 5_000);
-  const far = await dialWithTicket(at(), its, 5_000);
+  const near = await dialWithTicket(at(), mine, 5_000, "client");
+  const far = await dialWithTicket(at(), its, 5_000, "server");
   const [peer] = await Promise.all([
     near.secureAsClient(control, 5_000),
     far.secureAsServer(agent, 5_000),
@@ -112,8 +112,8 @@ test("T44 a ticket is for one seat: the agent's does not let it meet itself", as
   await web.hears("W");
   caller.send({ type: "O", id: 1, host: "web-01" });
   const { ticket } = await web.hears("T");
-  const first = await dialWithTicket(at(), ticket, 5_000);
-  const second = await dialWithTicket(at(), ticket, 5_000);
+  const first = await dialWithTicket(at(), ticket, 5_000, "server");
+  const second = await dialWithTicket(at(), ticket, 5_000, "server");
   let closed = false;
   second.onClose(() => {
     closed = true;

@@ -94,12 +94,15 @@ describe("T43 a bit is changed", () => {
     ["agent", 300],
     ["agent", 1000],
     ["agent", 1500],
-  ] as const)("from the %s, at byte %i: the call fails, and the next one is good", async (side, offset) => {
-    const { isDone } = flipping(side, offset);
-    const answered = (await failures()).length === 0;
-    expect({ answered, isDone: isDone() }).toEqual({ answered: false, isDone: true });
-    await sound();
-  });
+  ] as const)(
+    "from the %s, at byte %i: the call fails, and the next one is good",
+    async (side, offset) => {
+      const { isDone } = flipping(side, offset);
+      const answered = (await failures()).length === 0;
+      expect({ answered, isDone: isDone() }).toEqual({ answered: false, isDone: true });
+      await sound();
+    },
+  );
 
   test("in the length of a record, which makes the other side wait: no longer than its clock", async () => {
     const { isDone } = flipping("hub", 3);
@@ -191,6 +194,12 @@ test("T43 an answer is held back: it is waited for as long as read_timeout says"
   await sound();
 });
 
+test("T43 what fails in a handshake is logged and counted, as it is without a hub", () => {
+  const told = first.log.of("tls-failure").map(({ fields }) => fields.VIA);
+  expect(told.length).toBeGreaterThan(0);
+  expect(new Set(told)).toEqual(new Set([`127.0.0.1:${tampering.port}`]));
+});
+
 test("T43 the hub claims that the caller is somebody else: it is marked as the hub's word", async () => {
   await sound();
   const [line] = first.log.of("ping").slice(-1);
@@ -266,7 +275,9 @@ describe("T44 a ticket opens nothing", () => {
     await until("the first one is called", () => fromFirst !== undefined);
     await ping(fleet.controller, ["web-02"]);
     expect(fromSecond).toBeDefined();
-    expect(await asked).toEqual(["web-01: web-01 answered with the certificate of web-02: refused"]);
+    expect(await asked).toEqual([
+      "web-01: web-01 answered with the certificate of web-02: refused",
+    ]);
     fromFirst?.agent.destroy();
     expect(second.isUp).toBe(true);
     await sound();

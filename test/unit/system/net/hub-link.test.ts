@@ -1,4 +1,5 @@
 import { beforeAll, expect, test } from "bun:test";
+import { hubFrame } from "../../../../src/core/wire/hub-frames.ts";
 import { HubLink, type LinkEnd } from "../../../../src/system/net/hub-link.ts";
 import { Authority } from "../../../support/authority.ts";
 import { connectionPair } from "../../../support/connection-pair.ts";
@@ -10,7 +11,7 @@ beforeAll(async () => {
 
 const linked = (connection: ConstructorParameters<typeof HubLink>[0], limits: object = {}) => {
   const { promise, resolve } = Promise.withResolvers<LinkEnd>();
-  const usual = { aliveMs: 10_000, silenceMs: 25_000 };
+  const usual = { aliveMs: 10_000, silenceMs: 25_000, lastMs: 5_000 };
   const link = new HubLink(connection, () => undefined, resolve, { ...usual, ...limits });
   return { link, ended: promise };
 };
@@ -29,6 +30,23 @@ test("signs of life keep a link that has nothing to say", async () => {
   const b = linked(pair.client, { aliveMs: 10, silenceMs: 80 });
   const first = await Promise.race([a.ended, b.ended, Bun.sleep(200).then(() => "both stand")]);
   expect(first).toBe("both stand");
+});
+
+test("T19 a peer that is turned away is gone, though it goes on talking and does not hang up", async () => {
+  using pair = await connectionPair(ca);
+  const { link, ended } = linked(pair.server, { lastMs: 60 });
+  const heard: Buffer[] = [];
+  pair.client.read({
+    data: (piece) => heard.push(piece),
+    end: () => undefined,
+    closed: () => undefined,
+  });
+  const talking = setInterval(() => void pair.client.write(hubFrame({ type: "K" })), 5);
+  link.end({ type: "R", error: "no room" });
+  link.send({ type: "K" });
+  expect(await ended).toBe("closed");
+  clearInterval(talking);
+  expect(Buffer.concat(heard).toString()).toContain('{"error":"no room"}');
 });
 
 test("T43 a peer that takes nothing is hung up on before much is held for it", async () => {

@@ -3,7 +3,12 @@ import { CtrlExecError } from "../core/errors.ts";
 import { type CertificateFacts, readCertificate } from "../pki/certificate.ts";
 import { createHubCertificate } from "../pki/hub-certificate.ts";
 import { fitsKey, generateKeyPem, privateKeyAlone, readPrivateKey } from "../pki/keys.ts";
-import { createWhole, readPrivateText, readText, readTextIfPresent } from "../system/files/files.ts";
+import {
+  createWhole,
+  readPrivateText,
+  readText,
+  readTextIfPresent,
+} from "../system/files/files.ts";
 import type { TlsCredential } from "../system/net/tls-credential.ts";
 
 export interface HubFiles {

@@ -37,7 +37,8 @@ const nobodyTakesIt = ({ upgrade_state }: AgentConfig) =>
   `nothing on this host carries out upgrades: ${upgrade_state} is missing; install.sh --agent sets that up with systemd, OpenRC or procd`;
 
 /** Root's part asks the new program on the agent's own port, and puts the old one back if nobody answers. */
-const NO_PORT = "upgrades are off: with listen = no, nobody could tell whether the new program answers";
+const NO_PORT =
+  "upgrades are off: with listen = no, nobody could tell whether the new program answers";
 
 const PIECE_CHARS = Math.ceil(MAX_PIECE_BYTES / 3) * 4;
 

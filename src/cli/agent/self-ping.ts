@@ -56,9 +56,13 @@ export const selfPing = defineVerb({
 });
 
 function opensNoPort({ file }: AgentConfig): CtrlExecError {
-  return new CtrlExecError("config", `Cannot self-ping: ${file} has listen = no, so there is no port to call`, {
-    hint: "Its log says ACTION=hub-up when it can be called through a hub. Ping it from the control host.",
-  });
+  return new CtrlExecError(
+    "config",
+    `Cannot self-ping: ${file} has listen = no, so there is no port to call`,
+    {
+      hint: "Its log says ACTION=hub-up when it can be called through a hub. Ping it from the control host.",
+    },
+  );
 }
 
 /** The agent is running: it closed the connection before, or instead of, the handshake. */

@@ -35,7 +35,10 @@ export async function serveHubOnly(
   });
   notifyReady(io.env.NOTIFY_SOCKET);
   const at = formatHostPort(config.hub_bind, hub.port);
-  sayUp(io, `The hub is up at ${at}; agents and control hosts name it with #${certificate.fingerprint}`);
+  sayUp(
+    io,
+    `The hub is up at ${at}; agents and control hosts name it with #${certificate.fingerprint}`,
+  );
   await stopped;
   hub.close();
   return 0;

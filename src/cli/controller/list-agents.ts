@@ -18,8 +18,8 @@ import { renderClocks } from "../render/clock.ts";
 import { writeJson } from "../render/json.ts";
 import { KNOWN_HEADER, knownCells, knownJson } from "../render/known-host.ts";
 import { staleLines } from "../render/stale.ts";
-import { wayText } from "../render/way.ts";
 import { renderTable, type TableScreen, tableFor } from "../render/table.ts";
+import { wayText } from "../render/way.ts";
 import { listedHosts, localHosts } from "./host-options.ts";
 import { choiceOptions, commonOptions, controllerOptions } from "./options.ts";
 import { renderProblem } from "./problem-text.ts";
@@ -69,7 +69,10 @@ export const listAgents = defineVerb({
     const offsets = new Map(clocks.differ.map(({ host, offset }) => [host, offset]));
     const needsKnown = options.json || options.wide;
     const { known, problem: unread } = needsKnown ? await knownHosts(store.learned) : NOT_ASKED;
-    const hubs = await hubWays(controller, [...agents.values()].map(({ hostname }) => hostname));
+    const hubs = await hubWays(
+      controller,
+      [...agents.values()].map(({ hostname }) => hostname),
+    );
     const list = [...agents.values()].map((record): Listed => {
       const told = known.get(lowerAscii(record.hostname));
       const way = hubs.ways.get(record.hostname);

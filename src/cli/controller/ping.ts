@@ -8,8 +8,8 @@ import { defineVerb } from "../command/command.ts";
 import { renderClocks } from "../render/clock.ts";
 import { warned, writeJson } from "../render/json.ts";
 import { Progress } from "../render/progress.ts";
-import { wayText } from "../render/way.ts";
 import { tableFor } from "../render/table.ts";
+import { wayText } from "../render/way.ts";
 import { hostChoice, listedHosts, sayNotes } from "./host-options.ts";
 import { callerOptions, commonOptions, controllerOptions, hostOptions } from "./options.ts";
 import { cliCaller, openController } from "./setting.ts";
@@ -59,14 +59,16 @@ export const ping = defineVerb({
     else {
       // Where no hub is in use, nothing is said of hubs.
       const hubs = results.some(({ via }) => via !== undefined);
-      const rows = results.map(({ host, status, rtt, expiry, version, via: hub, via_since: since = "" }) => [
-        host,
-        status,
-        rtt,
-        expiry,
-        version,
-        ...(hubs ? [wayText(hub === undefined ? undefined : { hub, since })] : []),
-      ]);
+      const rows = results.map(
+        ({ host, status, rtt, expiry, version, via: hub, via_since: since = "" }) => [
+          host,
+          status,
+          rtt,
+          expiry,
+          version,
+          ...(hubs ? [wayText(hub === undefined ? undefined : { hub, since })] : []),
+        ],
+      );
       const header = ["HOST", "STATUS", "RTT", "CERT EXPIRY", "VERSION", ...(hubs ? ["WAY"] : [])];
       io.out(tableFor(io, header, rows));
       for (const { host, error } of results) {

@@ -113,7 +113,8 @@ export class AgentCall {
     if (hubs === undefined || this.#isAtHub || this.#target.record === undefined) return problem;
     if (!(problem instanceof CtrlExecError) || problem.code !== "unreachable") return problem;
     const [down] = hubs.problems;
-    const why = down?.message ?? "No hub knows it either: if it should, its log has ACTION=hub-down";
+    const why =
+      down?.message ?? "No hub knows it either: if it should, its log has ACTION=hub-down";
     const hint = [why, problem.hint].filter((part) => part !== undefined).join(". ");
     return new CtrlExecError("unreachable", problem.message, { cause: problem.cause, hint });
   }

@@ -15,7 +15,11 @@ let at: string;
 let network: TamperingHub;
 
 async function startHub(port: number): Promise<[fingerprint: string, port: number]> {
-  const lines = [`state_dir = ${machine.join("state")}`, "hub_bind = 127.0.0.1", `hub_port = ${port}`];
+  const lines = [
+    `state_dir = ${machine.join("state")}`,
+    "hub_bind = 127.0.0.1",
+    `hub_port = ${port}`,
+  ];
   const conf = machine.write("ctrl-exec.conf", `${lines.join("\n")}\n`);
   const args = ["--hub-only", "--config", conf, "--log", "stderr"];
   hub = Running.service("ctrl-exec-api", args);
@@ -47,7 +51,15 @@ test("it makes a certificate of its own once, which agents and control hosts pin
   const again = await startHub(Number(port));
   expect(again).toEqual([pin, Number(port)]);
   const file = machine.join("hub.crt");
-  const { stdout } = Bun.spawnSync(["openssl", "x509", "-in", file, "-noout", "-issuer", "-subject"]);
+  const { stdout } = Bun.spawnSync([
+    "openssl",
+    "x509",
+    "-in",
+    file,
+    "-noout",
+    "-issuer",
+    "-subject",
+  ]);
   expect(stdout.toString()).toMatch(/issuer=CN ?= ?ctrl-exec-hub\nsubject=CN ?= ?ctrl-exec-hub\n/);
 });
 
@@ -65,7 +77,13 @@ test("T43 a host is called through it, and what passes there is ciphertext", asy
     scripts: { tell: 'echo "it is $1"' },
   });
   await edge.serving.seen(/ACTION=hub-up/);
-  const { out, err } = await control.run("run", ["edge-01", "tell", "--json", "--", "the secret word"]);
+  const { out, err } = await control.run("run", [
+    "edge-01",
+    "tell",
+    "--json",
+    "--",
+    "the secret word",
+  ]);
   expect([err, JSON.parse(out).results[0].stdout]).toEqual(["", "it is the secret word\n"]);
   const bytes = Buffer.concat(passed);
   expect(bytes.length).toBeGreaterThan(1000);
@@ -125,7 +143,9 @@ test("T43 another hub than the pinned one is told nothing", async () => {
   expect(line).toContain(`it shows another certificate than the pinned one: ${pin}`);
   // Without a pin it must be the control host's.
   const naive = await control.startAgent("edge-04", { config: ["listen = no", `connect = ${at}`] });
-  expect((await naive.serving.seen(/ACTION=hub-down .*/))[0]).toMatch(/REASON="?(DEPTH_ZERO|SELF_SIGNED|UNABLE)/);
+  expect((await naive.serving.seen(/ACTION=hub-down .*/))[0]).toMatch(
+    /REASON="?(DEPTH_ZERO|SELF_SIGNED|UNABLE)/,
+  );
   const { err, status } = await control.run("ping", ["edge-03"]);
   expect(status).toBe(1);
   expect(err).toContain("No hub knows it either");

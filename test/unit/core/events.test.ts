@@ -46,7 +46,9 @@ test("an event has the action of its line, and its level", () => {
 });
 
 test("no event of one part hides that of another", () => {
-  const ofControlHost = [COMMON_EVENTS, CONTROLLER_EVENTS, API_EVENTS, HUB_EVENTS].flatMap(Object.keys);
+  const ofControlHost = [COMMON_EVENTS, CONTROLLER_EVENTS, API_EVENTS, HUB_EVENTS].flatMap(
+    Object.keys,
+  );
   const ofAgent = [COMMON_EVENTS, AGENT_EVENTS].flatMap(Object.keys);
   for (const names of [ofControlHost, ofAgent]) expect(names).toHaveLength(new Set(names).size);
 });

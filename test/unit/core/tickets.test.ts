@@ -22,7 +22,11 @@ test("T44 a ticket counts once, and only in its time", () => {
 
 test("T44 only so many are out at once; those whose time is over make room", () => {
   const tickets = new Tickets<number>(100, 2, counted());
-  expect([tickets.issue(1, 0), tickets.issue(2, 50), tickets.issue(3, 60)]).toEqual(["t1", "t2", undefined]);
+  expect([tickets.issue(1, 0), tickets.issue(2, 50), tickets.issue(3, 60)]).toEqual([
+    "t1",
+    "t2",
+    undefined,
+  ]);
   expect(tickets.issue(4, 100)).toBe("t3");
   expect(tickets.size).toBe(2);
 });

@@ -1,7 +1,10 @@
 import { beforeAll, expect, test } from "bun:test";
 import { X509Certificate } from "node:crypto";
 import { hubProblem } from "../../../../src/agent/links/hub-judge.ts";
-import { ControllerSerials, storeControllerSerial } from "../../../../src/agent/trust/controller-serials.ts";
+import {
+  ControllerSerials,
+  storeControllerSerial,
+} from "../../../../src/agent/trust/controller-serials.ts";
 import type { AgentTrust } from "../../../../src/agent/trust/trust.ts";
 import { parseHubAddress } from "../../../../src/core/net/hub-address.ts";
 import { factsOf } from "../../../../src/pki/certificate.ts";

@@ -1,5 +1,9 @@
 import { expect, test } from "bun:test";
-import { controlGreeting, readGreeting, ticketGreeting } from "../../../../src/core/wire/hub-greeting.ts";
+import {
+  controlGreeting,
+  readGreeting,
+  ticketGreeting,
+} from "../../../../src/core/wire/hub-greeting.ts";
 
 const TICKET = "0123456789abcdef".repeat(2);
 const read = (text: string) => readGreeting(Buffer.from(text, "latin1"));
@@ -7,7 +11,10 @@ const read = (text: string) => readGreeting(Buffer.from(text, "latin1"));
 test("each kind of peer says in one line what it has come for", () => {
   expect(controlGreeting(undefined)).toBe("ctrl-exec-hub/1 control\n");
   expect(read(controlGreeting(undefined))).toEqual({ kind: "control", serial: undefined });
-  expect(read(controlGreeting("0a".repeat(20)))).toEqual({ kind: "control", serial: "0a".repeat(20) });
+  expect(read(controlGreeting("0a".repeat(20)))).toEqual({
+    kind: "control",
+    serial: "0a".repeat(20),
+  });
   expect(read(`${ticketGreeting(TICKET)}\x16\x03`)).toEqual({
     kind: "ticket",
     ticket: TICKET,

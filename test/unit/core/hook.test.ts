@@ -58,6 +58,11 @@ describe("what a hook is told (docs/PROTOCOL.md, section 3)", () => {
     expect(hookEnvironment(agentRequest)).not.toHaveProperty("ENVEXEC_HOSTS");
     expect(JSON.parse(hookInput(agentRequest)) as unknown).not.toHaveProperty("via");
     expect(hookEnvironment(agentRequest)).not.toHaveProperty("ENVEXEC_VIA");
+    expect(hookEnvironment(agentRequest)).not.toHaveProperty("ENVEXEC_HUB");
+    // Through a hub, the caller's address is the hub's word.
+    const atHub = { ...agentRequest, hub: "hub.example.com:7446" };
+    expect(JSON.parse(hookInput(atHub)) as unknown).toMatchObject({ hub: atHub.hub });
+    expect(hookEnvironment(atHub)).toMatchObject({ ENVEXEC_HUB: atHub.hub });
   });
 });
 

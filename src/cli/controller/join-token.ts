@@ -118,7 +118,10 @@ function show(io: Io, config: ControllerConfig, { text, token, rules }: CreatedT
     [
       screenLine`Token ${token.id}, not shown again.`,
       screenLine`${hosts} with it until ${token.expires}.`,
-      ...wrapped(rules === undefined ? "" : `Rules that allow it: ${rules.join(", ")}.`, COLUMNS),
+      ...wrapped(
+        rules === undefined ? "" : `Rules of join.d that allow it: ${rules.join(", ")}.`,
+        COLUMNS,
+      ),
       "Put it into a file on the new host that root alone can read. To install the",
       "agent there:",
       `  ./install.sh --agent --pair <this host>${port} --join-token-file <file>`,

@@ -25,7 +25,7 @@ export const runReport = z.object({
     .nullable(text)
     .check(
       z.describe(
-        "When the last host was done, as far as the hosts say; null until all hosts are done.",
+        "When the last host was done, as far as the hosts say; null until all hosts are done, and a rollout with its last check.",
       ),
     ),
   paused: z.exactOptional(

@@ -29,7 +29,7 @@ const shared = {
 
 const describe = (action: string) =>
   [
-    "Shows which hosts are done and which have not answered yet; complete says whether all are done.",
+    "Shows which hosts are done and which have not answered yet; complete says whether all are done, and a rollout with its last check.",
     "Records are kept for run_retention (24 hours), or less if they take up more than run_records_max. The",
     `auth hook is asked with the action ${action}, the run's id and who submitted it. A run that it hides only`,
     "from this caller is answered as not found.",

@@ -25,7 +25,7 @@ export const status = defineVerb({
     "for less once they take run_records_max of disk space.",
     "",
     "Exit status: 0 when every host succeeded, 1 when any failed or has not answered",
-    "yet.",
+    "yet, and when a rollout has stopped or goes on.",
   ].join("\n"),
   examples: ["ctrl-exec status a1b2c3d4e5f60718", "ctrl-exec status a1b2c3d4e5f60718 --json"],
   async run({ options, positionals: [typed = ""], io }) {
@@ -52,7 +52,8 @@ export const status = defineVerb({
     io.err(mayHaveRun(run.results));
     const unwritten = (await files?.end()) ?? "";
     io.err(unwritten);
-    return run.complete && !run.results.some(runFailed) && unwritten === "" ? 0 : 1;
+    const failed = run.results.some(runFailed) || run.rollout?.stopped !== undefined;
+    return run.complete && !failed && unwritten === "" ? 0 : 1;
   },
 });
 

@@ -36,13 +36,13 @@ export const wait = defineVerb({
     ...recordedOptions,
   },
   details: [
-    "Waits until a run has ended on every host, and shows each result as it arrives,",
-    "as run does; if the run has ended already, all of them. Ctrl-C stops waiting;",
-    "the run continues. If a rollout is paused, or no ctrl-exec-api carries it out,",
-    "stderr says so, and wait goes on waiting.",
+    "Waits until a run has ended on every host, a rollout with its last check, and",
+    "shows each result as it arrives, as run does; if the run has ended already, all",
+    "of them. Ctrl-C stops waiting; the run continues. If a rollout is paused, or no",
+    "ctrl-exec-api carries it out, stderr says so, and wait goes on waiting.",
     "",
-    "Exit status: 0 when every host succeeded, 1 when any failed, 124 when some have",
-    "not ended after --timeout.",
+    "Exit status: 0 when every host succeeded, 1 when any failed or a rollout has",
+    "stopped, 124 when some have not ended after --timeout.",
   ].join("\n"),
   examples: ["ctrl-exec wait a1b2c3d4e5f60718", "ctrl-exec wait a1b2c3d4e5f60718 --timeout 10m"],
   async run({ options, positionals: [typed = ""], io }) {
@@ -102,7 +102,8 @@ export const wait = defineVerb({
     const ended = results.filter(({ state }) => !goesOn(state));
     if (progress !== undefined) await showResults(io, controller.config, ended, as);
     else if (!options.json) io.err(leftOut(ended, as));
-    const hint = complete ? undefined : screenLine`${stillOut(run)}. To wait again: ${again}`;
+    const out = stillOut(run) || "The rollout goes on";
+    const hint = complete ? undefined : screenLine`${out}. To wait again: ${again}`;
     const more = rollout === undefined ? {} : { reqid, rollout };
     const answer = { ok: 1, results, ...more, ...(hint === undefined ? {} : { hint }) };
     if (options.json) await writeLongJson(io, answer);
@@ -112,7 +113,8 @@ export const wait = defineVerb({
     io.err(unwritten);
     if (signal !== undefined) return signal;
     if (!complete) return NOT_IN_TIME;
-    return results.some(runFailed) || unwritten !== "" ? 1 : 0;
+    const failed = results.some(runFailed) || rollout?.stopped !== undefined;
+    return failed || unwritten !== "" ? 1 : 0;
   },
 });
 
@@ -121,6 +123,6 @@ function waitingFor(run: RunReportSoFar, own: OwnSetting): string {
   const { reqid, started, complete } = run;
   if (complete) return "";
   const output = `ctrl-exec logs ${reqid}${configArgument(own.file)} --follow`;
-  const hosts = outAndQueued(run, "Waiting for ");
+  const hosts = outAndQueued(run, "Waiting for ") || "Waiting for the rollout";
   return screenLine`${hosts} (started ${started}). Output: ${output}\n` + whereText(run, own);
 }

@@ -135,8 +135,10 @@ function reportOf({ config, now }: StoreContext, found: FoundRun): RunReportSoFa
     run.complete || silent ? missing.map((host) => withoutResult(run, host, "", LOST)) : [];
   const all = [...results, ...lost];
   const pending = pendingHosts(hosts, all);
-  const complete = pending.length === 0;
   const goesOn = alive || detached === "waits";
+  // All hosts of a rollout may be done before its last check is.
+  const isUnderWay = run.rollout !== undefined && !run.complete && goesOn;
+  const complete = pending.length === 0 && !isUnderWay;
   const far = run.rollout && rolloutSoFar(run.rollout, all, { goesOn, now: now() });
   const { resumed_by } = run.rollout ?? {};
   const { check_of } = run;

@@ -31,6 +31,7 @@ beforeAll(async () => {
         scripts: {
           deploy: `echo "$*" >>${file("deployed")}`,
           slow: `echo "$*" >>${file("begun")}; ${passes(gate)}`,
+          failing: `echo "$*" >>${file("begun")}; ${passes(gate)}; exit 1`,
         },
       });
     }),
@@ -384,6 +385,26 @@ test("the check of a last batch that ended while ctrl-exec-api was away is made"
   await using _again = await TestApi.start(control);
   await until("it is over", () => left(reqid).length === 0);
   expect(ran()).toEqual(HOSTS);
+});
+
+test("who waits for a rollout waits for its last check, and ends as that does", async () => {
+  using shut = await Gate.shut(gate);
+  await using _api = await TestApi.start(control);
+  const reqid = await detach("deploy", "--batch", "4", "--check", "failing");
+  await until("the check runs", () => ran("begun").length === 4);
+  const { complete, results } = await show(reqid);
+  expect([complete, results.map(({ state }) => state).join(" ")]).toEqual([
+    ...[false, "ended ended ended ended"],
+  ]);
+  const waiting = new Running("ctrl-exec", control.withSetting(["wait", reqid]));
+  const late = await control.run("wait", [reqid, "--timeout", "0"]);
+  expect(late.status).toBe(124);
+  expect(late.err).toContain("The rollout goes on. To wait again: ");
+  await shut.open();
+  expect(await waiting.ended()).toBe(1);
+  const told = await control.run("status", [reqid]);
+  expect([told.status, (await show(reqid)).complete]).toEqual([1, true]);
+  expect(told.err).toContain("Stopped after batch 1 of 1: its check failed on ");
 });
 
 test("who waits is told that the rollout is paused, and by whom", async () => {

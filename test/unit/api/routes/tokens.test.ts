@@ -36,7 +36,8 @@ test.each([
   await using api = await LocalApi.start(lines);
   for (const [method, path, body] of ROUTES) {
     const answer = await api.ask(method, path, body);
-    expect([answer.status, answer.json]).toEqual([403, { ok: false, error, code: 1 }]);
+    const detail = `the request is refused: ${error}`;
+    expect([answer.status, answer.json]).toEqual([403, { ok: false, error, detail, code: 1 }]);
   }
   expect(await stored(api)).toEqual([]);
   const denied = api.fleet.log.of("auth").map(({ fields }) => fields.AUTHACTION);
@@ -93,6 +94,7 @@ test("T25 what the hook refuses is not done, and not told", async () => {
     expect((await api.ask(method, own, body)).json).toEqual({
       ok: false,
       error: "denied",
+      detail: "the request is refused",
       code: 1,
     });
   }

@@ -49,7 +49,7 @@ test("both are read without a fault; a host that cannot be asked fires alerts, w
   const ran = 'ctrl_exec_host_runs_total{script="hello",outcome="ok"}';
   await until("the run is seen", async () => (await prometheus.value(ran)) === 1);
   const onAgent = 'ctrl_exec_agent_script_runs_total{script="hello",outcome="ok"}';
-  expect(await prometheus.value(onAgent)).toBe(1);
+  await until("the agent's is seen", async () => (await prometheus.value(onAgent)) === 1);
   expect(await prometheus.firing()).toEqual([]);
 
   await host.run("run", ["127.0.0.1:1", "hello"]);

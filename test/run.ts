@@ -228,15 +228,9 @@ async function runTests(belongs: (file: string) => boolean): Promise<Counts> {
       `--reporter-outfile=${report}`,
       ...files.map((file) => `./${file}`),
     ),
+    // Refuses test.only, which would drop the other tests unseen, and unwritten snapshots.
     "inherit",
-    {
-      // Refuses test.only, which would drop the other tests unseen, and unwritten snapshots.
-      CI: "true",
-      TMPDIR: place.path,
-      // How long freed memory is kept before the system has it back. By default that is so short that to give it back
-      // and to get it again is up to a quarter of what a unit test takes. The programs that tests start know nothing of it.
-      MIMALLOC_PURGE_DELAY: "10000",
-    },
+    { CI: "true", TMPDIR: place.path },
   );
   return readCounts(report, await ended(child));
 }

@@ -90,7 +90,15 @@ function peakOf(pid: number): number | undefined {
   }
 }
 
-/** More than a run that prints nothing; without a file it would be all that is printed. */
+/** Of a run that prints next to nothing. One that has ended before it could be looked at is made again. */
+async function peakOfShort(): Promise<number> {
+  for (;;) {
+    const { peak } = await read(["run", "web-01", "short", "--live"]);
+    if (peak > 0) return peak;
+  }
+}
+
+/** More than a run that prints next to nothing; without a file it would be all that is printed. */
 const FLAT_MIB = 48;
 
 /**
@@ -108,7 +116,7 @@ describe.each(["text", "bytes"] as const)("64 MiB of %s", (script) => {
   let base = 0;
   let printed = "";
   beforeAll(async () => {
-    base = (await read(["run", "web-01", "short", "--live"])).peak;
+    base = await peakOfShort();
     printed = await expected(SCRIPTS[script]);
   });
 
@@ -137,7 +145,7 @@ describe.each(["text", "bytes"] as const)("64 MiB of %s", (script) => {
 });
 
 test("T72 what was let go comes into the record when it is asked for, and memory is flat", async () => {
-  const base = (await read(["run", "web-01", "short", "--live"])).peak;
+  const base = await peakOfShort();
   let reqid = "";
   const waited = await readFlat(async () => {
     reqid = (await control.mustRun("run", ["web-01", "text", "--detach"])).out.trim();

@@ -367,7 +367,7 @@ describe("fish", () => {
     }
   }
 
-  test("completes modes, options, hosts, scripts and requests", async () => {
+  test("completes modes, options, hosts and scripts", async () => {
     expect(await fish("ctrl-exec ")).toEqual(expect.arrayContaining(["run", "ping", "setup-ca"]));
     expect(await fish("ctrl-exec ")).not.toContain("complete");
     expect(await fish("ctrl-exec run --")).toEqual(
@@ -380,11 +380,17 @@ describe("fish", () => {
     expect(await fish("ctrl-exec run web-01 ")).not.toContain("no-such-script");
     expect(await fish("ctrl-exec edit-agent web-01 --lookup-by ")).toEqual(["hostname", "ip"]);
     expect(await fish("ctrl-exec asset ctrl-exec-api.s")).toEqual(["ctrl-exec-api.service"]);
+  });
+
+  test("completes requests and tokens", async () => {
     expect(await fish("ctrl-exec approve ")).toEqual(["b1b2c3d4e5f60718"]);
     const words = await fish("ctrl-exec token ");
     expect(words.toSorted()).toEqual(["create", "list", "revoke"]);
     expect(await fish("ctrl-exec token revoke ")).toEqual(["c1b2c3d4e5f60718"]);
     expect(await fish("ctrl-exec token list ")).toEqual([]);
+  });
+
+  test("completes runs, each where it can be meant", async () => {
     const runs = ["a1b2c3d4e5f60723", "a1b2c3d4e5f60722", "a1b2c3d4e5f60721"];
     for (const mode of ["status", "wait", "logs"]) {
       expect((await fish(`ctrl-exec ${mode} `)).slice(0, 3)).toEqual(runs);
@@ -402,6 +408,9 @@ describe("fish", () => {
     ]);
     expect(await fish("ctrl-exec list-runs --host w")).toEqual(["web-01"]);
     expect(await fish("ctrl-exec list-runs --script dep")).toEqual(["deploy-app"]);
+  });
+
+  test("completes words of help, tags and their values", async () => {
     expect(await fish("ctrl-exec help r")).toEqual(expect.arrayContaining(["run", "rotate-cert"]));
     expect(await fish("ctrl-exec help run r")).toEqual([]);
     expect(await fish("ctrl-exec tag web")).toEqual(["web-01"]);
@@ -409,6 +418,9 @@ describe("fish", () => {
     expect(await fish("ctrl-exec tag web-01 env=")).toEqual(["env=production", "env=test"]);
     expect(await fish("ctrl-exec tag web-01 evil=")).toEqual([]);
     expect(await fish("ctrl-exec run @all deploy-app --per-tag ro")).toEqual(["role="]);
+  });
+
+  test("completes expressions and groups", async () => {
     expect(await fish("ctrl-exec ping db-01,w")).toEqual(["db-01,web-01"]);
     expect(await fish("ctrl-exec ping 'db-01&w")).toEqual(["db-01&web-01"]);
     expect(await fish("ctrl-exec ping db-01,@")).toContain("db-01,@stale");

@@ -138,7 +138,7 @@ function killers(): TestFolder {
   return tools;
 }
 
-const FIRST_STEPS = [1, 2, 3] as const;
+const FIRST_STEPS = [1, 2, 3, 4, 5] as const;
 
 /** A host that has everything else already: to write that again would be most of what an installer does. */
 const equipped = (() => {
@@ -160,7 +160,7 @@ const equipped = (() => {
 })();
 
 test.each(FIRST_STEPS)(
-  "T10 kill -9 before each of its steps leaves an agent all its files, and the next run finishes (every third, from step %d on)",
+  "T10 kill -9 before each of its steps leaves an agent all its files, and the next run finishes (every fifth, from step %d on)",
   async (first) => {
     using tools = killers();
     let killed = 0;
@@ -190,7 +190,7 @@ test.each(FIRST_STEPS)(
       expect(await install(argsFor(root, SHAM))).toMatchObject({ status: 0, err: "" });
       expect([at, layout(root)]).toEqual([at, MOVED]);
     }
-    expect(killed).toBeGreaterThanOrEqual(5);
+    expect(killed).toBeGreaterThanOrEqual(3);
   },
 );
 

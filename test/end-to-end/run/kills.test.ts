@@ -172,7 +172,10 @@ async function startApi() {
 
 beforeAll(async () => {
   console.log(`KILLS_SEED=${SEED}`);
-  control = await ControlHost.create(["api_port = 0", "api_auth_default = allow"]);
+  // However long all of it takes, nobody stops waiting.
+  control = await ControlHost.create([
+    ...["api_port = 0", "api_auth_default = allow", "read_timeout = 600"],
+  ]);
   // What is broken in one shall not hide the others.
   const kept = <Value>(stage: Promise<Value>) => {
     stage.catch(() => undefined);

@@ -66,12 +66,13 @@ function readListed(name: string, where: string, listed: ListedGroup): Listed | 
   const problem = (why: string) => unusableGroup(name, where, why, OTHERS);
   if (count > MAX_NODES) return problem(`it lists ${count}; at most ${MAX_NODES} can be named`);
   try {
+    const named = hosts.map(hostNamed);
     const members = [
       ...expressions.map(readGroupExpression),
-      ...hosts.flatMap((text) => hostNamed(text) ?? []),
+      ...named.filter((host) => host !== undefined),
       ...children.map((child) => ({ kind: "group", name: child }) as const),
     ];
-    return { members, impossible: hosts.filter((text) => hostNamed(text) === undefined) };
+    return { members, impossible: hosts.filter((_, index) => named[index] === undefined) };
   } catch (thrown) {
     return problem(messageOf(thrown));
   }

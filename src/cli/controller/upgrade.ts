@@ -2,10 +2,10 @@ import { resolve } from "node:path";
 import { hostOf } from "../../controller/fleet/targets.ts";
 import { isAddress } from "../../controller/upgrade/release.ts";
 import {
+  FleetUpgrade,
   planUpgrade,
   type UpgradeCheck,
   type UpgradePlan,
-  upgradeFleet,
 } from "../../controller/upgrade/upgrade-fleet.ts";
 import { CtrlExecError } from "../../core/errors.ts";
 import { namedHosts } from "../../core/hosts/fold.ts";
@@ -114,7 +114,7 @@ export const upgrade = defineVerb({
     }
     const ending = new AbortController();
     const checks: UpgradeCheck[] = [];
-    const work = upgradeFleet(
+    const work = new FleetUpgrade(
       controller,
       caller,
       order,
@@ -132,7 +132,7 @@ export const upgrade = defineVerb({
         },
       },
       ending.signal,
-    );
+    ).carryOut();
     const signal = await firstSignal(STOP_SIGNALS, work);
     if (signal !== undefined) ending.abort();
     const { results, stopped } = await work;

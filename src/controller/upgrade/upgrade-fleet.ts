@@ -96,19 +96,7 @@ export async function planUpgrade(
   return { release, key, batches, total: targets.length, unlisted };
 }
 
-/** @param signal ends the waiting: what a host has been handed goes on there */
-export async function upgradeFleet(
-  controller: Controller,
-  caller: Caller,
-  order: UpgradeOrder,
-  plan: UpgradePlan,
-  subscribers: UpgradeSubscribers,
-  signal: AbortSignal,
-): Promise<UpgradeReport> {
-  return await new FleetUpgrade(controller, caller, order, plan, subscribers, signal).carryOut();
-}
-
-class FleetUpgrade {
+export class FleetUpgrade {
   readonly #controller: Controller;
   readonly #caller: Caller;
   readonly #order: UpgradeOrder;
@@ -119,6 +107,7 @@ class FleetUpgrade {
   readonly #registered: ReadonlySet<string>;
   readonly #results = new Map<ResolvedTarget, UpgradeResult>();
 
+  /** @param signal ends the waiting: what a host has been handed goes on there */
   constructor(
     controller: Controller,
     caller: Caller,

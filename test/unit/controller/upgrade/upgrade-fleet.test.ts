@@ -11,9 +11,9 @@ import {
   writeFileSync,
 } from "node:fs";
 import {
+  FleetUpgrade,
   planUpgrade,
   type UpgradeCheck,
-  upgradeFleet,
 } from "../../../../src/controller/upgrade/upgrade-fleet.ts";
 import { buildName } from "../../../../src/core/release/platform.ts";
 import { parseReleaseKey } from "../../../../src/core/release/release-key.ts";
@@ -88,7 +88,14 @@ async function upgrade(
     onResult: () => undefined,
     onCheck: (check: UpgradeCheck) => checks.push(check),
   };
-  const report = await upgradeFleet(fleet.controller, CALLER, order, plan, subscribers, signal);
+  const report = await new FleetUpgrade(
+    fleet.controller,
+    CALLER,
+    order,
+    plan,
+    subscribers,
+    signal,
+  ).carryOut();
   return { ...report, begun, checks };
 }
 

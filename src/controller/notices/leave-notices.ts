@@ -1,6 +1,6 @@
 /** Leaves notices in the spool, one for each receiver that wants them. */
 import { hostname } from "node:os";
-import { inOneLine, messageOf } from "../../core/errors.ts";
+import { messageOf } from "../../core/errors.ts";
 import type { NoticeNews } from "../../core/notices/news.ts";
 import { noticeOf } from "../../core/notices/notice.ts";
 import { newRequestId } from "../../core/request-id.ts";
@@ -8,16 +8,12 @@ import { isDenied } from "../../system/files/files.ts";
 import type { HostContext } from "../store/host.ts";
 import type { PendingNews } from "../store/ports/notices.ts";
 import type { Receiver } from "./receiver-file.ts";
-import { readReceivers } from "./receivers.ts";
+import { usableReceivers } from "./receivers.ts";
 
 /** Never rejects: what cannot be left is logged. */
 export async function leaveNotices(host: HostContext, all: readonly NoticeNews[]): Promise<void> {
-  const { config, log, now } = host;
-  const { receivers, problems } = await readReceivers(config);
-  // The receivers for whom they were meant do not learn of this.
-  for (const problem of problems) {
-    log({ event: "config-warn", key: "notify.d", msg: inOneLine(problem) });
-  }
+  const { log, now } = host;
+  const receivers = await usableReceivers(host);
   const since = now();
   for (const news of all) {
     const pending = { id: newRequestId(), since, news };

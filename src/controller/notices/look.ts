@@ -3,7 +3,7 @@
  * stale, locks that are held for long. Asks no host. What was told is stored, with what is still to be left in the spool,
  * before it is left there: a restart repeats no notice, and after a kill it comes under the same id (T10).
  */
-import { inOneLine, messageOf } from "../../core/errors.ts";
+import { messageOf } from "../../core/errors.ts";
 import { type Condition, type ConditionKind, compare } from "../../core/notices/conditions.ts";
 import { newRequestId } from "../../core/request-id.ts";
 import { isDenied } from "../../system/files/files.ts";
@@ -17,7 +17,7 @@ import {
 } from "./conditions-now.ts";
 import { hasReceivers } from "./has-receivers.ts";
 import { leaveIn } from "./leave-notices.ts";
-import { readReceivers } from "./receivers.ts";
+import { readReceivers, usableReceivers } from "./receivers.ts";
 
 const LOOKS: Readonly<Record<ConditionKind, (host: HostContext) => Promise<Found>>> = {
   "certificate-ends": certificateConditions,
@@ -58,11 +58,7 @@ async function look(host: HostContext): Promise<void> {
 
 async function leaveAll(host: HostContext, { told, pending }: ToldState): Promise<void> {
   if (pending.length === 0) return;
-  const { receivers, problems } = await readReceivers(host.config);
-  // Whoever they were meant for is not told of this.
-  for (const problem of problems) {
-    host.log({ event: "config-warn", key: "notify.d", msg: inOneLine(problem) });
-  }
+  const receivers = await usableReceivers(host);
   for (const each of pending) {
     for (const receiver of receivers) await leaveIn(host, receiver, each);
   }

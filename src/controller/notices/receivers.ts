@@ -3,9 +3,10 @@ import { join } from "node:path";
 import { attemptValue } from "../../core/check.ts";
 import { type FolderProblem, strayProblems } from "../../core/config/config-folder.ts";
 import type { ControllerConfig } from "../../core/config/controller-config.ts";
-import { CtrlExecError } from "../../core/errors.ts";
+import { CtrlExecError, inOneLine } from "../../core/errors.ts";
 import { listFolder } from "../../system/files/files.ts";
 import { readTrustedText, refuseUntrusted } from "../../system/files/trusted-file.ts";
+import type { HostContext } from "../store/host.ts";
 import { noticeFolder, receiverFiles } from "./has-receivers.ts";
 import { type Receiver, readReceiverFile } from "./receiver-file.ts";
 import { requireUsable } from "./send.ts";
@@ -54,6 +55,15 @@ export async function readReceivers(config: ControllerConfig): Promise<Receivers
     problems.push(thrown);
   }
   return { receivers, problems, mayBeThere: (name) => !isWhole || found.has(name) };
+}
+
+/** Those that can be used. Of the others the log says why: whoever they are for does not learn of what happens. */
+export async function usableReceivers({ config, log }: HostContext): Promise<readonly Receiver[]> {
+  const { receivers, problems } = await readReceivers(config);
+  for (const problem of problems) {
+    log({ event: "config-warn", key: "notify.d", msg: inOneLine(problem) });
+  }
+  return receivers;
 }
 
 /** For whoever starts the API or reloads it, and for doctor: what cannot be used is reported before it is needed. */

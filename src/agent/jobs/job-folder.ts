@@ -32,7 +32,7 @@ export interface JobRequest {
   readonly username: string;
   readonly peer_ip: string;
   /** The hub through which it came: `peer_ip` is its word. */
-  readonly hub?: string;
+  readonly hub?: string | undefined;
   /** ISO 8601. */
   readonly asked: string;
 }

@@ -7,7 +7,7 @@ export interface LoggedRequest {
   readonly reqid: string;
   readonly script: string;
   readonly peer_ip: string;
-  readonly hub?: string;
+  readonly hub?: string | undefined;
 }
 
 export function logStart(

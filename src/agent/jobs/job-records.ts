@@ -34,8 +34,8 @@ function headOf(value: unknown): JobHead | undefined {
     return undefined;
   }
   if (!isText(peer_ip) || !isTime(asked) || id === undefined) return undefined;
-  const via = isText(hub) ? { hub } : {};
-  return { reqid, script, args, username, peer_ip, ...via, asked, shim: id };
+  const via = isText(hub) ? hub : undefined;
+  return { reqid, script, args, username, peer_ip, hub: via, asked, shim: id };
 }
 
 function startOf(value: unknown): JobStart | undefined {

@@ -96,7 +96,7 @@ export class JobTable implements Jobs {
       args,
       username,
       peer_ip: peerIp,
-      ...(hub === undefined ? {} : { hub }),
+      hub,
       asked: asked.toISOString(),
     };
     const job = new OpenJob(this.#spool.folderOf(newJobName()), request, this.#spool);

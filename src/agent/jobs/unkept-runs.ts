@@ -144,8 +144,7 @@ class UnkeptRun implements BegunRun, Endable {
   readonly isAlone = false;
 
   constructor({ reqid, script, peerIp, hub, username }: RunOrder, maxOutput: number) {
-    const via = hub === undefined ? {} : { hub };
-    this.request = { reqid, script: script.name, peer_ip: peerIp, ...via };
+    this.request = { reqid, script: script.name, peer_ip: peerIp, hub };
     this.ended = this.#ended.promise;
     this.#username = username;
     this.#captures = { stdout: new Capture(maxOutput), stderr: new Capture(maxOutput) };

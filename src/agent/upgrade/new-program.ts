@@ -1,11 +1,10 @@
 /** From the build in the inbox to a program that root may put in place. */
 import {
+  chmodSync,
   closeSync,
   constants,
   createReadStream,
   createWriteStream,
-  fchmodSync,
-  fsyncSync,
   openSync,
   readSync,
   rmSync,
@@ -15,6 +14,7 @@ import { Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { createGunzip } from "node:zlib";
 import { MAX_BUILD_BYTES } from "../../core/wire/limits.ts";
+import { sync } from "../../system/files/files.ts";
 import { runProcess } from "../../system/process/run-process.ts";
 import { baseEnvironment } from "../../system/process/start-program.ts";
 
@@ -70,14 +70,9 @@ export async function unpackBuild(copy: string, program: string): Promise<string
   });
   const into = createWriteStream(program, { flags: "wx", mode: 0o755 });
   await pipeline(createReadStream(copy), createGunzip(), counted, into);
-  const file = openSync(program, constants.O_RDONLY);
-  try {
-    // Everybody starts it, whatever the umask is.
-    fchmodSync(file, 0o755);
-    fsyncSync(file);
-  } finally {
-    closeSync(file);
-  }
+  // Everybody starts it, whatever the umask is.
+  chmodSync(program, 0o755);
+  sync(program);
   return hash.digest("hex");
 }
 

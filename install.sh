@@ -969,12 +969,9 @@ pair_agent() {
   if [ -n "$join_token" ]; then
     # An image may boot before its control host does.
     step "join $controller" join_with_token
-  elif [ -n "$fingerprint" ]; then
-    step "pair with $controller" "$program" request-pairing --dispatcher "$controller" \
-      ${pairing_port:+--port "$pairing_port"} --ca-fingerprint "$fingerprint"
   else
     step "pair with $controller" "$program" request-pairing --dispatcher "$controller" \
-      ${pairing_port:+--port "$pairing_port"}
+      ${pairing_port:+--port "$pairing_port"} ${fingerprint:+--ca-fingerprint "$fingerprint"}
   fi
   [ "$running" = 1 ] || return 0
   case $manager in

@@ -5,6 +5,7 @@ import { freePort } from "../../../src/system/net/free-port.ts";
 import { Running } from "../../support/binary.ts";
 import { ControlHost } from "../../support/fleet.ts";
 import { TestFolder } from "../../support/folder.ts";
+import { openssl } from "../../support/openssl.ts";
 import { passOn, TamperingHub } from "../../support/tampering-hub.ts";
 
 const machine = new TestFolder();
@@ -50,17 +51,8 @@ test("it makes a certificate of its own once, which agents and control hosts pin
   await hub.stop();
   const again = await startHub(Number(port));
   expect(again).toEqual([pin, Number(port)]);
-  const file = machine.join("hub.crt");
-  const { stdout } = Bun.spawnSync([
-    "openssl",
-    "x509",
-    "-in",
-    file,
-    "-noout",
-    "-issuer",
-    "-subject",
-  ]);
-  expect(stdout.toString()).toMatch(/issuer=CN ?= ?ctrl-exec-hub\nsubject=CN ?= ?ctrl-exec-hub\n/);
+  const shown = openssl(machine, "x509", "-in", "hub.crt", "-noout", "-issuer", "-subject");
+  expect(shown).toMatch(/issuer=CN ?= ?ctrl-exec-hub\nsubject=CN ?= ?ctrl-exec-hub\n/);
 });
 
 test("T43 a host is called through it, and what passes there is ciphertext", async () => {

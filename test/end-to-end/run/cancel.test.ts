@@ -69,11 +69,11 @@ const pidsIn = (file: string) =>
 
 async function doneOf(reqid: string): Promise<Record<string, unknown>> {
   let last: Record<string, unknown> = {};
-  for (;;) {
+  await until("the run is done", async () => {
     last = await result(reqid);
-    if (last.status === "done") return last;
-    await Bun.sleep(20);
-  }
+    return last.status === "done";
+  });
+  return last;
 }
 
 test("a run is let go, listed, and its result asked for", async () => {

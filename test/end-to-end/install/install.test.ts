@@ -300,19 +300,39 @@ describe("a release", () => {
   });
 });
 
-describe("the file of --join-token-file", () => {
-  /** The part of install.sh that pairs, with a program that does as it is told. */
-  async function pair(shell: readonly string[], token: string, agent: string, more = "") {
-    using folder = new TestFolder();
-    folder.script("bin/ctrl-exec-agent", agent);
-    const parts = readFileSync(INSTALLER, "utf8").replace(/\nmain "\$@"\n$/, "\n");
-    const set = `set -eu; dry_run=0 changes=0 running=0 controller=ctrl pairing_port='' fingerprint='' root='' names=/x held=/x`;
-    const call = `prefix=${folder.path} join_token=${token}; ${more} pair_agent`;
-    const script = folder.write("parts.sh", `${parts}${set}\n${call}\n`);
-    const { status, out, err } = await runCommand([...shell, script]);
-    return { status, out, err };
-  }
+/** The part of install.sh that pairs, with a program that does as it is told. */
+async function pair(shell: readonly string[], token: string, agent: string, more = "") {
+  using folder = new TestFolder();
+  folder.script("bin/ctrl-exec-agent", agent);
+  const parts = readFileSync(INSTALLER, "utf8").replace(/\nmain "\$@"\n$/, "\n");
+  const set = `set -eu; dry_run=0 changes=0 running=0 controller=ctrl pairing_port='' fingerprint='' root='' names=/x held=/x`;
+  const call = `prefix=${folder.path} join_token=${token}; ${more} pair_agent`;
+  const script = folder.write("parts.sh", `${parts}${set}\n${call}\n`);
+  const { status, out, err } = await runCommand([...shell, script]);
+  return { status, out, err };
+}
 
+test.each(SHELLS.map((shell) => [shell.join(" "), shell] as const))(
+  "without a token a request is made, at the port and for the CA that are given: %s",
+  async (_, shell) => {
+    using folder = new TestFolder();
+    const asks = `[ "$1" != pairing-status ] || exit 1; printf '%s\\n' "$@" >${folder.join("given")}`;
+    const given = async (more: string) => {
+      expect(await pair(shell, "''", asks, more)).toMatchObject({ status: 0, err: "" });
+      return readFileSync(folder.join("given"), "utf8").trimEnd().split("\n");
+    };
+    const plain = ["request-pairing", "--dispatcher", "ctrl"];
+    expect(await given("")).toEqual(plain);
+    expect(await given("pairing_port=27444;")).toEqual([...plain, "--port", "27444"]);
+    const both = "pairing_port=27444; fingerprint='SHA256 Fingerprint=AA:BB';";
+    expect(await given(both)).toEqual([
+      ...[...plain, "--port", "27444"],
+      ...["--ca-fingerprint", "SHA256 Fingerprint=AA:BB"],
+    ]);
+  },
+);
+
+describe("the file of --join-token-file", () => {
   test.each(SHELLS.map((shell) => [shell.join(" "), shell] as const))(
     "is removed once the host has joined, or if it is paired already: %s",
     async (_, shell) => {

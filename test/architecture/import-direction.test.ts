@@ -280,6 +280,7 @@ const KEPT_CALLS: readonly {
       "src/system/log/outlet.ts",
       "src/agent/scripts/watched-script.ts",
       "src/controller/fleet/agent-call.ts",
+      "src/controller/fleet/agent-route.ts",
       "src/controller/fleet/pool.ts",
       "src/controller/upkeep/check-loop.ts",
       "src/controller/metrics/live-counts.ts",

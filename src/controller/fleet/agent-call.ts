@@ -1,31 +1,21 @@
-/** One request to one agent: dials, verifies who answers, asks, reads the answer. */
+/** One request to one agent: connects, verifies who answers, asks, reads the answer. */
 import { CtrlExecError, systemCode } from "../../core/errors.ts";
-import { formatHostPort } from "../../core/net/host-name.ts";
-import { isIp } from "../../core/net/ip-address.ts";
 import type { ReplyShare } from "../../core/reply-budget.ts";
 import { formatBytes } from "../../core/units.ts";
 import { refusesCertificate } from "../../core/wire/connection-problem.ts";
-import { identityOf, speaksFor } from "../../pki/certificate.ts";
 import { Deadline } from "../../system/deadline.ts";
-import type { Connection } from "../../system/net/connection.ts";
 import { ConnectionFailed } from "../../system/net/connection-failed.ts";
-import { dial } from "../../system/net/dial.ts";
 import { type HttpReply, requestOver } from "../../system/net/http-client.ts";
 import type { HttpStream } from "../../system/net/http-stream.ts";
 import { agentProblem, droppedAnswer } from "./agent-problem.ts";
 import { type AgentRequest, BOUNDS, type RunStream, type ShownByAgent } from "./agent-request.ts";
+import { AgentRoute, type Connect } from "./agent-route.ts";
 import type { Dialler } from "./dialler.ts";
 import type { AgentAtHub } from "./hub-client.ts";
-import type { WayThroughHub } from "./hubs.ts";
 import { identityProblem } from "./peer-identity.ts";
 import type { AgentConnection, AgentPool } from "./pool.ts";
 import { otherPortHint } from "./target-hints.ts";
-import { dialAddress, type ResolvedTarget } from "./targets.ts";
-
-/**
- * A handshake that takes longer is waiting for the other side and starves nobody, so its slot is freed (T23).
- */
-const HANDSHAKE_SLOT_MS = 250;
+import type { ResolvedTarget } from "./targets.ts";
 
 /** A stream that takes longer keeps no other request from asking the same agent. */
 const STREAM_LEASE_MS = 1000;
@@ -36,11 +26,6 @@ const STREAM_LEASE_MS = 1000;
  */
 const LONGEST_REFUSAL = 65_536;
 
-/** A host that can be called directly answers within this time; otherwise the hub is next. */
-const DIRECT_FIRST_MS = 2_000;
-
-type Connect = () => Promise<AgentConnection>;
-
 /** Its total deadline runs from the host's own start. */
 export class AgentCall {
   readonly #dialler: Dialler;
@@ -48,13 +33,8 @@ export class AgentCall {
   readonly #request: AgentRequest;
   readonly #share: ReplyShare;
   readonly #onPeer: (address: string) => void;
-  /** As in the request's head. */
-  #host = "";
-  /** For messages. */
-  #address = "";
+  readonly #route: AgentRoute;
   #hub: AgentAtHub | undefined;
-  #isAtHub = false;
-  #shown: ShownByAgent | undefined;
   #clock: Deadline | undefined;
   #expired = false;
   /** Nobody waits for it any more. */
@@ -80,6 +60,15 @@ export class AgentCall {
     this.#request = request;
     this.#share = share;
     this.#onPeer = onPeer;
+    this.#route = new AgentRoute(dialler, target, {
+      onPeer,
+      isOver: () => this.#expired || this.#isUnwanted,
+      onConnected: (connection) => {
+        this.#abort = () => connection.close();
+        if (this.#expired || this.#isUnwanted) this.#abort();
+        this.#startClock();
+      },
+    });
   }
 
   async make(): Promise<HttpReply> {
@@ -101,22 +90,12 @@ export class AgentCall {
       // TLS 1.3: a client may send before the server has judged its certificate; if that is refused, nobody
       // reads the data.
       if (refusesCertificate(systemCode(thrown))) this.#dialler.sending?.turnedAway(this.#target);
-      throw this.#alsoNotAtHub(agentProblem(thrown, this.#target, this.#address, config.file));
+      throw this.#route.alsoNotAtHub(
+        agentProblem(thrown, this.#target, this.#route.address, config.file),
+      );
     } finally {
       signal?.removeEventListener("abort", giveUp);
     }
-  }
-
-  /** Nobody should look at the network of a host that was meant to be called through a hub. */
-  #alsoNotAtHub(problem: unknown): unknown {
-    const { hubs } = this.#dialler;
-    if (hubs === undefined || this.#isAtHub || this.#target.record === undefined) return problem;
-    if (!(problem instanceof CtrlExecError) || problem.code !== "unreachable") return problem;
-    const [down] = hubs.problems;
-    const why =
-      down?.message ?? "No hub knows it either: if it should, its log has ACTION=hub-down";
-    const hint = [why, problem.hint].filter((part) => part !== undefined).join(". ");
-    return new CtrlExecError("unreachable", problem.message, { cause: problem.cause, hint });
   }
 
   end(): void {
@@ -124,7 +103,7 @@ export class AgentCall {
   }
 
   get shown(): ShownByAgent | undefined {
-    return this.#shown;
+    return this.#route.shown;
   }
 
   /** The hub through which it was answered; undefined if that was direct. */
@@ -133,24 +112,8 @@ export class AgentCall {
   }
 
   async #work(): Promise<HttpReply> {
-    const { config, pool, hubs } = this.#dialler;
-    const { record, port } = this.#target;
-    // Only a registered host has a name that a hub can be asked for, and that must be in its certificate.
-    const way = record && (await hubs?.wayTo(record.hostname));
-    this.#isAtHub = way !== undefined;
-    if (way !== undefined && (!way.listens || config.reach === "hub")) {
-      this.#host = formatHostPort(record?.hostname ?? "", port);
-      this.#address = `${this.#host} through the hub ${way.hub}`;
-      return await this.#ask(pool, () => this.#connectThrough(way));
-    }
-    const address = await dialAddress(this.#target, config.connect_timeout * 1000, config.file);
-    this.#host = formatHostPort(address, port);
-    this.#address = this.#host;
-    if (isIp(address)) this.#onPeer(address);
-    return await this.#ask(pool, () => this.#connectEither(address, way));
-  }
-
-  async #ask(pool: AgentPool | undefined, connect: Connect): Promise<HttpReply> {
+    const { pool } = this.#dialler;
+    const connect = await this.#route.find();
     if (pool !== undefined) return await this.#askWithPool(pool, connect);
     return await this.#askOnce(await connect(), false);
   }
@@ -158,7 +121,7 @@ export class AgentCall {
   async #askWithPool(pool: AgentPool, connect: Connect): Promise<HttpReply> {
     const { serial } = this.#dialler;
     const lease = await pool.lease(
-      `${serial} ${this.#address} ${this.#target.record?.hostname ?? ""}`,
+      `${serial} ${this.#route.address} ${this.#target.record?.hostname ?? ""}`,
     );
     this.#endLease = () => lease.end(undefined, 0);
     let connection = lease.connection;
@@ -201,60 +164,6 @@ export class AgentCall {
     }
   }
 
-  /** Direct first. Nothing has been sent when that fails, so the hub repeats nothing. */
-  async #connectEither(address: string, way: WayThroughHub | undefined): Promise<AgentConnection> {
-    const timeoutMs = this.#dialler.config.connect_timeout * 1000;
-    if (way === undefined) return await this.#connect(address, timeoutMs);
-    try {
-      return await this.#connect(address, Math.min(timeoutMs, DIRECT_FIRST_MS));
-    } catch (thrown) {
-      if (!(thrown instanceof ConnectionFailed) || this.#expired || this.#isUnwanted) throw thrown;
-      this.#address = `${this.#host} through the hub ${way.hub}`;
-      return await this.#connectThrough(way);
-    }
-  }
-
-  async #connectThrough(way: WayThroughHub): Promise<AgentConnection> {
-    return await this.#connect("", this.#dialler.config.connect_timeout * 1000, way);
-  }
-
-  /** @param way undefined for a direct connection */
-  async #connect(
-    address: string,
-    timeoutMs: number,
-    way?: WayThroughHub,
-  ): Promise<AgentConnection> {
-    const { credential, handshakes } = this.#dialler;
-    const { record, port } = this.#target;
-    let peerAddress = "";
-    let release: (() => void) | undefined;
-    const onConnected = async (connection: Connection) => {
-      // The other end of a connection to a hub is the hub.
-      peerAddress = way === undefined ? connection.address : "";
-      if (peerAddress !== "") this.#onPeer(peerAddress);
-      // Waiting for a slot does not count as the host's time.
-      release = await handshakes.acquire();
-      setTimeout(release, HANDSHAKE_SLOT_MS).unref();
-      this.#abort = () => connection.close();
-      if (this.#expired || this.#isUnwanted) this.#abort();
-      this.#startClock();
-    };
-    try {
-      const open = way && { open: () => way.open() };
-      const route = { host: address, port, credential, timeoutMs, ...open, onConnected };
-      const { connection, peer } = await dial(route);
-      const openedAt = performance.now();
-      const identity = identityOf(peer);
-      if (record !== undefined && speaksFor(identity, record.hostname)) {
-        const notAfter = new Date(peer.validTo);
-        this.#shown = { serial: identity.serial, notAfter, address: peerAddress, port };
-      }
-      return { tls: connection, peer: identity, peerAddress, hub: way, openedAt };
-    } finally {
-      release?.();
-    }
-  }
-
   async #askOnce(connection: AgentConnection, keepAlive: boolean): Promise<HttpReply> {
     const { tls } = connection;
     this.#hub = connection.hub;
@@ -269,7 +178,7 @@ export class AgentCall {
     return await requestOver(tls, {
       method,
       path,
-      host: this.#host,
+      host: this.#route.host,
       body: body === undefined ? undefined : JSON.stringify(body),
       ...BOUNDS[reply],
       keepAlive,

@@ -14,6 +14,8 @@ import { handshakePace } from "./handshake-pace.ts";
 import { peerAddress } from "./peer-address.ts";
 import { issuerOf, peerCertificate } from "./peer-certificate.ts";
 import { TLS12_SUITES, type TlsCredential } from "./tls-credential.ts";
+import { Unread } from "./unread.ts";
+import { Unsent } from "./unsent.ts";
 
 /** The fault is undefined after an orderly end. */
 type CloseListener = (fault: ConnectionFailed | undefined) => void;
@@ -28,11 +30,7 @@ const MAX_DROPPED = 64 * 2 ** 20;
 
 export class Connection {
   #socket: BunSocket;
-  #reader: ConnectionReader | undefined;
-  /** What arrived before there was a reader. */
-  #early: Buffer[] = [];
   #heard = false;
-  #ended = false;
   #closed = false;
   #fault: ConnectionFailed | undefined;
   #handshake: PromiseWithResolvers<X509Certificate> | undefined;
@@ -40,9 +38,8 @@ export class Connection {
   /** Its TLS has begun: what the TCP below it still reports is ciphertext. */
   #secured = false;
   #paused = false;
-  /** Written and not yet taken by the system. */
-  #unsent: Uint8Array[] = [];
-  #sent: PromiseWithResolvers<void> | undefined;
+  readonly #unread = new Unread();
+  readonly #unsent = new Unsent();
   readonly #closeListeners = new Set<CloseListener>();
 
   /** @param socket just opened */
@@ -119,7 +116,7 @@ export class Connection {
 
   /** Whether something that was written is not taken by the system yet. */
   get isBehind(): boolean {
-    return this.#unsent.length > 0;
+    return !this.#unsent.isEmpty;
   }
 
   /**
@@ -128,9 +125,7 @@ export class Connection {
    */
   read(reader: ConnectionReader): void {
     const closed = this.#closed;
-    this.#reader = reader;
-    for (const chunk of this.#early.splice(0)) reader.data(chunk);
-    if (this.#ended) reader.end();
+    this.#unread.goTo(reader);
     if (closed) reader.closed(this.#fault);
   }
 
@@ -148,16 +143,15 @@ export class Connection {
   /** Resolves when the system has taken the data, or the connection is closed; never rejects. */
   async write(data: string | Uint8Array): Promise<void> {
     if (this.#closed) return;
-    this.#unsent.push(typeof data === "string" ? Buffer.from(data) : data);
-    if (this.#unsent.length === 1) this.#send();
-    if (this.#unsent.length === 0) return;
-    this.#sent ??= Promise.withResolvers();
-    await this.#sent.promise;
+    const piece = typeof data === "string" ? Buffer.from(data) : data;
+    if (this.#unsent.add(piece)) this.#send();
+    if (this.isBehind) await this.#unsent.taken();
   }
 
   /** Ends our side once everything written is sent; the peer may still send. */
   async end(): Promise<void> {
-    if (this.#unsent.length > 0) await this.#sent?.promise;
+    if (this.#closed) return;
+    if (this.isBehind) await this.#unsent.taken();
     if (!this.#closed) this.#socket.shutdown();
   }
 
@@ -215,7 +209,7 @@ export class Connection {
       socket: Connection.#secureHandlers,
     };
     this.#secured = true;
-    this.#reader = undefined;
+    this.#unread.wait();
     try {
       this.resume();
       [, this.#socket] = this.#socket.upgradeTLS(upgrade);
@@ -235,40 +229,18 @@ export class Connection {
   }
 
   #send(): void {
-    for (;;) {
-      const [next] = this.#unsent;
-      if (next === undefined) break;
-      const taken = this.#socket.write(next);
-      if (taken < next.length) {
-        // Negative if the connection is gone: its close event follows, unless nothing reads from it.
-        if (taken > 0) this.#unsent[0] = next.subarray(taken);
-        else if (taken < 0 && this.#paused) this.fail(new ConnectionFailed("ECONNRESET"));
-        return;
-      }
-      this.#unsent.shift();
-    }
-    this.#sent?.resolve();
-    this.#sent = undefined;
-  }
-
-  #take(chunk: Buffer): void {
-    if (this.#reader === undefined) this.#early.push(chunk);
-    else this.#reader.data(chunk);
-  }
-
-  #takeEnd(): void {
-    this.#ended = true;
-    this.#reader?.end();
+    const isGone = !this.#unsent.sendTo(this.#socket);
+    // Its close event follows, unless nothing reads from it.
+    if (isGone && this.#paused) this.fail(new ConnectionFailed("ECONNRESET"));
   }
 
   #finish(fault: ConnectionFailed | undefined): void {
     if (this.#closed) return;
     this.#closed = true;
     this.#fault ??= fault;
-    this.#unsent = [];
-    this.#sent?.resolve();
+    this.#unsent.drop();
     this.#handshake?.reject(this.#fault ?? new ConnectionFailed("ECONNRESET"));
-    this.#reader?.closed(this.#fault);
+    this.#unread.closed(this.#fault);
     for (const listener of this.#closeListeners) listener(this.#fault);
   }
 
@@ -293,13 +265,13 @@ export class Connection {
     ...Connection.#ending,
     data({ data: connection }, chunk) {
       connection.#heard = true;
-      if (!connection.#secured) connection.#take(chunk);
+      if (!connection.#secured) connection.#unread.take(chunk);
     },
     drain({ data: connection }) {
       if (!connection.#secured) connection.#send();
     },
     end({ data: connection }) {
-      if (!connection.#secured) connection.#takeEnd();
+      if (!connection.#secured) connection.#unread.end();
     },
   };
 
@@ -309,13 +281,13 @@ export class Connection {
       socket.data.#handshakeDone(socket, problem);
     },
     data({ data: connection }, chunk) {
-      connection.#take(chunk);
+      connection.#unread.take(chunk);
     },
     drain({ data: connection }) {
       connection.#send();
     },
     end({ data: connection }) {
-      connection.#takeEnd();
+      connection.#unread.end();
     },
   };
 }

@@ -72,11 +72,6 @@ export async function selfPing(
   }
 }
 
-/** An agent that is bound to one address does not listen on the loopback address. */
-export function ownAddress({ bind }: Pick<AgentConfig, "bind">): string {
-  return bind === "::" || bind === "0.0.0.0" ? "127.0.0.1" : bind;
-}
-
 /** The service uses the usual file. */
 function startHint(file: string): string {
   const option = agentConfigArgument(file);

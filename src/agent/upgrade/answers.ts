@@ -1,8 +1,9 @@
 /** Whether the agent of this host answers, over its own port and mutual TLS, and with which version. */
 import type { AgentConfig } from "../../core/config/agent-config.ts";
 import { CtrlExecError, messageOf } from "../../core/errors.ts";
+import { ownAddress } from "../../core/net/own-address.ts";
 import { ConnectionFailed } from "../../system/net/connection-failed.ts";
-import { ownAddress, selfPing } from "../checks/self-ping.ts";
+import { selfPing } from "../checks/self-ping.ts";
 import { loadTrust } from "../trust/trust.ts";
 
 /** Between two tries while nothing listens. */
@@ -39,7 +40,7 @@ interface Answered {
 async function answers(config: AgentConfig, version: string | undefined): Promise<Answered> {
   const steps = { onListening: () => undefined, onHandshake: () => undefined };
   try {
-    const reply = await selfPing(loadTrust(config), config, ownAddress(config), steps);
+    const reply = await selfPing(loadTrust(config), config, ownAddress(config.bind), steps);
     if (reply.status !== 403 || reply.error !== "serial mismatch") {
       return { problem: `the agent answers ${reply.status} ${reply.error}`, reached: true };
     }

@@ -1,9 +1,10 @@
-import { selfPing as callSelf, ownAddress } from "../../agent/checks/self-ping.ts";
+import { selfPing as callSelf } from "../../agent/checks/self-ping.ts";
 import { readAllowedIps } from "../../agent/state/allowed-ips.ts";
 import { loadTrust } from "../../agent/trust/trust.ts";
 import type { AgentConfig } from "../../core/config/agent-config.ts";
 import { CtrlExecError } from "../../core/errors.ts";
 import { formatHostPort } from "../../core/net/host-name.ts";
+import { ownAddress } from "../../core/net/own-address.ts";
 import { opensslTime } from "../../core/time.ts";
 import { ConnectionFailed } from "../../system/net/connection-failed.ts";
 import { defineVerb } from "../command/command.ts";
@@ -30,7 +31,7 @@ export const selfPing = defineVerb({
     io.out(`Config OK (port ${config.port})\n`);
     const trust = loadTrust(config);
     io.out(`Paired: yes (cert expires ${opensslTime(trust.identity.certificate.notAfter)})\n`);
-    const host = ownAddress(config);
+    const host = ownAddress(config.bind);
     io.out(`Connecting to ${formatHostPort(host, config.port)}...\n`);
     const { status, error } = await callSelf(trust, config, host, {
       onListening: () => io.out(`Port ${config.port}: listening\n`),

@@ -4,6 +4,7 @@ import type { ControllerConfig } from "../../core/config/controller-config.ts";
 import type { CtrlExecError } from "../../core/errors.ts";
 import { formatHostPort } from "../../core/net/host-name.ts";
 import type { HubAddress } from "../../core/net/hub-address.ts";
+import { ownAddress } from "../../core/net/own-address.ts";
 import type { Serial } from "../../core/serial.ts";
 import { factsOf, identityOf } from "../../pki/certificate.ts";
 import type { Connection } from "../../system/net/connection.ts";
@@ -86,10 +87,8 @@ export class Hubs {
   }
 }
 
-const ANY: Readonly<Record<string, string>> = { "::": "127.0.0.1", "0.0.0.0": "127.0.0.1" };
-
 /** Called as any other program calls it: on the command line, and in ctrl-exec-api itself. */
 function ownHub({ hub_bind, hub_port: port }: ControllerConfig): HubAddress {
-  const host = ANY[hub_bind] ?? hub_bind;
+  const host = ownAddress(hub_bind);
   return { host, port, pin: undefined, label: formatHostPort(host, port) };
 }

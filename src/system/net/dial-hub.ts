@@ -23,14 +23,7 @@ export async function dialHub(
   serial: Serial | undefined,
   judge: (peer: X509Certificate) => string | undefined,
 ): Promise<Dialled> {
-  const connection = await connectTcp(
-    host,
-    port,
-    timeoutMs,
-    undefined,
-    undefined,
-    Connection.accepted,
-  );
+  const connection = await connectTcp(host, port, timeoutMs, { handlers: Connection.accepted });
   try {
     const allowed = hearsGoAhead(connection, timeoutMs);
     void connection.write(controlGreeting(serial));
@@ -57,7 +50,7 @@ export async function dialWithTicket(
   side: "client" | "server",
 ): Promise<Connection> {
   const handlers = side === "server" ? Connection.accepted : Connection.dialled;
-  const connection = await connectTcp(host, port, timeoutMs, undefined, undefined, handlers);
+  const connection = await connectTcp(host, port, timeoutMs, { handlers });
   await connection.write(ticketGreeting(ticket));
   return connection;
 }

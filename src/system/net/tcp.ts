@@ -1,7 +1,8 @@
 /** TCP connections, outgoing and incoming, before their TLS handshakes. */
-import type { Socket } from "bun";
+import type { Socket, SocketHandler } from "bun";
 import { systemCode } from "../../core/errors.ts";
 import { isIp } from "../../core/net/ip-address.ts";
+import type { Pool } from "../../core/pool.ts";
 import { Deadline } from "../deadline.ts";
 import { workDescriptors } from "../process/descriptors.ts";
 import { type Call, call } from "./call.ts";
@@ -9,6 +10,15 @@ import { Connection } from "./connection.ts";
 import { ConnectionFailed } from "./connection-failed.ts";
 import { firstToAnswer, type Race } from "./first-to-answer.ts";
 import { cannotListen, mayRetryWithIpv4 } from "./listen.ts";
+
+interface TcpOptions {
+  /** Undefined asks the name server. */
+  readonly lookUp?: (name: string) => Promise<string[]>;
+  /** The pool from which each attempt takes one. */
+  readonly descriptors?: Pool;
+  /** `Connection.accepted` if it is read before its handshake. */
+  readonly handlers?: SocketHandler<Connection>;
+}
 
 /**
  * Dials whichever of the name's addresses answers first.
@@ -20,9 +30,11 @@ export async function connectTcp(
   host: string,
   port: number,
   timeoutMs: number,
-  lookUp = addressesOf,
-  descriptors = workDescriptors(),
-  handlers = Connection.dialled,
+  {
+    lookUp = addressesOf,
+    descriptors = workDescriptors(),
+    handlers = Connection.dialled,
+  }: TcpOptions = {},
 ): Promise<Connection> {
   const { promise: late, reject } = Promise.withResolvers<never>();
   let waitsFor = "EAI_AGAIN";

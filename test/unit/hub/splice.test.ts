@@ -14,7 +14,7 @@ async function joined(early = NOTHING) {
     if (accepted.push(connection) === 2) both.resolve();
   });
   const dial = () => {
-    return connectTcp("127.0.0.1", listener.port, 5_000, undefined, undefined, Connection.accepted);
+    return connectTcp("127.0.0.1", listener.port, 5_000, { handlers: Connection.accepted });
   };
   const [near, far] = [await dial(), await dial()];
   await both.promise;

@@ -125,7 +125,7 @@ test("T65 who waits for a descriptor leaves when another address has answered, a
   const pool = new WatchedPool(1);
   pool.take(1);
   const lookUp = async () => ["127.0.0.1", "127.0.0.1"];
-  const dialled = connectTcp("dual.test", listener.port, 20_000, lookUp, pool);
+  const dialled = connectTcp("dual.test", listener.port, 20_000, { lookUp, descriptors: pool });
   await pool.secondWaits.promise;
   pool.giveBack(1);
   const connection = await dialled;
@@ -135,7 +135,7 @@ test("T65 who waits for a descriptor leaves when another address has answered, a
   connection.close();
   await closed;
   // It is called after the first, and answered in its turn.
-  const next = await connectTcp("127.0.0.1", listener.port, 20_000, undefined, pool);
+  const next = await connectTcp("127.0.0.1", listener.port, 20_000, { descriptors: pool });
   next.close();
   listener.stop();
   expect(accepted).toBe(2);
@@ -148,7 +148,7 @@ test("T65 nobody is called when the descriptor comes as the time is over", async
   });
   const pool = new Pool(1);
   pool.take(1);
-  const dialled = connectTcp("127.0.0.1", listener.port, 50, undefined, pool);
+  const dialled = connectTcp("127.0.0.1", listener.port, 50, { descriptors: pool });
   expect(await dialled.catch(({ code }) => code)).toBe("EMFILE");
   pool.giveBack(1);
   expect([pool.free, pool.isShort, accepted]).toEqual([1, false, 0]);
@@ -167,7 +167,7 @@ class HeldPool extends Pool {
 
 test("T65 a descriptor that was taken as the time was over is given back", async () => {
   const pool = new HeldPool(1);
-  const dialled = connectTcp("127.0.0.1", 1, 10, undefined, pool);
+  const dialled = connectTcp("127.0.0.1", 1, 10, { descriptors: pool });
   expect(await dialled.catch(({ code }) => code)).toBe("EMFILE");
   expect(pool.free).toBe(0);
   pool.goOn.resolve();

@@ -3,6 +3,7 @@
  * unsigned and big-endian, then the payload: a JSON object, or nothing.
  */
 import * as z from "zod/mini";
+import { readJsonAs } from "../json.ts";
 import { isTicket } from "./hub-greeting.ts";
 
 const HEAD_BYTES = 3;
@@ -87,14 +88,6 @@ function isType(text: string): text is HubFrameType {
 
 function readFrame(type: string, payload: Buffer): HubFrame | undefined {
   if (!isType(type)) return undefined;
-  const parsed = PAYLOADS[type].safeParse(payload.length === 0 ? {} : parse(payload));
-  return parsed.success ? ({ type, ...parsed.data } as HubFrame) : undefined;
-}
-
-function parse(payload: Buffer): unknown {
-  try {
-    return JSON.parse(payload.toString());
-  } catch {
-    return undefined;
-  }
+  const read = readJsonAs(PAYLOADS[type], payload.length === 0 ? "{}" : payload.toString());
+  return read && ({ type, ...read } as HubFrame);
 }

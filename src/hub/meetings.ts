@@ -2,7 +2,6 @@
  * Where a control host and an agent meet. Each gets a ticket of its own, dials the hub with it, and what they then say to
  * each other passes through unread. A ticket is for one seat of one meeting: nobody can take both, nor another one's.
  */
-import { randomBytes } from "node:crypto";
 import { Tickets } from "../core/tickets.ts";
 import { TICKET_BYTES } from "../core/wire/hub-greeting.ts";
 import { Deadline } from "../system/deadline.ts";
@@ -35,9 +34,9 @@ export class Meetings {
   readonly #limit: number;
 
   /** @param limit how many there may be at once, including those to which somebody has still to come */
-  constructor(limit: number, ticketMs = TICKET_MS) {
+  constructor(limit: number) {
     this.#limit = limit;
-    this.#tickets = new Tickets(ticketMs, 2 * limit, newTicket);
+    this.#tickets = new Tickets(TICKET_MS, 2 * limit, newTicket);
   }
 
   get size(): number {
@@ -45,9 +44,9 @@ export class Meetings {
   }
 
   /** Undefined if there are too many. */
-  invite(guests: Guests, ticketMs = TICKET_MS): Invitations | undefined {
+  invite(guests: Guests): Invitations | undefined {
     if (this.#open.size >= this.#limit) return undefined;
-    const meeting = new Meeting(guests, ticketMs, () => {
+    const meeting = new Meeting(guests, () => {
       this.#open.delete(meeting);
       for (const ticket of tickets) this.#tickets.withdraw(ticket);
     });
@@ -86,10 +85,10 @@ class Meeting {
   #said: Buffer[] = [];
   #over = false;
 
-  constructor(guests: Guests, ticketMs: number, onEnd: () => void) {
+  constructor(guests: Guests, onEnd: () => void) {
     this.#guests = guests;
     this.#onEnd = onEnd;
-    this.#late = new Deadline(ticketMs, () => this.cut());
+    this.#late = new Deadline(TICKET_MS, () => this.cut());
   }
 
   has(guest: object): boolean {
@@ -137,5 +136,5 @@ class Meeting {
 }
 
 function newTicket(): string {
-  return randomBytes(TICKET_BYTES).toString("hex");
+  return crypto.getRandomValues(new Uint8Array(TICKET_BYTES)).toHex();
 }

@@ -6,7 +6,6 @@ import type { X509Certificate } from "node:crypto";
 import { messageOf } from "../core/errors.ts";
 import type { Serial } from "../core/serial.ts";
 import { readGreeting, TLS_MAY_BEGIN } from "../core/wire/hub-greeting.ts";
-import { Deadline } from "../system/deadline.ts";
 import type { Connection } from "../system/net/connection.ts";
 import { ConnectionFailed } from "../system/net/connection-failed.ts";
 import { handshakePace } from "../system/net/handshake-pace.ts";
@@ -87,7 +86,7 @@ export class Reception {
 async function greetingOf(connection: Connection) {
   const { promise, resolve, reject } =
     Promise.withResolvers<NonNullable<ReturnType<typeof readGreeting>>>();
-  using _late = new Deadline(GREETING_MS, () => connection.fail(new ConnectionFailed("ETIMEDOUT")));
+  using _deadline = connection.failAfter(GREETING_MS);
   let came: Buffer = Buffer.alloc(0);
   connection.read({
     data(chunk) {

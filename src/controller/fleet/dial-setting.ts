@@ -25,11 +25,14 @@ export function dialSetting(
   config: ControllerConfig,
   { current, others }: ControllerCredentials,
 ): DialSetting {
-  const credentials = [dialCredential(current), ...others.map(dialCredential)] as const;
+  const credentials: DialSetting["credentials"] = [
+    dialCredential(current),
+    ...others.map(dialCredential),
+  ];
   return {
     config,
-    credentials: [...credentials],
-    hubs: Hubs.of(config, [...credentials]),
+    credentials,
+    hubs: Hubs.of(config, credentials),
     handshakes: new Semaphore(MAX_HANDSHAKES),
     pace: new ReadPace(),
     budget: new ReplyBudget(config.max_replies),

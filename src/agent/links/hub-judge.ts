@@ -1,8 +1,9 @@
 /** Whether a hub is the one that agent.conf means (T43). */
 import type { X509Certificate } from "node:crypto";
 import type { HubAddress } from "../../core/net/hub-address.ts";
-import { factsOf, identityOf } from "../../pki/certificate.ts";
+import { identityOf } from "../../pki/certificate.ts";
 import { checkCertificate } from "../../pki/certificate-check.ts";
+import { otherThanPinned } from "../../pki/pin.ts";
 import type { AgentTrust } from "../trust/trust.ts";
 
 /**
@@ -18,10 +19,8 @@ export function hubProblem(
   now: Date,
 ): string | undefined {
   if (pin !== undefined) {
-    const { fingerprint } = factsOf(peer);
-    return fingerprint === pin
-      ? undefined
-      : `it shows another certificate than the pinned one: ${fingerprint}`;
+    const other = otherThanPinned(peer, pin);
+    return other && `it shows another certificate than the pinned one: ${other}`;
   }
   const check = checkCertificate(peer, revoked, now);
   if (check.kind === "revoked") return `it shows the revoked certificate ${check.serial}`;

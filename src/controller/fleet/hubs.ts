@@ -6,7 +6,8 @@ import { formatHostPort } from "../../core/net/host-name.ts";
 import type { HubAddress } from "../../core/net/hub-address.ts";
 import { ownAddress } from "../../core/net/own-address.ts";
 import type { Serial } from "../../core/serial.ts";
-import { factsOf, identityOf } from "../../pki/certificate.ts";
+import { identityOf } from "../../pki/certificate.ts";
+import { otherThanPinned } from "../../pki/pin.ts";
 import type { Connection } from "../../system/net/connection.ts";
 import type { TlsCredential } from "../../system/net/tls-credential.ts";
 import { type AgentAtHub, HubClient } from "./hub-client.ts";
@@ -40,25 +41,10 @@ export class Hubs {
     if (addresses.length === 0) return undefined;
     const [{ credential }] = credentials;
     const serials = new Set(credentials.map(({ serial }) => serial));
+    const timeoutMs = config.connect_timeout * 1000;
     const clients = addresses.map((address) => {
-      const judge = (peer: X509Certificate) => {
-        if (address.pin === undefined) {
-          const { serial } = identityOf(peer);
-          return serials.has(serial)
-            ? undefined
-            : `it shows the certificate ${serial}, not this host's`;
-        }
-        const { fingerprint } = factsOf(peer);
-        return fingerprint === address.pin
-          ? undefined
-          : `it shows another certificate: ${fingerprint}`;
-      };
-      return new HubClient({
-        address,
-        credential,
-        timeoutMs: config.connect_timeout * 1000,
-        judge,
-      });
+      const judge = (peer: X509Certificate) => hubProblem(address, peer, serials);
+      return new HubClient({ address, credential, timeoutMs, judge });
     });
     return new Hubs(clients);
   }
@@ -85,6 +71,16 @@ export class Hubs {
   close(): void {
     for (const client of this.#clients) client.close();
   }
+}
+
+/** What is wrong with a hub's certificate. @param own serials of this host's, one of which its own hub shows */
+function hubProblem({ pin }: HubAddress, peer: X509Certificate, own: ReadonlySet<Serial>) {
+  if (pin !== undefined) {
+    const other = otherThanPinned(peer, pin);
+    return other && `it shows another certificate: ${other}`;
+  }
+  const { serial } = identityOf(peer);
+  return own.has(serial) ? undefined : `it shows the certificate ${serial}, not this host's`;
 }
 
 /** Called as any other program calls it: on the command line, and in ctrl-exec-api itself. */

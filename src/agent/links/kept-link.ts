@@ -1,6 +1,6 @@
 /** One control connection to one hub, for as long as the agent runs: dialled again whenever it is lost. */
+import type { X509Certificate } from "node:crypto";
 import { pauseBefore, SOUND_MS } from "../../core/back-off.ts";
-import { messageOf } from "../../core/errors.ts";
 import type { AgentLog } from "../../core/events.ts";
 import type { HubAddress } from "../../core/net/hub-address.ts";
 import { isIp } from "../../core/net/ip-address.ts";
@@ -9,8 +9,7 @@ import { VERSION } from "../../core/version.ts";
 import type { HubFrame } from "../../core/wire/hub-frames.ts";
 import { pause } from "../../system/deadline.ts";
 import type { Connection } from "../../system/net/connection.ts";
-import { ConnectionFailed } from "../../system/net/connection-failed.ts";
-import { dialHub, dialWithTicket } from "../../system/net/dial-hub.ts";
+import { dialHub, dialWithTicket, whyNoHub } from "../../system/net/dial-hub.ts";
 import { HubLink } from "../../system/net/hub-link.ts";
 import type { AgentState } from "../state/state.ts";
 import { hubProblem } from "./hub-judge.ts";
@@ -73,9 +72,8 @@ export class KeptLink {
   /** @returns why it ended. @throws ConnectionFailed */
   async #hold(): Promise<string> {
     const { trust, config } = this.#options.state();
-    const judge = (peer: Parameters<typeof hubProblem>[1]) => {
-      return hubProblem(this.#address, peer, trust, this.#options.now());
-    };
+    const judge = (peer: X509Certificate) =>
+      hubProblem(this.#address, peer, trust, this.#options.now());
     const { credential } = trust.identity;
     const serial = this.#address.pin === undefined ? trust.controller.current : undefined;
     const { connection } = await dialHub(this.#address, credential, DIAL_MS, serial, judge);
@@ -125,6 +123,5 @@ export class KeptLink {
 }
 
 function reasonOf(thrown: unknown): string {
-  if (!(thrown instanceof ConnectionFailed)) return messageOf(thrown);
-  return thrown.code === "EHUB" ? messageOf(thrown.cause) : thrown.code || "closed";
+  return whyNoHub(thrown, "closed");
 }

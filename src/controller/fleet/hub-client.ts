@@ -1,12 +1,12 @@
 /** A control connection to one hub, made when it is first needed: which agents are there, and tickets to call them. */
 import type { X509Certificate } from "node:crypto";
-import { CtrlExecError, messageOf } from "../../core/errors.ts";
+import { CtrlExecError } from "../../core/errors.ts";
 import type { HubAddress } from "../../core/net/hub-address.ts";
 import type { HubFrame } from "../../core/wire/hub-frames.ts";
 import { within } from "../../system/deadline.ts";
 import type { Connection } from "../../system/net/connection.ts";
 import { ConnectionFailed } from "../../system/net/connection-failed.ts";
-import { dialHub, dialWithTicket } from "../../system/net/dial-hub.ts";
+import { dialHub, dialWithTicket, whyNoHub } from "../../system/net/dial-hub.ts";
 import { HubLink } from "../../system/net/hub-link.ts";
 import type { TlsCredential } from "../../system/net/tls-credential.ts";
 
@@ -143,7 +143,7 @@ export class HubClient {
       this.#failedAt = performance.now();
       this.#problem = new CtrlExecError(
         "unreachable",
-        `Cannot reach the hub ${this.label}: ${reasonOf(thrown)}`,
+        `Cannot reach the hub ${this.label}: ${whyNoHub(thrown, "it hangs up")}`,
         { cause: thrown, hint: this.#hubHint() },
       );
       throw this.#problem;
@@ -156,9 +156,4 @@ function unreachable(message: string) {
     cause: new ConnectionFailed("ECONNRESET"),
     hint: "See whether the agent is running there, and names this hub in connect: its log then has ACTION=hub-up.",
   });
-}
-
-function reasonOf(thrown: unknown): string {
-  if (!(thrown instanceof ConnectionFailed)) return messageOf(thrown);
-  return thrown.code === "EHUB" ? messageOf(thrown.cause) : thrown.code || "it hangs up";
 }

@@ -1,5 +1,6 @@
 /** Dials a hub: for a control connection, or for one end of a splice. */
 import type { X509Certificate } from "node:crypto";
+import { messageOf } from "../../core/errors.ts";
 import type { HubAddress } from "../../core/net/hub-address.ts";
 import type { Serial } from "../../core/serial.ts";
 import { controlGreeting, TLS_MAY_BEGIN, ticketGreeting } from "../../core/wire/hub-greeting.ts";
@@ -53,6 +54,12 @@ export async function dialWithTicket(
   const connection = await connectTcp(host, port, timeoutMs, { handlers });
   await connection.write(ticketGreeting(ticket));
   return connection;
+}
+
+/** Why a hub could not be reached, in a few words. @param closed those for a connection that ends without a reason */
+export function whyNoHub(thrown: unknown, closed: string): string {
+  if (!(thrown instanceof ConnectionFailed)) return messageOf(thrown);
+  return thrown.code === "EHUB" ? messageOf(thrown.cause) : thrown.code || closed;
 }
 
 async function hearsGoAhead(connection: Connection, timeoutMs: number): Promise<void> {

@@ -12,7 +12,7 @@ import type { Serial } from "../core/serial.ts";
 import { isoSeconds } from "../core/time.ts";
 import { VERSION } from "../core/version.ts";
 import type { HubFrame } from "../core/wire/hub-frames.ts";
-import { type CertificateIdentity, identityOf } from "../pki/certificate.ts";
+import { type CertificateIdentity, identityOf, ownName } from "../pki/certificate.ts";
 import { checkCertificate } from "../pki/certificate-check.ts";
 import { formOf } from "../pki/whose-certificate.ts";
 import { Deadline } from "../system/deadline.ts";
@@ -175,7 +175,7 @@ class RunningHub {
 
   #takeAgent({ link, address, identity }: Peer, listens: boolean): Member | undefined {
     const { log, now } = this.#options;
-    const [name = identity.commonName] = identity.dnsNames;
+    const name = ownName(identity);
     const member: Member = {
       name,
       address,

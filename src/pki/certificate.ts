@@ -114,6 +114,11 @@ function dnsNamesOf(subjectAltName: string | undefined): string[] {
     .map((entry) => entry.slice("DNS:".length));
 }
 
+/** The host name that the certificate is for; certificates of 0.8 have only a common name. */
+export function ownName({ dnsNames, commonName }: CertificateIdentity): string {
+  return dnsNames[0] ?? commonName;
+}
+
 /** Whether the certificate is for the host; certificates of 0.8 have only a common name. */
 export function speaksFor(certificate: CertificateIdentity, hostname: string): boolean {
   const names = certificate.dnsNames.length > 0 ? certificate.dnsNames : [certificate.commonName];

@@ -1,6 +1,6 @@
 import { messageOf } from "../../core/errors.ts";
+import { ownName } from "../../pki/certificate.ts";
 import { readPrivateKey } from "../../pki/keys.ts";
-import { ownName } from "../trust/renewed-certificate.ts";
 import { type Endpoint, requestIdIn } from "./endpoint.ts";
 
 /** `POST /renew`: a certificate request for this agent's own name, made from its present key. */

@@ -5,14 +5,10 @@ import type { RenewCompleteRequest } from "../../core/wire/messages/renew.ts";
 import {
   type CertificateFacts,
   isSignedBy,
+  ownName,
   readCertificate,
   speaksFor,
 } from "../../pki/certificate.ts";
-
-/** The host name that the certificate is for; certificates of 0.8 have only a common name. */
-export function ownName({ dnsNames, commonName }: CertificateFacts): string {
-  return dnsNames[0] ?? commonName;
-}
 
 /**
  * A renewal has the same host, the same key and the same CA, with new dates, and nothing else. @throws CtrlExecError

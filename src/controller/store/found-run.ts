@@ -9,6 +9,7 @@ import type { LeftOut, RolloutStore } from "./ports/rollouts.ts";
 import type { OpenHost, RecordedRun } from "./ports/runs.ts";
 import type { recordJson } from "./record-json.ts";
 import { type RecordedResult, resultFromRecord } from "./recorded-result.ts";
+import type { Waiting } from "./rollout-order.ts";
 import { rolloutSoFar } from "./rollout-so-far.ts";
 import { resultsOf, type StoredRun, waitingHosts } from "./stored-run.ts";
 
@@ -102,10 +103,8 @@ export interface FoundRun {
   readonly silent: boolean;
   readonly alive: boolean;
   readonly touched: Date;
-  /**
-   * It was detached, and no process carries it out now: ctrl-exec-api will, or somebody who gives the token again.
-   */
-  readonly detached: "waits" | "for its token" | undefined;
+  /** It was detached, and no process carries it out now. */
+  readonly detached: Waiting | undefined;
   /** Of hosts whose batch has not begun. */
   readonly leftOut: LeftOut;
 }

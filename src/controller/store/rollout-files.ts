@@ -18,7 +18,7 @@ import type {
 import { recordFile } from "./record-file.ts";
 import { LEFT_OVER, type LeftFile, OWN_ALONE, RolloutFolder } from "./rollout-folder.ts";
 import { RolloutOffers } from "./rollout-offers.ts";
-import { readOrder, rolloutOrder } from "./rollout-order.ts";
+import { readOrder, rolloutOrder, waitsFor } from "./rollout-order.ts";
 import { WishFiles } from "./rollout-wishes.ts";
 
 export class FileRollouts implements RolloutStore {
@@ -108,18 +108,12 @@ export class FileRollouts implements RolloutStore {
 
   async forToken(): Promise<ReadonlySet<string>> {
     const waits = (reqid: string) => {
-      return !isHeld(this.#folder.file(reqid, "lock")) && this.#hasToken(reqid);
+      return (
+        !isHeld(this.#folder.file(reqid, "lock")) &&
+        waitsFor(this.#context, reqid) === "for its token"
+      );
     };
     return new Set((await this.detached()).filter(waits));
-  }
-
-  #hasToken(reqid: string): boolean {
-    try {
-      return readOrder(this.#folder.file(reqid, "order"))?.hasToken === true;
-    } catch {
-      // Nobody goes on with it.
-      return false;
-    }
   }
 
   async offer(reqid: string, token: string): Promise<void> {

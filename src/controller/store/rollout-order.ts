@@ -2,15 +2,14 @@
  * `<reqid>.order` of a detached rollout: what is needed to go on with it and is not in its record. Anyone who could
  * write one could run scripts in the name of another (T62), so it is accepted only as this program writes it.
  */
-import { join } from "node:path";
 import * as z from "zod/mini";
-import type { ControllerConfig } from "../../core/config/controller-config.ts";
 import { CtrlExecError, messageOf, systemCode } from "../../core/errors.ts";
 import { readJsonAs } from "../../core/json.ts";
 import { fileError } from "../../system/files/files.ts";
 import { readPlainFile } from "../../system/files/plain-file.ts";
-import { paths } from "./paths.ts";
+import type { StoreContext } from "./host.ts";
 import type { RolloutOrder } from "./ports/rollouts.ts";
+import { RolloutFolder } from "./rollout-folder.ts";
 
 export const rolloutOrder = z.object({
   args: z.array(z.string()),
@@ -26,9 +25,11 @@ export const rolloutOrder = z.object({
 
 const OTHERS = 0o077;
 
-export function orderFile(config: ControllerConfig, reqid: string): string {
-  return join(paths(config).rollouts, `${reqid}.order`);
-}
+/**
+ * How a detached rollout goes on that no process carries out now: ctrl-exec-api will, or somebody who gives the token
+ * again.
+ */
+export type Waiting = "waits" | "for its token";
 
 /** @throws CtrlExecError `config` if it is a link, or others could have written it or can read it */
 export function readOrder(path: string): RolloutOrder | undefined {
@@ -48,5 +49,17 @@ export function readOrder(path: string): RolloutOrder | undefined {
       cause,
       hint: "Remove it, and go on with the rollout with run --resume.",
     });
+  }
+}
+
+/** Undefined if it was not detached, or nobody can go on with it. */
+export function waitsFor(context: StoreContext, reqid: string): Waiting | undefined {
+  try {
+    const order = readOrder(new RolloutFolder(context).file(reqid, "order"));
+    if (order === undefined) return undefined;
+    return order.hasToken ? "for its token" : "waits";
+  } catch {
+    // Nobody goes on with it.
+    return undefined;
   }
 }

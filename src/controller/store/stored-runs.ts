@@ -16,7 +16,7 @@ import type { LeftOut } from "./ports/rollouts.ts";
 import type { RecordedRun } from "./ports/runs.ts";
 import { longestRecord, recordFile } from "./record-file.ts";
 import { FileRollouts } from "./rollout-files.ts";
-import { orderFile, readOrder } from "./rollout-order.ts";
+import { waitsFor } from "./rollout-order.ts";
 import { LOST_AFTER_MS } from "./run-record.ts";
 import { parseStoredRun } from "./stored-run.ts";
 
@@ -105,17 +105,6 @@ export async function awaitedRollouts(context: StoreContext): Promise<readonly s
   const detached = await rollouts.detached();
   const waiting = detached.filter((reqid) => waitsFor(context, reqid) === "waits");
   return [...rollouts.owned(), ...waiting];
-}
-
-function waitsFor(context: StoreContext, reqid: string): FoundRun["detached"] {
-  try {
-    const order = readOrder(orderFile(context.config, reqid));
-    if (order === undefined) return undefined;
-    return order.hasToken ? "for its token" : "waits";
-  } catch {
-    // Nobody goes on with it.
-    return undefined;
-  }
 }
 
 /** Undefined if it is not JSON, or longer than any that was written here. */

@@ -46,7 +46,7 @@ export async function openRun(
 ): Promise<RecordedRun> {
   const found = (await isCarriedOut(stored, rollouts)) ? { ...stored, ...CARRIED_OUT } : stored;
   const detached = found.detached === "waits";
-  const alive = found.alive || detached;
+  const alive = goesOn(found);
   const told = reportOf(context, found);
   // What was wished of one with which nobody goes on is over.
   const report = alive ? await withHands(told, detached, rollouts) : withNeed(told, found);
@@ -109,11 +109,16 @@ export interface FoundRun {
   readonly leftOut: LeftOut;
 }
 
+/** A process carries it out, or will. */
+function goesOn({ alive, detached }: FoundRun): boolean {
+  return alive || detached === "waits";
+}
+
 /** What is known about the hosts of a rollout that wait: nobody asks them if its process is gone. */
-export function waitingResults({ run, alive, detached, leftOut }: FoundRun): RunResult[] {
-  const goesOn = alive || detached === "waits";
+export function waitingResults(found: FoundRun): RunResult[] {
+  const { run, detached, leftOut } = found;
   const stopped = detached === "for its token" ? WITHOUT_TOKEN : NOT_STARTED;
-  const end = goesOn ? ({ state: "queued" } as const) : stopped;
+  const end = goesOn(found) ? ({ state: "queued" } as const) : stopped;
   return waitingHosts(run).map((host) => {
     const cancel = leftOut.get(host);
     return cancel === undefined
@@ -123,7 +128,7 @@ export function waitingResults({ run, alive, detached, leftOut }: FoundRun): Run
 }
 
 function reportOf({ config, now }: StoreContext, found: FoundRun): RunReportSoFar {
-  const { run, silent, touched, alive, detached } = found;
+  const { run, silent, touched } = found;
   const { reqid, script, hosts, submitter, started } = run;
   const recorded = resultsOf(run).map((result) => resultFromRecord(config, run, result));
   const results = [...recorded, ...waitingResults(found)];
@@ -134,11 +139,11 @@ function reportOf({ config, now }: StoreContext, found: FoundRun): RunReportSoFa
     run.complete || silent ? missing.map((host) => withoutResult(run, host, "", LOST)) : [];
   const all = [...results, ...lost];
   const pending = pendingHosts(hosts, all);
-  const goesOn = alive || detached === "waits";
+  const moment = { goesOn: goesOn(found), now: now() };
   // All hosts of a rollout may be done before its last check is.
-  const isUnderWay = run.rollout !== undefined && !run.complete && goesOn;
+  const isUnderWay = run.rollout !== undefined && !run.complete && moment.goesOn;
   const complete = pending.length === 0 && !isUnderWay;
-  const far = run.rollout && rolloutSoFar(run.rollout, all, { goesOn, now: now() });
+  const far = run.rollout && rolloutSoFar(run.rollout, all, moment);
   const { resumed_by } = run.rollout ?? {};
   const { check_of } = run;
   return {

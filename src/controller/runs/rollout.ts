@@ -4,7 +4,6 @@
  */
 
 import { asCtrlExecError, reasonOf } from "../../core/errors.ts";
-import { hostCount } from "../../core/hosts/fold.ts";
 import { leftOutResult } from "../../core/left-out.ts";
 import { withoutToken } from "../../core/redact.ts";
 import { stoppedWhere } from "../../core/rollout.ts";
@@ -24,6 +23,7 @@ import { RolloutCheck } from "./rollout-check.ts";
 import { RolloutHalt } from "./rollout-halt.ts";
 import type { BatchNews } from "./rollout-news.ts";
 import type { RolloutParts } from "./rollout-parts.ts";
+import { RolloutResults } from "./rollout-results.ts";
 import { Run, type RunReport, type RunUnderWay } from "./run.ts";
 
 /**
@@ -36,7 +36,7 @@ export class Rollout implements RunUnderWay {
   readonly finished: Promise<RunReport>;
   readonly #host: HostContext;
   readonly #parts: RolloutParts;
-  readonly #results = new Map<string, RunResult>();
+  readonly #results: RolloutResults;
   readonly #report = Promise.withResolvers<RunReport>();
   /** Nobody waits for anything any more. */
   readonly #abandoned = new AbortController();
@@ -59,7 +59,7 @@ export class Rollout implements RunUnderWay {
     this.#parts = parts;
     this.#begun = parts.before?.begun ?? 0;
     this.#isSent = this.#begun > 0 || parts.isResumed === true;
-    for (const result of parts.before?.results ?? []) this.#results.set(result.host, result);
+    this.#results = new RolloutResults(parts);
     this.#over = Promise.allSettled([this.finished, needed]);
     this.#halt = new RolloutHalt(parts.owned, (by) => this.#cancelled(by));
     this.#start = new BatchStart(host.now, parts, this.#halt, (message) => this.#tell(message));
@@ -121,7 +121,7 @@ export class Rollout implements RunUnderWay {
           if (this.#halt.why !== undefined) break;
         }
         await this.#run(batch, news, isBegun);
-        if (this.#halt.why === undefined && !this.#hasTooMany()) {
+        if (this.#halt.why === undefined && this.#results.tooManyFailed === undefined) {
           await this.#checkBatch(batch, news, isBegun ? before?.checking : undefined);
         }
       }
@@ -137,11 +137,11 @@ export class Rollout implements RunUnderWay {
    */
   async #run(batch: readonly ResolvedTarget[], news: BatchNews, isBegun: boolean): Promise<void> {
     const { body, before, watcher, onNews, onResult } = this.#parts;
-    const isOpen = ({ label }: ResolvedTarget) => !this.#results.has(label);
-    if (!isBegun) await this.#leaveOut(batch.filter(isOpen));
+    if (!isBegun) await this.#leaveOut(this.#results.open(batch));
     const rejoined = isBegun ? new RejoinedBatch(this.#parts, this.#halt) : undefined;
-    for (const result of (await rejoined?.leaveOut(batch.filter(isOpen))) ?? []) this.#keep(result);
-    const open = batch.filter(isOpen);
+    const gone = await rejoined?.leaveOut(this.#results.open(batch));
+    for (const result of gone ?? []) this.#results.keep(result);
+    const open = this.#results.open(batch);
     let isEnded = true;
     onNews({ event: "batch", ...news });
     this.#begun = news.batch;
@@ -161,7 +161,7 @@ export class Rollout implements RunUnderWay {
           rejoin: rejoined?.rejoin(open),
           dialler,
           locks,
-          record: batchRecord(this.#parts.record, (result) => this.#keep(result)),
+          record: batchRecord(this.#parts.record, (result) => this.#results.keep(result)),
           ...watcher,
           batch: this.#isSent ? news.batch : undefined,
         },
@@ -173,7 +173,7 @@ export class Rollout implements RunUnderWay {
       isEnded = (await this.#ask(run)).givenUp !== true;
     }
     if (this.#halt.isLeft) return;
-    const results = batch.flatMap(({ label }) => this.#results.get(label) ?? []);
+    const results = this.#results.of(batch);
     const failed = results.filter(runFailed).length;
     const wasTold = isBegun && before?.told.findLast(isOfBatch)?.event === "batch-end";
     // Of hosts that run on, nobody knows how they end.
@@ -191,45 +191,29 @@ export class Rollout implements RunUnderWay {
     for (const target of open) {
       const cancel = leftOut.get(target.label);
       if (cancel === undefined) continue;
-      const result = leftOutResult(this.#parts.body, target.label, cancel.by);
-      logResult(this.#host.log, target, result);
-      this.#keep(result);
-      this.#parts.onResult(result);
+      this.#pass(target, leftOutResult(this.#parts.body, target.label, cancel.by));
     }
   }
 
   /** The script is already running there. */
   #refuse(target: ResolvedTarget, error: string): void {
-    const { body, onResult } = this.#parts;
-    const result = withoutResult(body, target.label, "0ms", { state: "never-ran", error });
-    logResult(this.#host.log, target, result);
-    this.#keep(result);
-    onResult(result);
+    const never = { state: "never-ran", error } as const;
+    this.#pass(target, withoutResult(this.#parts.body, target.label, "0ms", never));
   }
 
-  #keep(result: RunResult): void {
-    this.#results.set(result.host, result);
-    this.#parts.record.add(result);
+  /** Of a host that is not asked. */
+  #pass(target: ResolvedTarget, result: RunResult): void {
+    logResult(this.#host.log, target, result);
+    this.#results.keep(result);
+    this.#parts.onResult(result);
   }
 
   /** @param results of its last batch */
   #judge(results: readonly RunResult[], { batch, of }: BatchNews): void {
-    const { mayFail } = this.#parts;
-    const failed = this.#failed();
     if (results.some(({ cancelled }) => cancelled)) this.#halt.stop("it was cancelled");
+    const tooMany = this.#results.tooManyFailed;
     // After the last batch there is nothing to stop.
-    if (failed > mayFail && batch < of) {
-      const count = `${hostCount(failed)} failed`;
-      this.#halt.stop(mayFail === 0 ? count : `${count}, and at most ${mayFail} may`);
-    }
-  }
-
-  #failed(): number {
-    return [...this.#results.values()].filter(runFailed).length;
-  }
-
-  #hasTooMany(): boolean {
-    return this.#failed() > this.#parts.mayFail;
+    if (tooMany !== undefined && batch < of) this.#halt.stop(tooMany);
   }
 
   /**
@@ -242,11 +226,7 @@ export class Rollout implements RunUnderWay {
     { batch: number }: BatchNews,
     known: string | undefined,
   ): Promise<void> {
-    const well = batch.filter(({ label }) => {
-      const result = this.#results.get(label);
-      return result !== undefined && !runFailed(result);
-    });
-    const checked = await this.#check.run(well, known);
+    const checked = await this.#check.run(this.#results.succeeded(batch), known);
     if (checked === undefined) return;
     const { why: _, ...told } = checked;
     this.#tell({ event: "check", batch: number, ...told });
@@ -268,44 +248,35 @@ export class Rollout implements RunUnderWay {
     const { body, targets, batches, owned, record } = this.#parts;
     if (this.#halt.isLeft) {
       await owned.leave();
-      return { reqid: this.reqid, results: this.#told(), recorded: true };
+      return { reqid: this.reqid, results: this.#results.of(targets), recorded: true };
     }
     const where = stoppedWhere(this.#begun, batches.length);
     const stopped = this.#halt.why && withoutToken(`${where}: ${this.#halt.why}`, body.token);
-    const open = targets.filter(({ label }) => !this.#results.has(label));
     // A folder that cannot be read must not keep the record from being completed.
-    await this.#leaveOut(open).catch(() => undefined);
-    let left = 0;
-    for (const { label } of targets) {
-      if (this.#results.has(label)) continue;
-      left += 1;
-      const error = `the rollout stopped ${stopped}`;
-      this.#keep(withoutResult(body, label, "", { state: "not-started", error }));
-    }
+    await this.#leaveOut(this.#results.open(targets)).catch(() => undefined);
+    const left = this.#results.open(targets);
+    const notStarted = { state: "not-started", error: `the rollout stopped ${stopped}` } as const;
+    for (const { label } of left) this.#results.keep(withoutResult(body, label, "", notStarted));
     const checking = this.#check.givenUp;
     // A check that has been recorded and has not begun must not be looked for.
     if (this.#check.isUntold && checking === undefined) await record.step({ checking });
     const rollout = {
-      ...{ batches: batches.length, begun: this.#begun, not_started: left },
+      ...{ batches: batches.length, begun: this.#begun, not_started: left.length },
       ...(checking !== undefined && { checking }),
     };
     if (stopped !== undefined) {
       const { reqid, script } = body;
-      this.#host.log({ event: "rollout-stop", count: left, reason: stopped, reqid, script });
-      this.#tell({ event: "stopped", reason: stopped, not_started: left });
+      this.#host.log({ event: "rollout-stop", count: left.length, reason: stopped, reqid, script });
+      this.#tell({ event: "stopped", reason: stopped, not_started: left.length });
     }
     const recorded = await record.close();
     await owned.end();
     return {
       reqid: this.reqid,
-      results: this.#told(),
+      results: this.#results.of(targets),
       recorded,
       rollout: stopped === undefined ? rollout : { ...rollout, stopped },
     };
-  }
-
-  #told(): readonly RunResult[] {
-    return this.#parts.targets.flatMap(({ label }) => this.#results.get(label) ?? []);
   }
 }
 
